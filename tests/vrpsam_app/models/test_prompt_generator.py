@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from vrpsam_app.models.prompt_generator import (
+    AttentionLayer,
+    PromptGenerator,
+    sine_position_encoding,
+)
+
+
+@pytest.fixture
+def generator(fill_by_key: Callable[..., None]) -> PromptGenerator:
+    module = PromptGenerator(16, num_queries=5, heads=4)
+    fill_by_key(module)
+    return module
+
+
+def test_positions_follow_the_formula() -> None:
+    h, w, channels = 3, 5, 8
+    encoding = sine_position_encoding((h, w), channels, torch.zeros(1))
+    assert encoding.shape == (h * w, channels)
+    for row in range(h):
+        for column in range(w):
+            for i in range(channels):
+                angle = (row + 1) / (h + 1e-6) if i < 4 else (column + 1) / (w + 1e-6)
+                angle *= 2 * math.pi / 10000 ** (2 * (i % 4 // 2) / 4)
+                expected = math.cos(angle) if i % 2 else math.sin(angle)
+                assert encoding[row * w + column, i] == pytest.approx(expected, abs=1e-5)
+
+
+def test_halves_make_the_whole(generator: PromptGenerator) -> None:
+    g = torch.Generator().manual_seed(0)
+    reference, target = torch.rand(2, 16, 4, 4, generator=g), torch.rand(2, 16, 3, 6, generator=g)
+    tokens = generator.reference_half(reference)
+    assert tokens.shape == (2, 5, 16)
+    prompts = generator.target_half(tokens, target)
+    assert torch.equal(prompts, generator(reference, target))
+
+
+def test_each_item_of_a_batch_stands_alone(generator: PromptGenerator) -> None:
+    g = torch.Generator().manual_seed(0)
+    reference, target = torch.rand(3, 16, 4, 4, generator=g), torch.rand(3, 16, 4, 4, generator=g)
+    together = generator(reference, target)
+    torch.testing.assert_close(together[1:2], generator(reference[1:2], target[1:2]))
+    one_for_all = generator.target_half(generator.reference_half(reference[:1]), target)
+    assert (one_for_all[1] - together[1]).abs().max() > 1e-3
+
+
+def test_the_same_features_elsewhere_give_other_prompts(generator: PromptGenerator) -> None:
+    g = torch.Generator().manual_seed(0)
+    tokens, target = torch.rand(1, 5, 16, generator=g), torch.rand(1, 16, 4, 4, generator=g)
+    moved = generator.target_half(tokens, target.flip(-1))
+    assert (moved - generator.target_half(tokens, target)).abs().max() > 1e-3
+
+
+def test_attention_layer_is_normalised_after_the_sum(generator: PromptGenerator) -> None:
+    layer = AttentionLayer(16, 4)
+    prompts = layer(torch.randn(1, 5, 16), torch.randn(1, 7, 16), torch.randn(1, 7, 16))
+    torch.testing.assert_close(prompts.mean(dim=2), torch.zeros(1, 5), atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        prompts.std(dim=2, unbiased=False), torch.ones(1, 5), atol=1e-3, rtol=0
+    )

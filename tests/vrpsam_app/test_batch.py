@@ -1,0 +1,109 @@
+"""Many files with the same references: order, failures, one range for all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from vrpsam_app.annotations import Box
+from vrpsam_app.batch import labels_of, segment_files, shared_intensity_range
+from vrpsam_app.errors import AnnotationError, ImageFileError, OutputError
+from vrpsam_app.images import IntensityRange
+from vrpsam_app.output_paths import plan_outputs
+from vrpsam_app.references import Reference
+
+
+def reference(label: str = "object", value: int = 200) -> Reference:
+    image = np.zeros((12, 12), np.uint8)
+    image[2:6, 2:6] = value
+    return Reference.from_annotations(image, [Box(2, 2, 6, 6)], label=label)
+
+
+@pytest.fixture
+def targets(tmp_path: Path) -> list[Path]:
+    """Three targets, the second one broken."""
+    paths = [tmp_path / name for name in ("a.png", "b.png", "c.png")]
+    for path, size in ((paths[0], 4), (paths[2], 7)):
+        image = np.zeros((16, 20), np.uint8)
+        image[1 : 1 + size, 2 : 2 + size] = 200
+        Image.fromarray(image).save(path)
+    paths[1].write_bytes(b"broken")
+    return paths
+
+
+def test_labels_in_order_of_their_first_example():
+    references = [reference("b"), reference("a").as_not_this(), reference("a"), reference("b")]
+    assert labels_of(references) == ("b", "a")
+
+
+def test_a_class_needs_an_example_of_itself():
+    with pytest.raises(AnnotationError, match="'a' has only 'not this'"):
+        labels_of([reference("b"), reference("a").as_not_this()])
+
+
+def test_results_come_in_order_and_failures_do_not_stop_the_rest(
+    targets: list[Path], tmp_path: Path, colour_segmenter
+):
+    plan = plan_outputs(targets, tmp_path, ["object"])
+    first, broken, last = segment_files(colour_segmenter, [reference()], plan)
+    assert [r.outputs for r in (first, broken, last)] == plan
+    assert isinstance(broken.error, ImageFileError)
+    assert (broken.predictions, broken.record) == ((), None)
+    assert first.record is not None
+    assert (first.record.name, first.record.shape) == ("a.png", (16, 20))
+    for result, pixels in ((first, 16), (last, 49)):
+        assert result.error is None
+        written = np.asarray(Image.open(next(iter(result.outputs))))
+        np.testing.assert_array_equal(written == 255, result.predictions[0].mask)
+        assert result.predictions[0].mask.sum() == pixels
+
+
+def test_work_is_done_when_it_is_asked_for(targets: list[Path], tmp_path: Path, colour_segmenter):
+    results = segment_files(
+        colour_segmenter, [reference()], plan_outputs(targets, tmp_path, ["object"])
+    )
+    assert colour_segmenter.calls == []
+    next(results)
+    assert len(colour_segmenter.calls) == 1
+
+
+def test_result_that_appeared_meanwhile_is_kept(
+    targets: list[Path], tmp_path: Path, colour_segmenter
+):
+    (tmp_path / "a_mask.png").write_text("mine", encoding="utf-8")
+    plan = plan_outputs(targets[:1], tmp_path, ["object"])
+    (result,) = segment_files(colour_segmenter, [reference()], plan)
+    assert isinstance(result.error, OutputError)
+    assert (tmp_path / "a_mask.png").read_text(encoding="utf-8") == "mine"
+    (result,) = segment_files(colour_segmenter, [reference()], plan, overwrite=True)
+    assert result.error is None
+
+
+def test_many_classes_are_numbered_beyond_8_bits(
+    targets: list[Path], tmp_path: Path, colour_segmenter
+):
+    references = [reference(f"class{i}", value=0) for i in range(299)] + [reference("last")]
+    plan = plan_outputs(targets[:1], tmp_path, labels_of(references))
+    (result,) = segment_files(colour_segmenter, references, plan)
+    assert result.error is None
+    assert np.asarray(Image.open(tmp_path / "a_labels.png")).max() == 300
+
+
+def test_bugs_are_not_taken_for_failed_targets(targets: list[Path], tmp_path: Path):
+    plan = plan_outputs(targets[:1], tmp_path, ["object"])
+    with pytest.raises(AttributeError):
+        next(segment_files(object(), [reference()], plan))  # type: ignore[arg-type]
+
+
+def test_one_range_over_references_and_targets(targets: list[Path], tmp_path: Path):
+    assert shared_intensity_range([reference()], targets) is None
+    deep = tmp_path / "deep.png"
+    Image.fromarray(np.linspace(100, 5000, 400).reshape(20, 20).astype(np.uint16)).save(deep)
+    assert shared_intensity_range([reference()], [*targets, deep]) == IntensityRange(100, 5000)
+    low = Reference.from_annotations(np.full((9, 9), -7.0), [Box(1, 1, 3, 3)])
+    both = shared_intensity_range([low], [deep])
+    assert both is not None
+    assert both.low == -7

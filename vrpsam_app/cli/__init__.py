@@ -1,0 +1,55 @@
+"""The command line, ``vrpsam``: one file per command, which reads options and calls the library."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+
+from vrpsam_app import __version__
+from vrpsam_app.cli import app, doctor, segment, train
+from vrpsam_app.errors import VRPSAMError
+
+COMMANDS = (segment, app, train, doctor)
+
+EXIT_INPUT_ERROR = 2  # as argparse has it for options that it cannot read
+EXIT_INTERRUPTED = 130  # as shells have it: 128 + SIGINT
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of ``vrpsam`` with all its commands."""
+    parser = argparse.ArgumentParser(
+        prog="vrpsam",
+        description="Mark an object once in a reference image, segment its like in other images.",
+    )
+    parser.add_argument("--version", action="version", version=f"vrpsam-app {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        added = command.add_parser(commands)
+        added.add_argument(
+            "--debug", action="store_true", help="show where in the code an error arose"
+        )
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    Returns
+    -------
+    code
+        0: done. 1: some of the work failed and was named. 2: the input cannot be used; one
+        sentence on standard error says why. 130: interrupted.
+    """
+    options = build_parser().parse_args(argv)
+    run: Callable[[argparse.Namespace], int] = options.run
+    try:
+        return run(options)
+    except VRPSAMError as error:
+        if options.debug:
+            raise
+        print(f"vrpsam: {error}", file=sys.stderr)
+        return EXIT_INPUT_ERROR
+    except KeyboardInterrupt:
+        print("vrpsam: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED

@@ -1,0 +1,50 @@
+"""``vrpsam app``: open the web app in a browser."""
+
+from __future__ import annotations
+
+import argparse
+
+from vrpsam_app.errors import ConfigError
+
+
+def add_parser(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+) -> argparse.ArgumentParser:
+    """Add the command and its options."""
+    parser = commands.add_parser(
+        "app",
+        allow_abbrev=False,  # so that scripts stay valid when options are added
+        help="open the web app",
+        description="Serve the web app on this computer, until Ctrl-C. Nothing leaves it.",
+    )
+    parser.add_argument(
+        "--port", type=_port, help="where to listen (default: the first free one from 7860)"
+    )
+    parser.add_argument(
+        "--host",
+        help="address to listen on; 0.0.0.0 lets other computers in (default: this computer only)",
+    )
+    parser.add_argument("--open", action="store_true", help="show the page in the browser at once")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until Ctrl-C."""
+    from vrpsam_app.web.launch import launch_app
+
+    try:
+        launch_app(options.host, options.port, open_browser=options.open)
+    except OSError as error:
+        raise ConfigError(
+            f"The web app cannot listen on {options.host or 'this computer'}, "
+            f"{f'port {options.port}' if options.port else 'any port from 7860'} ({error}). "
+            "Choose another --port or --host."
+        ) from error
+    return 0
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a number from 1 to 65535")
+    return int(text)

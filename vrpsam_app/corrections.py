@@ -1,0 +1,87 @@
+"""Marks on the *target*: what a person clicks to correct a result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vrpsam_app.annotations import Annotation, Box, Point, Scribble
+from vrpsam_app.errors import AnnotationError
+
+SCRIBBLE_CLICKS = 8
+"""A scribble also becomes this many clicks for SAM's prompt encoder, which knows no strokes."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Corrections:
+    """Positive and negative marks on the target, and optionally the answer they correct.
+
+    Attributes
+    ----------
+    annotations : tuple of Annotation
+        In continuous (row, column) coordinates of the target.
+    mask_logits : shape (H, W), float, or None
+        Logits of a previous answer at the target's size, given to SAM as mask prompt.
+    """
+
+    annotations: tuple[Annotation, ...] = ()
+    mask_logits: NDArray[np.floating] | None = None
+
+    def clicks_xy(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Return clicks for SAM's prompt encoder.
+
+        Returns
+        -------
+        points_xy : shape (N, 2), float32
+            Points, and points along scribbles, in (x, y).
+        labels : shape (N,)
+            1 on the object, 0 beside it.
+        """
+        points: list[tuple[float, float]] = []
+        labels: list[int] = []
+        for mark in self.annotations:
+            if isinstance(mark, Point):
+                rows_columns = [(mark.row, mark.col)]
+            elif isinstance(mark, Scribble):
+                rows_columns = _along(mark.vertices, SCRIBBLE_CLICKS)
+            else:
+                continue
+            points += [(col, row) for row, col in rows_columns]
+            labels += [int(mark.positive)] * len(rows_columns)
+        return np.array(points, np.float32).reshape(-1, 2), np.array(labels, np.int64)
+
+    def box_xyxy(self) -> NDArray[np.float32] | None:
+        """Return the one positive box for SAM's prompt encoder, or None.
+
+        Raises
+        ------
+        AnnotationError
+            If there are several: SAM takes one box per object.
+        """
+        boxes = [a for a in self.annotations if isinstance(a, Box) and a.positive]
+        if len(boxes) > 1:
+            raise AnnotationError(
+                f"The corrections hold {len(boxes)} boxes: expected at most one. Correct with one "
+                "box, or with points and scribbles."
+            )
+        if not boxes:
+            return None
+        box = boxes[0]
+        return np.array([box.left, box.top, box.right, box.bottom], np.float32)
+
+
+def _along(
+    vertices: tuple[tuple[float, float], ...], count: int
+) -> list[tuple[float, float]]:
+    """Space points evenly along a polyline; a single vertex is one point."""
+    line = np.array(vertices, float)
+    steps = np.hypot(*np.diff(line, axis=0).T) if len(line) > 1 else np.zeros(0)
+    travelled = np.concatenate([[0.0], np.cumsum(steps)])
+    if travelled[-1] == 0:
+        return [(float(line[0, 0]), float(line[0, 1]))]
+    at = np.linspace(0, travelled[-1], count)
+    rows = np.interp(at, travelled, line[:, 0])
+    cols = np.interp(at, travelled, line[:, 1])
+    return [(float(r), float(c)) for r, c in zip(rows, cols, strict=True)]

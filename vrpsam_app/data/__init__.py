@@ -1,0 +1,1 @@
+"""Training material: procedural scenes, folders of labelled pictures, simulated annotations."""

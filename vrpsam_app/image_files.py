@@ -1,0 +1,394 @@
+"""Pictures on disk: PNG, JPEG, WebP, BMP, GIF and single-plane TIFF, read safely, written whole.
+
+A file is refused by its header before anything is decoded, and a result appears under its name only
+once it is complete.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import io
+import os
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from vrpsam_app.errors import ImageError, ImageFileError, OutputError
+from vrpsam_app.images import check_plane
+from vrpsam_app.tiff_files import TIFF_SIGNATURES, read_tiff
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+# Largest image that is decoded unless the caller says otherwise: 300 MB as RGB.
+MAX_PIXELS = 100_000_000
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
+_SIGNATURES = {
+    b"\x89PNG\r\n\x1a\n": "PNG",
+    b"\xff\xd8\xff": "JPEG",
+    b"GIF87a": "GIF",
+    b"GIF89a": "GIF",
+    b"BM": "BMP",
+    b"RIFF": "WEBP",
+}
+_EXIF_ORIENTATION = 274
+# How each value of the EXIF orientation turns what is stored into what is seen.
+_UPRIGHT: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.swapaxes(0, 1),
+    6: lambda a: np.rot90(a, -1),
+    7: lambda a: a.swapaxes(0, 1)[::-1, ::-1],
+    8: lambda a: np.rot90(a),
+}
+
+
+def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> NDArray[Any]:
+    """Read a picture as it is meant to be seen.
+
+    Parameters
+    ----------
+    path : PNG, JPEG, WebP, BMP, GIF (first frame) or single-plane TIFF
+        Recognised by its content, whatever its name ends in.
+    max_pixels : height times width above which a file is refused before it is decoded
+
+    Returns
+    -------
+    image : shape (H, W), (H, W, 3) or (H, W, 4)
+        In the file's own type: 16-bit and float intensities are kept. Turned upright as the file
+        asks; palettes and CMYK become RGB, or RGBA if part of them is transparent; TIFFs in which
+        zero is white are inverted.
+
+    Raises
+    ------
+    ImageFileError
+        If the file is missing, a folder, too large, damaged, or none of these formats.
+
+    Notes
+    -----
+    PNGs with 16 bits in each of several channels are reduced to 8 by Pillow; save such images as
+    TIFF.
+    """
+    return _read(Path(path), max_pixels, as_stored=False)[0]
+
+
+def read_mask(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.bool_]:
+    """Read a mask: what is not black is marked.
+
+    Parameters
+    ----------
+    path : a file as for :func:`read_image`
+        Any channel but opacity counts. A JPEG, whose compression leaves traces in the black, is
+        marked where it is brighter than half. A TIFF counts by the numbers it holds, even if it
+        asks to be shown inverted.
+    max_pixels : as for :func:`read_image`
+
+    Returns
+    -------
+    mask : shape (H, W), bool
+
+    Raises
+    ------
+    ImageFileError
+        As for :func:`read_image`.
+    """
+    pixels, file_format = _read(Path(path), max_pixels, as_stored=True)
+    if file_format == "JPEG":
+        pixels = pixels > 127
+    return pixels_to_mask(pixels)
+
+
+def pixels_to_mask(pixels: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return where any channel but opacity is neither zero nor NaN.
+
+    Parameters
+    ----------
+    pixels : shape (H, W), (H, W, 3) or (H, W, 4)
+
+    Returns
+    -------
+    mask : shape (H, W), bool
+    """
+    marked: NDArray[np.bool_] = (pixels != 0) & (pixels == pixels)  # NaN is not equal to itself
+    return marked if marked.ndim == 2 else np.any(marked[..., :3], axis=2)
+
+
+def write_mask(path: str | Path, mask: ArrayLike, *, overwrite: bool = False) -> Path:
+    """Write a mask as a PNG of 0 and 255.
+
+    Parameters
+    ----------
+    path : a name that ends in .png
+    mask : shape (H, W)
+        Anything not zero is written as 255.
+    overwrite : replace a file that exists
+
+    Returns
+    -------
+    path : where it was written
+
+    Raises
+    ------
+    OutputError
+        If the file exists, its folder does not, or it cannot be written. Nothing is left behind.
+    """
+    array = check_plane(mask, name="The mask")
+    if array.ndim != 2:
+        raise ImageError(f"The mask has shape {array.shape}: expected (H, W).")
+    return write_image(path, pixels_to_mask(array).astype(np.uint8) * 255, overwrite=overwrite)
+
+
+def write_image(path: str | Path, rgb: ArrayLike, *, overwrite: bool = False) -> Path:
+    """Write a picture as PNG.
+
+    Parameters
+    ----------
+    path : a name that ends in .png
+    rgb : what :func:`encode_png` takes
+    overwrite : replace a file that exists
+
+    Returns
+    -------
+    path : where it was written
+
+    Raises
+    ------
+    OutputError
+        If the file exists, its folder does not, or it cannot be written. Nothing is left behind.
+    """
+    path = Path(path)
+    if path.suffix.lower() != ".png":
+        raise OutputError(f"{path} would be written as PNG: expected a name that ends in .png.")
+    write_whole(path, encode_png(rgb), overwrite=overwrite)
+    return path
+
+
+def write_whole(path: Path, data: bytes, *, overwrite: bool = False) -> None:
+    """Write a file so that nobody ever sees part of it.
+
+    Parameters
+    ----------
+    path : in a folder that exists
+    data : the whole content
+    overwrite : replace a file that exists
+
+    Raises
+    ------
+    OutputError
+        If the file exists, its folder does not, or it cannot be written. Nothing is left behind.
+    """
+    # In the same folder, because only then the last step is a rename and not a copy.
+    partial = path.with_name(f".{path.name[:32]}-{secrets.token_hex(4)}.part")
+    try:
+        _check_free(path, overwrite)
+        with open(partial, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except OutputError:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: a name with a null character
+        with contextlib.suppress(OSError, ValueError):
+            partial.unlink(missing_ok=True)
+        reason = getattr(error, "strerror", None) or error
+        raise OutputError(
+            f"{path} cannot be written ({reason}). Check its name, the folder's rights and the "
+            "free space."
+        ) from error
+
+
+def find_images(patterns: Sequence[str | Path]) -> list[Path]:
+    """Return the image files that names, folders and patterns stand for, each once.
+
+    Parameters
+    ----------
+    patterns : files (taken as they are), folders (their images, sorted), patterns such as
+        ``"plate*/*.tif"`` or ``"**/*.png"`` (sorted)
+
+    Raises
+    ------
+    ImageFileError
+        If one of them stands for nothing.
+    """
+    found: dict[Path, None] = {}
+    for pattern in patterns:
+        path = Path(pattern).expanduser()
+        if path.is_file():
+            matches = [path]
+        elif path.is_dir():
+            matches = _images_among(path.iterdir())
+        else:
+            matches = _images_among(Path(name) for name in glob.glob(str(path), recursive=True))
+        if not matches:
+            what = "is a folder without images" if path.is_dir() else "stands for no image"
+            raise ImageFileError(
+                f"{pattern} {what}: expected {', '.join(sorted(IMAGE_SUFFIXES))}. Check the name."
+            )
+        found.update(dict.fromkeys(matches))
+    return list(found)
+
+
+def encode_png(array: ArrayLike) -> bytes:
+    """Return an image as the bytes of a PNG file.
+
+    Parameters
+    ----------
+    array : bool or uint16 of shape (H, W), uint8 of shape (H, W), (H, W, 3) or (H, W, 4)
+
+    Raises
+    ------
+    ImageError
+        If it has another shape or type.
+    """
+    from PIL import Image
+
+    plane = check_plane(array)
+    if plane.dtype != np.uint8 and not (plane.ndim == 2 and plane.dtype in (np.bool_, np.uint16)):
+        raise ImageError(
+            f"An image of shape {plane.shape} and type {plane.dtype} does not fit in a PNG: "
+            "expected uint8, or a single plane of bool or uint16. Convert it with to_rgb(image)."
+        )
+    stream = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(plane)).save(stream, format="PNG")
+    return stream.getvalue()
+
+
+def decode_png(data: bytes, *, max_pixels: int = MAX_PIXELS) -> NDArray[Any]:
+    """Return the image in the bytes of a PNG file, as :func:`read_image` would.
+
+    Raises
+    ------
+    ImageFileError
+        If the bytes are no PNG, are damaged, or hold more than `max_pixels` pixels.
+    """
+    name = "The PNG data"
+    try:
+        if _format_of(data[:16]) != "PNG":
+            raise ImageFileError(f"{name} do not begin like a PNG: expected the bytes of one.")
+        return _decode(io.BytesIO(data), "PNG", name, max_pixels)
+    except ImageFileError:
+        raise
+    except Exception as error:
+        raise _damaged(name, error) from error
+
+
+def _read(path: Path, max_pixels: int, *, as_stored: bool) -> tuple[NDArray[Any], str]:
+    """Return pixels and format of a file; `as_stored` leaves white-is-zero TIFFs uninverted."""
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(16)
+            file_format = _format_of(start)
+            if file_format is None:
+                what = "is no image, whatever its name says" if start else "is empty"
+                raise ImageFileError(f"{path} {what}: expected PNG, JPEG, WebP, BMP, GIF or TIFF.")
+            if file_format != "TIFF":
+                return _decode(stream, file_format, str(path), max_pixels), file_format
+        plane = read_tiff(path, max_pixels=max_pixels)
+        pixels = _upright(plane.pixels, plane.orientation)
+        if plane.white_is_zero and not as_stored:
+            pixels = _inverted(pixels)
+        return pixels, file_format
+    except ImageFileError:
+        raise
+    except FileNotFoundError as error:
+        raise ImageFileError(f"{path} does not exist. Check the name and the folder.") from error
+    except IsADirectoryError as error:
+        raise ImageFileError(f"{path} is a folder: expected an image file.") from error
+    except Exception as error:  # a decoder may raise anything on a damaged file
+        if isinstance(error, OSError) and error.strerror:  # from the system, not from a decoder
+            raise ImageFileError(
+                f"{path} cannot be read ({error.strerror}). Check the name and the file's rights."
+            ) from error
+        raise _damaged(str(path), error) from error
+
+
+def _decode(stream: IO[bytes], file_format: str, name: str, max_pixels: int) -> NDArray[Any]:
+    """Decode what Pillow reads, after a look at the size its header states."""
+    from PIL import Image
+
+    Image.init()
+    # The format's own reader: Image.open guesses, and its limit of pixels is one for the process.
+    factory, _ = Image.OPEN[file_format]
+    stream.seek(0)
+    with factory(stream, name) as image:
+        width, height = image.size
+        if width * height > max_pixels:
+            raise ImageFileError(
+                f"{name} has {height} x {width} pixels: at most {max_pixels} are read. Crop or "
+                "shrink it, or raise max_pixels."
+            )
+        pixels = _pixels_of(image)
+        return _upright(pixels, _exif_orientation(image))
+
+
+def _pixels_of(image: Image) -> NDArray[Any]:
+    """Return the numbers of a Pillow image as bool, uint8 or uint16."""
+    transparent = "transparency" in image.info
+    if image.mode.startswith("I"):
+        # Older releases of Pillow open 16-bit PNGs with 32-bit pixels.
+        return np.asarray(image).astype(np.uint16)
+    if image.mode in ("1", "L", "RGB", "RGBA") and not transparent:
+        return np.asarray(image)
+    if transparent or image.mode in ("LA", "PA", "La", "RGBa"):
+        return np.asarray(image.convert("RGBA"))
+    return np.asarray(image.convert("RGB"))
+
+
+def _exif_orientation(image: Image) -> int:
+    """Return the EXIF orientation; damaged EXIF is no reason to refuse a sound picture."""
+    try:
+        return int(image.getexif().get(_EXIF_ORIENTATION, 1))
+    except Exception:
+        return 1
+
+
+def _upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
+    turn = _UPRIGHT.get(orientation)
+    return pixels if turn is None else np.ascontiguousarray(turn(pixels))
+
+
+def _inverted(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Return the numbers of a white-is-zero TIFF the other way round; floats are left alone."""
+    return ~pixels if pixels.dtype.kind in "bu" else pixels
+
+
+def _format_of(start: bytes) -> str | None:
+    """Return the format that a file's first bytes announce, or None."""
+    if start.startswith(TIFF_SIGNATURES):
+        return "TIFF"
+    if start.startswith(b"RIFF") and start[8:12] != b"WEBP":
+        return None
+    return next((name for sign, name in _SIGNATURES.items() if start.startswith(sign)), None)
+
+
+def _damaged(name: str, error: Exception) -> ImageFileError:
+    reason = str(error).strip().rstrip(".") or type(error).__name__
+    return ImageFileError(f"{name} is damaged or incomplete ({reason}). Copy or export it again.")
+
+
+def _check_free(path: Path, overwrite: bool) -> None:
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder: expected the name of a file to write.")
+    if not path.parent.is_dir():
+        raise OutputError(f"{path} cannot be written: the folder {path.parent} does not exist.")
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} exists: choose another name, or say that it may be replaced.")
+
+
+def _images_among(paths: Iterable[Path]) -> list[Path]:
+    """Return the images among paths, sorted; names that begin with a dot are hidden files."""
+    return sorted(
+        path
+        for path in paths
+        if path.suffix.lower() in IMAGE_SUFFIXES
+        and not path.name.startswith(".")
+        and path.is_file()
+    )

@@ -1,0 +1,29 @@
+"""From a configuration to modules with random weights; nothing is read from disk."""
+
+from __future__ import annotations
+
+from vrpsam_app.config import ModelConfig
+from vrpsam_app.errors import ConfigError
+from vrpsam_app.models.embedded_vrp_sam import EmbeddedVRPSAM
+from vrpsam_app.models.paper_vrp_sam import PaperVRPSAM
+
+VRPSAM = EmbeddedVRPSAM | PaperVRPSAM
+"""Either module: encode images, encode references, decode (see :mod:`embedded_vrp_sam`)."""
+
+
+def build_model(config: ModelConfig) -> VRPSAM:
+    """Build the model a configuration describes.
+
+    Raises
+    ------
+    ConfigError
+        If its parts do not go together.
+    """
+    shared = config.vrp_encoder.semantic_encoder == "shared"
+    if shared != (config.sam.image_encoder == "conv"):
+        raise ConfigError(
+            f"Semantic encoder {config.vrp_encoder.semantic_encoder!r} does not go with SAM's "
+            f"image encoder {config.sam.image_encoder!r}: expected 'shared' with 'conv', or a "
+            "backbone of its own with 'vit'."
+        )
+    return EmbeddedVRPSAM(config) if shared else PaperVRPSAM(config)

@@ -1,0 +1,176 @@
+"""A ridge classifier fitted on the annotated reference: a pseudo-mask in closed form.
+
+The published pseudo-mask compares every target position with the reference object by cosine. This
+one solves for the linear classifier that tells the marked pixels from the rest, and applies it to
+the target. It is differentiable, so the features learn to be separable from one example, and with
+fixed filters among the features it still works on pictures unlike any training image.
+
+Unmarked pixels are unknown, not background: they enter with a small weight, and a second fit
+leaves out those that the first one already takes for the object.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+SCORE_LIMIT = 3.0
+"""Normalised scores are clipped here: -1 is the mean background, +1 the mean object."""
+
+
+class NormalEquations(NamedTuple):
+    """What one annotated reference adds to the fit; equations of several references add up.
+
+    Attributes
+    ----------
+    gram : shape (B, D, D)
+        Weighted second moments of the features.
+    target : shape (B, D)
+        Weighted sums of the features, object positive, background negative.
+    positive_mean, background_mean : shape (B, D)
+        Mean feature of the object and of what counts as background.
+    has_positive, has_background : shape (B,)
+        1 where the reference says anything about the object / the background.
+    """
+
+    gram: Tensor
+    target: Tensor
+    positive_mean: Tensor
+    background_mean: Tensor
+    has_positive: Tensor
+    has_background: Tensor
+
+    def __add__(self, other: NormalEquations) -> NormalEquations:  # type: ignore[override]
+        return NormalEquations(*(a + b for a, b in zip(self, other, strict=True)))
+
+
+class ClosedFormPrior(nn.Module):
+    """Fit on references, score targets.
+
+    Parameters
+    ----------
+    channels : int
+        Number D - 1 of feature channels; a constant one is appended.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.log_ridge = nn.Parameter(torch.tensor(-3.5))
+        self.log_weak = nn.Parameter(torch.tensor(-0.5))  # ring outside a box
+        self.log_unknown = nn.Parameter(torch.tensor(-1.0))  # unmarked pixels
+        self.log_scale = nn.Parameter(torch.zeros(channels))
+        self.gain = nn.Parameter(torch.tensor(2.0))
+        self.offset = nn.Parameter(torch.tensor(0.0))
+
+    def fit(self, features: Tensor, marks: Tensor, is_box: Tensor) -> NormalEquations:
+        """Fit one reference per batch item, twice (module docstring).
+
+        Parameters
+        ----------
+        features : shape (B, D - 1, h, w)
+            Classifier features of the reference images.
+        marks : shape (B, 3, h, w), float in [0, 1]
+            Share of each cell that is object, certain background, weak background.
+        is_box : shape (B,), bool
+            The object fills most of the marked area, not all of it.
+
+        Returns
+        -------
+        equations : NormalEquations
+            To be added over the references of a class and passed to :meth:`score`.
+        """
+        x = self._rows(features)  # (B, hw, D)
+        positive, certain, weak = marks.float().flatten(2).unbind(1)  # each (B, hw)
+        unknown = (1 - positive - certain - weak).clamp(0, 1)
+        first = self._equations(x, positive, certain, weak, unknown)
+        with torch.no_grad():
+            score = self._normalised(first, torch.einsum("bpd,bd->bp", x, self._solve(first)))
+            looks_like_object = torch.sigmoid(4 * score)
+            keep = torch.where(is_box[:, None], 0.1 + 0.9 * looks_like_object, 1.0)
+        return self._equations(
+            x, positive * keep, certain, weak, unknown * (1.02 - looks_like_object)
+        )
+
+    def score(self, features: Tensor, equations: NormalEquations) -> Tensor:
+        """Score every pixel of the targets.
+
+        Parameters
+        ----------
+        features : shape (B, D - 1, h, w)
+            Classifier features of the targets.
+        equations : NormalEquations
+            The sum over the references of each target's class.
+
+        Returns
+        -------
+        score : shape (B, 1, h, w)
+            -1 at the mean background of the references, +1 at their mean object, clipped to
+            +-``SCORE_LIMIT``.
+        """
+        raw = torch.einsum("bpd,bd->bp", self._rows(features), self._solve(equations))
+        score = self._normalised(equations, raw)
+        return score.reshape(features.shape[0], 1, *features.shape[-2:])
+
+    def logits(self, score: Tensor) -> Tensor:
+        """Turn scores into mask logits by the learned gain and offset."""
+        return self.gain * score + self.offset
+
+    def _rows(self, features: Tensor) -> Tensor:
+        features = features.float() * self.log_scale.exp()[:, None, None]
+        rows = features.flatten(2).transpose(1, 2)  # (B, hw, D - 1)
+        return torch.cat([rows, torch.ones_like(rows[..., :1])], 2)
+
+    def _equations(
+        self, x: Tensor, positive: Tensor, certain: Tensor, weak: Tensor, unknown: Tensor
+    ) -> NormalEquations:
+        """Weigh object and background so that each has mass 1, however few pixels it has."""
+        p, has_positive = _unit_mass(positive)
+        parts = [_unit_mass(m) for m in (certain, weak, unknown)]
+        importance = torch.stack(
+            [torch.ones_like(self.log_weak), self.log_weak.exp(), self.log_unknown.exp()]
+        )
+        share = torch.stack([has for _, has in parts], 1) * importance  # (B, 3)
+        share = share / share.sum(1, keepdim=True).clamp_min(1e-6)
+        n = sum(m * share[:, k : k + 1] for k, (m, _) in enumerate(parts))
+        # A reference that only says "not this" must not turn its unmarked pixels into background.
+        only_negative = (has_positive == 0)[:, None]
+        n = torch.where(only_negative, parts[0][0], n)
+        has_background = torch.stack([has for _, has in parts], 1).amax(1)
+        weighted = x * (p + n)[..., None]
+        positive_mean = torch.einsum("bp,bpd->bd", p, x)
+        background_mean = torch.einsum("bp,bpd->bd", n, x)
+        return NormalEquations(
+            gram=torch.einsum("bpd,bpe->bde", weighted, x),
+            target=positive_mean - background_mean,
+            positive_mean=positive_mean,
+            background_mean=background_mean,
+            has_positive=has_positive,
+            has_background=has_background,
+        )
+
+    def _solve(self, equations: NormalEquations) -> Tensor:
+        size = equations.gram.shape[-1]
+        mass = (equations.has_positive + equations.has_background).clamp_min(1)[:, None, None]
+        ridge = self.log_ridge.exp() * torch.eye(size, device=equations.gram.device)
+        system = equations.gram / mass + ridge
+        right = (equations.target / mass[:, 0])[..., None]
+        solution: Tensor = torch.linalg.solve(system, right)[..., 0]
+        return solution
+
+    def _normalised(self, equations: NormalEquations, raw: Tensor) -> Tensor:
+        weights = self._solve(equations)
+        high = (equations.positive_mean * weights).sum(1)
+        high = high / equations.has_positive.clamp_min(1)
+        low = (equations.background_mean * weights).sum(1)
+        low = low / equations.has_background.clamp_min(1)
+        middle, half = (high + low) / 2, ((high - low) / 2).clamp_min(0.02)
+        return ((raw - middle[:, None]) / half[:, None]).clamp(-SCORE_LIMIT, SCORE_LIMIT)
+
+
+def _unit_mass(weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Scale each row to sum 1; also return whether it had any mass."""
+    total = weights.sum(1, keepdim=True)
+    has = (total > 1e-4).float()
+    return weights / total.clamp_min(1e-4) * has, has[:, 0]

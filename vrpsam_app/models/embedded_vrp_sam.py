@@ -1,0 +1,253 @@
+"""The embedded model: a small VRP-SAM on one shared backbone.
+
+It keeps the published order - reference features and marks make visual prompts, prompts and the
+target's embedding make a mask in SAM's decoder - and differs in four things: one convolutional
+backbone serves SAM and the semantics; the pseudo-mask is a classifier solved in closed form; that
+pseudo-mask is also SAM's mask prompt and the floor of the answer; early features join the
+decoder's upscaling.
+
+========================  =========================================  =====================
+step                      shape                                      once per
+========================  =========================================  =====================
+``encode_images``         (B, 3, H, W) -> :class:`ImageEmbedding`    image
+``encode_reference``      marks (B, 3, H, W) -> `ReferenceEncoding`  annotated reference
+``decode``                -> :class:`DecoderOutput`, (B, 1, H/2, W/2)  target and class
+========================  =========================================  =====================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vrpsam_app.config import ModelConfig
+from vrpsam_app.errors import EmptyReferenceError
+from vrpsam_app.models.closed_form_prior import ClosedFormPrior, NormalEquations
+from vrpsam_app.models.conv_image_encoder import CLASSIFIER, ConvImageEncoder
+from vrpsam_app.models.detail_branch import DetailBranch
+from vrpsam_app.models.embeddings import DecoderOutput, PromptTensors, TensorRecord
+from vrpsam_app.models.feature_augmenter import FeatureAugmenter, masked_average_pool
+from vrpsam_app.models.frozen_sam import FrozenSAM
+from vrpsam_app.models.prompt_generator import PromptGenerator
+from vrpsam_app.models.resize import pool_mask, resize_bilinear
+
+QUALITY_FACTS = 6
+"""Scalars about a mask that the quality head reads beside SAM's IoU token."""
+
+
+@dataclass(frozen=True, eq=False)
+class ImageEmbedding(TensorRecord):
+    """All that depends on an image alone (shapes in :mod:`conv_image_encoder`)."""
+
+    embedding: Tensor
+    semantic: Tensor
+    classifier: Tensor
+    mid_detail: Tensor
+    fine_detail: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class ReferenceEncoding(TensorRecord):
+    """All that depends on annotated references alone.
+
+    Attributes
+    ----------
+    equations : NormalEquations
+        The reference's share of the closed-form fit.
+    tokens : shape (B, N, C)
+        Prompt queries after attending to the reference.
+    prototype : shape (B, C)
+        Mean feature of the object.
+    foreground : shape (B, K, C)
+        Unit feature vectors of the object, zero rows where it has fewer than K cells.
+    has_object : shape (B,)
+        0 for a "not this" reference, which only takes part in the closed-form fit.
+    """
+
+    equations: NormalEquations
+    tokens: Tensor
+    prototype: Tensor
+    foreground: Tensor
+    has_object: Tensor
+
+
+class EmbeddedVRPSAM(nn.Module):
+    """Shared backbone, closed-form prior, VRP encoder, SAM's decoder."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        dim, encoder = config.sam.prompt_dim, config.vrp_encoder
+        # Nothing is frozen while it is trained from nothing: there is no foundation model below.
+        self.sam = FrozenSAM(config.sam, image_encoder=ConvImageEncoder(config.sam)).unfreeze()
+        self.prior = ClosedFormPrior(CLASSIFIER)
+        self.augmenter = FeatureAugmenter(
+            dim, encoder.hidden_dim, dropout=encoder.dropout, mask_gain=encoder.mask_gain
+        )
+        self.generator = PromptGenerator(encoder.hidden_dim, encoder.num_queries, encoder.num_heads)
+        self.detail = DetailBranch(2 * config.sam.width, dim)
+        self.decoder_scale = nn.Parameter(torch.tensor(0.3))
+        self.quality_head = nn.Sequential(
+            nn.Linear(dim + QUALITY_FACTS, 64), nn.ReLU(), nn.Linear(64, 2)
+        )
+
+    def output_hw(self, input_hw: tuple[int, int]) -> tuple[int, int]:
+        """Size of the decoder's output grid for an input: stride 2."""
+        return input_hw[0] // 2, input_hw[1] // 2
+
+    def encode_images(self, images: Tensor) -> ImageEmbedding:
+        """Encode images (B, 3, H, W) in [0, 1]; H and W multiples of 32."""
+        return ImageEmbedding(*self.sam.image_encoder(images))
+
+    def encode_reference(
+        self, embedding: ImageEmbedding, marks: Tensor, is_box: Tensor
+    ) -> ReferenceEncoding:
+        """Encode annotated references, one per batch item.
+
+        Parameters
+        ----------
+        embedding : ImageEmbedding
+            Of the reference images.
+        marks : shape (B, 3, H, W), float in [0, 1]
+            Share of each input pixel that is object, certain background, weak background.
+        is_box : shape (B,), bool
+            Whether the object marks are boxes.
+        """
+        fine_hw = (embedding.classifier.shape[-2], embedding.classifier.shape[-1])
+        coarse_hw = (embedding.semantic.shape[-2], embedding.semantic.shape[-1])
+        fine_marks = pool_mask(marks, fine_hw)
+        positive, certain, _ = pool_mask(fine_marks, coarse_hw).split(1, 1)
+        reduced = self.augmenter.reduce(embedding.semantic)
+        prototype = masked_average_pool(reduced, positive)
+        # Unmarked cells are 0: neither object nor background.
+        augmented = self.augmenter(reduced, prototype, positive - certain)
+        equations = self.prior.fit(embedding.classifier, fine_marks, is_box)
+        return ReferenceEncoding(
+            equations=equations,
+            tokens=self.generator.reference_half(augmented),
+            prototype=prototype,
+            foreground=self._foreground(reduced, positive),
+            has_object=equations.has_positive,
+        )
+
+    def decode(
+        self,
+        target: ImageEmbedding,
+        references: Sequence[ReferenceEncoding],
+        prompts: PromptTensors | None = None,
+    ) -> DecoderOutput:
+        """Find the references' object in each target.
+
+        Parameters
+        ----------
+        target : ImageEmbedding
+            B targets.
+        references : sequence of ReferenceEncoding
+            One per shot, each holding B references, item i for target i.
+        prompts : PromptTensors, optional
+            Clicks, boxes or a previous mask on the targets.
+
+        Raises
+        ------
+        EmptyReferenceError
+            If no reference marks an object.
+        """
+        showing = [r for r in references if bool(r.has_object.any())]
+        if not showing:
+            raise EmptyReferenceError(
+                "No reference marks an object, all say 'not this': expected at least one with "
+                "positive marks. Mark an object in one of them."
+            )
+        equations = references[0].equations
+        for other in references[1:]:
+            equations = equations + other.equations
+        score = self.prior.score(target.classifier, equations)  # (B, 1, h4, w4)
+        prior_logits = self.prior.logits(score)
+        reduced = self.augmenter.reduce(target.semantic)
+        coarse_hw = (reduced.shape[-2], reduced.shape[-1])
+        pseudo = pool_mask(prior_logits.sigmoid(), coarse_hw)
+        visual_prompts = torch.cat(
+            [
+                self.generator.target_half(r.tokens, self.augmenter(reduced, r.prototype, pseudo))
+                for r in showing
+            ],
+            1,
+        )
+        cosine = self._cosine(reduced, showing)
+        fine_hw = (score.shape[-2], score.shape[-1])
+        evidence = torch.cat([score, resize_bilinear(cosine, fine_hw, align_corners=False)], 1)
+        mid, fine, local = self.detail(target.mid_detail, target.fine_detail, evidence)
+        out_hw = (target.fine_detail.shape[-2], target.fine_detail.shape[-1])
+        coarse = resize_bilinear(prior_logits + local, out_hw, align_corners=False)
+        prompts = prompts or PromptTensors()
+        mask_prompt = coarse if prompts.mask_logits is None else prompts.mask_logits
+        clicks, dense = self.sam.prompt(
+            prompts.points_xy,
+            prompts.point_labels,
+            prompts.boxes_xyxy,
+            mask_prompt.clamp(-8, 8),
+            grid_hw=coarse_hw,
+        )
+        decoded = self.sam.decode_masks(
+            target.embedding,
+            torch.cat([visual_prompts, clicks], 1),
+            dense,
+            upscale_skips=(mid, fine),
+        )
+        logits = coarse + self.decoder_scale * decoded.mask_logits[:, :1]
+        quality = self.quality_head(
+            torch.cat([decoded.iou_token, _facts(logits, coarse, score, cosine)], 1)
+        )
+        return DecoderOutput(
+            mask_logits=logits,
+            score=torch.sigmoid(decoded.scores[:, 0] + quality[:, 0]),
+            presence=torch.sigmoid(quality[:, 1]),
+            pseudo_mask=prior_logits.sigmoid(),
+        )
+
+    def _foreground(self, reduced: Tensor, positive: Tensor) -> Tensor:
+        """Take up to K marked cells as unit vectors, spread over the object."""
+        rows = F.normalize(reduced.flatten(2).transpose(1, 2).float(), dim=2)  # (B, hw, C)
+        cover = positive.flatten(1)
+        count = min(self.config.vrp_encoder.max_foreground or cover.shape[1], cover.shape[1])
+        # A fixed fraction of each cell's index breaks ties, so that a large object is sampled all
+        # over and not only in its first rows.
+        index = torch.arange(cover.shape[1], device=cover.device)
+        spread = (index * 0.6180339887) % 1.0
+        best = (cover + 1e-3 * spread).topk(count, dim=1)
+        chosen = torch.gather(rows, 1, best.indices[..., None].expand(-1, -1, rows.shape[2]))
+        marked = torch.gather(cover, 1, best.indices) > 0.02
+        return chosen * marked[..., None]
+
+    @staticmethod
+    def _cosine(reduced: Tensor, showing: Sequence[ReferenceEncoding]) -> Tensor:
+        """Best cosine of each target cell with any reference's object, (B, 1, h, w)."""
+        cells = F.normalize(reduced.flatten(2).float(), dim=1)  # (B, C, hw)
+        best = torch.stack([(r.foreground @ cells).amax(1) for r in showing]).amax(0)
+        return best.reshape(reduced.shape[0], 1, *reduced.shape[-2:])
+
+
+def _facts(logits: Tensor, coarse: Tensor, score: Tensor, cosine: Tensor) -> Tensor:
+    """Describe a mask by six numbers, (B, QUALITY_FACTS), without gradients into the mask."""
+    with torch.no_grad():
+        probability = logits.sigmoid().flatten(1)
+        inside = probability > 0.5
+        sure = (probability * inside).sum(1) / inside.sum(1).clamp_min(1)
+        prior = coarse.sigmoid().flatten(1)
+        both = torch.minimum(probability, prior).sum(1)
+        agreement = both / torch.maximum(probability, prior).sum(1).clamp_min(1e-3)
+        return torch.stack(
+            [
+                sure,
+                agreement,
+                inside.float().mean(1).sqrt(),
+                score.flatten(1).amax(1),
+                cosine.flatten(1).amax(1),
+                probability.amax(1),
+            ],
+            1,
+        )

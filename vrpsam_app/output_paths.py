@@ -1,0 +1,150 @@
+"""Where the results of many targets go: names that never collide and never replace an input."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vrpsam_app.errors import OutputError
+
+
+@dataclass(frozen=True, slots=True)
+class OutputPaths:
+    """The files that one target's results are written to.
+
+    Parameters
+    ----------
+    target
+        The image that is segmented.
+    masks
+        Label to mask file, one for each class.
+    labels
+        The label image, if there are several classes.
+    overlay
+        The picture with the result drawn in, if one is wanted.
+    """
+
+    target: Path
+    masks: Mapping[str, Path]
+    labels: Path | None
+    overlay: Path | None
+
+    def __iter__(self) -> Iterator[Path]:
+        yield from self.masks.values()
+        yield from (path for path in (self.labels, self.overlay) if path is not None)
+
+
+def plan_outputs(
+    targets: Sequence[Path], folder: Path, labels: Sequence[str], *, overlay: bool = False
+) -> list[OutputPaths]:
+    """Name the files for every target: ``<name>_mask.png`` and its companions in `folder`.
+
+    The name is the target's without its ending. Targets that would share one get their folder and
+    their ending as well, ``a/x.png`` and ``b/x.png`` give ``a_x_png`` and ``b_x_png``; what then
+    still collides is numbered. Upper and lower case count as equal, as some file systems have it.
+
+    Parameters
+    ----------
+    targets
+        Images, none of them twice.
+    labels
+        The classes; with more than one, each mask carries its label, ``<name>_<label>_mask.png``.
+    """
+    stems = Counter(target.stem.casefold() for target in targets)
+    slugs = _unique_slugs(labels)
+    plan: list[OutputPaths] = []
+    taken: set[str] = set()
+    for target in targets:
+        name = target.stem
+        if stems[name.casefold()] > 1:
+            name = f"{target.resolve().parent.name}_{name}_{target.suffix.lstrip('.')}"
+        outputs = _outputs(target, folder, name, slugs, overlay)
+        number = 1
+        while not taken.isdisjoint(_keys(outputs)):
+            number += 1
+            outputs = _outputs(target, folder, f"{name}-{number}", slugs, overlay)
+        taken |= _keys(outputs)
+        plan.append(outputs)
+    return plan
+
+
+def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path], *, overwrite: bool) -> None:
+    """Make sure, before any work, that nothing is lost by writing `outputs`.
+
+    Raises
+    ------
+    OutputError
+        If an output is one of `inputs`; if one exists and `overwrite` is False.
+    """
+    sources = {path.resolve() for path in inputs}
+    existing = []
+    for path in outputs:
+        if path.resolve() in sources:
+            raise OutputError(
+                f"{path} would be written over, and it is one of the inputs. Choose another "
+                "folder for the results."
+            )
+        if path.exists():
+            existing.append(path)
+    if existing and not overwrite:
+        found = str(existing[0])
+        if len(existing) > 1:
+            found += f" (and {len(existing) - 1} other results)"
+        raise OutputError(
+            f"{found} exists already. Choose another folder for the results, or allow overwriting."
+        )
+
+
+def prepare_folder(folder: Path) -> Path:
+    """Create `folder` where it is missing.
+
+    Raises
+    ------
+    OutputError
+        If it is a file, or cannot be created.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"The folder {folder} cannot be made ({error.strerror}). Choose one that may be "
+            "written to."
+        ) from error
+    return folder
+
+
+def _outputs(
+    target: Path, folder: Path, name: str, slugs: Mapping[str, str], overlay: bool
+) -> OutputPaths:
+    several = len(slugs) > 1
+    return OutputPaths(
+        target=target,
+        masks={
+            label: folder / (f"{name}_{slug}_mask.png" if several else f"{name}_mask.png")
+            for label, slug in slugs.items()
+        },
+        labels=folder / f"{name}_labels.png" if several else None,
+        overlay=folder / f"{name}_overlay.png" if overlay else None,
+    )
+
+
+def _keys(outputs: OutputPaths) -> set[str]:
+    return {path.name.casefold() for path in outputs}
+
+
+def _unique_slugs(labels: Sequence[str]) -> dict[str, str]:
+    """Give each label a spelling that is safe in a file name and different from the others."""
+    slugs: dict[str, str] = {}
+    taken: set[str] = set()
+    for label in labels:
+        slug = base = re.sub(r"[^\w.-]+", "-", label).strip("-.") or "class"
+        number = 1
+        while slug.casefold() in taken:
+            number += 1
+            slug = f"{base}-{number}"
+        taken.add(slug.casefold())
+        slugs[label] = slug
+    return slugs

@@ -1,0 +1,121 @@
+"""What a prediction is, and the protocol that every way of segmenting from references satisfies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from vrpsam_app.errors import ConfigError
+from vrpsam_app.images import IntensityRange
+from vrpsam_app.references import Reference
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """Where the object is in one target image, how sure that is, and what said so.
+
+    Attributes
+    ----------
+    mask : shape (H, W), bool
+        ``probability > threshold``, empty if the object is judged absent.
+    probability : shape (H, W), float32 in [0, 1]
+        Per pixel, whether the object was judged present or not.
+    score : predicted intersection over union of the mask with the truth
+    presence : how sure it is that the object is in the image at all, in [0, 1]
+    present : whether `presence` reaches the model's threshold
+    pseudo_mask : shape (h, w), float32 in [0, 1]
+        Training-free similarity with the reference, on the model's own grid.
+    label : name of the class
+    made_by : model, device, versions and intensity range, ready for a recipe
+    threshold : probability above which a pixel belongs to the mask
+    """
+
+    mask: NDArray[np.bool_]
+    probability: NDArray[np.float32]
+    score: float
+    presence: float
+    present: bool
+    pseudo_mask: NDArray[np.float32]
+    label: str
+    made_by: Mapping[str, object]
+    threshold: float = 0.5
+
+    def at_threshold(self, threshold: float) -> Prediction:
+        """Return the same prediction cut at another probability, without asking the model again.
+
+        The mask of an object that was judged absent stays empty.
+
+        Raises
+        ------
+        ConfigError
+            If `threshold` is not in [0, 1].
+        """
+        if not 0 <= threshold <= 1:
+            raise ConfigError(f"Threshold is {threshold}: expected a probability in [0, 1].")
+        mask = (self.probability > threshold) & self.present
+        return replace(self, mask=mask, threshold=float(threshold))
+
+
+@dataclass(frozen=True, eq=False)
+class ClassPredictions:
+    """Predictions of several classes in one target, and who won each pixel.
+
+    Attributes
+    ----------
+    predictions : one per class, by name, in the order of `names`
+    labels : shape (H, W), int32
+        0 where no class is, else 1 + the index of the class in `names`.
+    names : names of the classes
+    """
+
+    predictions: Mapping[str, Prediction]
+    labels: NDArray[np.int32]
+    names: tuple[str, ...]
+
+
+class Segmenter(Protocol):
+    """Anything that finds in a target what its references show.
+
+    `corrections` are marks on the target (:class:`vrpsam_app.corrections.Corrections`); their type
+    is left open here because that module stands above this one.
+    """
+
+    def predict(
+        self,
+        target: ArrayLike,
+        references: Reference | Sequence[Reference],
+        *,
+        corrections: Any | None = None,
+        intensity_range: IntensityRange | None = None,
+        threshold: float = 0.5,
+    ) -> Prediction:
+        """Find one class in a target.
+
+        Parameters
+        ----------
+        target : shape (H, W), (H, W, 3) or (H, W, 4)
+        references : one or more, all of one label
+        corrections : marks on the target, optional
+        intensity_range : range of the set; None takes that of references and target
+        threshold : probability above which a pixel belongs to the mask
+        """
+        ...
+
+    def predict_classes(
+        self,
+        target: ArrayLike,
+        references: Sequence[Reference],
+        *,
+        corrections: Any | None = None,
+        intensity_range: IntensityRange | None = None,
+        threshold: float = 0.5,
+    ) -> ClassPredictions:
+        """Find several classes, one for each label among the references, in a target.
+
+        Parameters are those of :meth:`predict`, but for the labels.
+        """
+        ...

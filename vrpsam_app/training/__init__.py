@@ -1,0 +1,1 @@
+"""Training: losses, episodes as batches, the trainer and its checkpoints."""

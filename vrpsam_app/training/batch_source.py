@@ -1,0 +1,117 @@
+"""An endless stream of batches, made in other processes while the model computes.
+
+Batch number k of seed s depends on k and s alone: not on the number of workers, not on when the run
+was stopped and taken up again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from vrpsam_app.data.synthetic_scenes import SceneGroup, generate_group
+from vrpsam_app.training.episode_batch import EpisodeBatch
+from vrpsam_app.training.episode_sampler import EpisodeMix, sample_batch
+
+SYNTHETIC_SEEDS = 1 << 40
+"""Seeds of training scenes lie below this, those of validation scenes above."""
+
+
+class GroupSource(Protocol):
+    """Anything that draws groups of labelled pictures."""
+
+    def sample(self, rng: np.random.Generator, size: int, images: int) -> SceneGroup:
+        """Draw a group of `images` square pictures of side `size`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SyntheticGroups:
+    """Procedural scenes as a source."""
+
+    def sample(self, rng: np.random.Generator, size: int, images: int) -> SceneGroup:
+        """Draw scenes never drawn before."""
+        return generate_group(int(rng.integers(SYNTHETIC_SEEDS)), size=size, images=images)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchPlan:
+    """What each batch is made of.
+
+    Attributes
+    ----------
+    sources : pairs of source and weight
+        Each group of a batch is drawn from one of them.
+    groups, images : int
+        Groups per batch and pictures per group.
+    sizes : pairs of picture side in pixels and weight
+        All pictures of a batch have one size; larger ones come in fewer groups.
+    seed : int
+    mix : EpisodeMix
+    """
+
+    sources: Sequence[tuple[GroupSource, float]]
+    groups: int = 6
+    images: int = 3
+    sizes: tuple[tuple[int, float], ...] = ((128, 0.4), (192, 0.5), (256, 0.1))
+    seed: int = 0
+    mix: EpisodeMix = field(default_factory=EpisodeMix)
+
+    def batch(self, step: int) -> EpisodeBatch:
+        """Make batch number `step`."""
+        rng = np.random.default_rng([self.seed, step])
+        size = self.sizes[_draw(rng, [w for _, w in self.sizes])][0]
+        # The work of a batch stays about equal: twice the side, a quarter of the groups.
+        count = max(1, round(self.groups * (160 / size) ** 2))
+        weights = [w for _, w in self.sources]
+        groups = [
+            self.sources[_draw(rng, weights)][0].sample(rng, size, self.images)
+            for _ in range(count)
+        ]
+        return sample_batch(groups, rng, self.mix)
+
+
+class _Stream(IterableDataset[EpisodeBatch]):
+    """Batches from a first step on, dealt out to the workers in turn."""
+
+    def __init__(self, plan: BatchPlan, first: int) -> None:
+        super().__init__()
+        self.plan, self.first = plan, first
+
+    def __iter__(self) -> Iterator[EpisodeBatch]:
+        info = get_worker_info()
+        step, stride = self.first, 1
+        if info is not None:
+            step, stride = self.first + info.id, info.num_workers
+        while True:
+            batch = self.plan.batch(step)
+            if batch.sets:
+                yield batch
+            step += stride
+
+
+def stream_batches(plan: BatchPlan, first: int = 0, *, workers: int = 1) -> Iterator[EpisodeBatch]:
+    """Yield the batches of a plan from step `first` on, for ever.
+
+    Parameters
+    ----------
+    workers : int
+        Processes that make them ahead of time; 0 makes them in this one.
+    """
+    loader = DataLoader(
+        _Stream(plan, first),
+        batch_size=None,
+        num_workers=workers,
+        prefetch_factor=4 if workers else None,
+        persistent_workers=False,
+    )
+    yield from loader
+
+
+def _draw(rng: np.random.Generator, weights: Sequence[float]) -> int:
+    share = np.asarray(weights, float)
+    return int(rng.choice(len(share), p=share / share.sum()))

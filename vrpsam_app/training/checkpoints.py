@@ -1,0 +1,92 @@
+"""Files a training run writes: its own state, and model folders that every surface opens."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hub_weights.checksums import write_sums
+from vrpsam_app.config import ModelConfig
+
+
+def save_state(path: Path, state: Mapping[str, Any]) -> None:
+    """Write a training state so that a kill at any moment leaves the old or the new one."""
+    partial = path.with_suffix(".part")
+    with partial.open("wb") as file:
+        torch.save(dict(state), file)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def load_state(path: Path) -> dict[str, Any] | None:
+    """Read a training state back, or None if there is none yet."""
+    if not path.exists():
+        return None
+    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return state
+
+
+def save_model(
+    folder: Path,
+    config: ModelConfig,
+    weights: Mapping[str, Tensor],
+    *,
+    dtype: torch.dtype = torch.float16,
+) -> Path:
+    """Write ``model.safetensors``, ``config.json`` and their checksums into `folder`.
+
+    The weights appear last under their final name, so a half-written folder is never a model.
+
+    Parameters
+    ----------
+    dtype : torch.dtype
+        Precision of the file; fp16 halves it and changes no mask visibly (tested).
+    """
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = folder / "model.safetensors.part"
+    save_file(
+        {k: v.detach().to("cpu", dtype).contiguous() for k, v in weights.items()},
+        partial,
+        metadata={"format": "pt", "model": config.name},
+    )
+    config.save(folder)
+    partial.replace(folder / "model.safetensors")
+    write_sums(folder, ("config.json", "model.safetensors"))
+    return folder
+
+
+class MovingAverage:
+    """Exponential moving average of a model's weights: what is shipped.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Gives names and first values.
+    decay : float
+        Share of the old value kept per step; ramped up over the first steps.
+    """
+
+    def __init__(self, model: nn.Module, decay: float = 0.999) -> None:
+        self.decay = decay
+        self.weights = {k: v.detach().clone().float() for k, v in model.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, model: nn.Module, step: int) -> None:
+        """Move towards the model's weights after step number `step`."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        for name, value in model.state_dict().items():
+            self.weights[name].lerp_(value.detach().float(), 1 - decay)
+
+
+def with_training(config: ModelConfig, **facts: Any) -> ModelConfig:
+    """Return the configuration with what it was trained with filled in."""
+    return dataclasses.replace(config, training={**config.training, **facts})

@@ -1,0 +1,91 @@
+"""Starting the web app: the one door for the Space, the command line and ``make demo``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vrpsam_app.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    import gradio as gr
+
+    from vrpsam_app.web.model import PredictorFactory
+
+MAX_FILE_SIZE = "200mb"
+FAVICON = Path(__file__).with_name("favicon.svg")
+
+
+def launch_app(
+    host: str | None = None,
+    port: int | None = None,
+    *,
+    predictor_factory: PredictorFactory | None = None,
+    open_browser: bool = False,
+    block: bool = True,
+    quiet: bool = False,
+) -> gr.Blocks:
+    """Serve the web app.
+
+    Parameters
+    ----------
+    host
+        Address to listen on; None leaves it to ``GRADIO_SERVER_NAME``, else this computer only.
+    port
+        None leaves it to ``GRADIO_SERVER_PORT``, else the first free one from 7860.
+    predictor_factory
+        Gives the predictor; None takes the embedded model.
+    open_browser
+        Whether to show the page at once.
+    block
+        Whether to return only when the server stops.
+    quiet
+        Whether to print nothing.
+
+    Raises
+    ------
+    MissingExtraError
+        If gradio is not installed.
+    """
+    # Before gradio is imported: nothing about visitors or this computer is reported to anyone.
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    try:
+        import gradio  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError(
+            'The web app needs gradio, which is not installed. Run: pip install "vrpsam-app[web]".'
+        ) from error
+    from vrpsam_app.web.layout import build_app
+    from vrpsam_app.web.model import embedded_predictor
+
+    app = build_app(predictor_factory or embedded_predictor)
+    app.launch(
+        server_name=host,
+        server_port=port,
+        inbrowser=open_browser,
+        prevent_thread_lock=not block,
+        quiet=quiet,
+        **page_options(),
+    )
+    return app
+
+
+def page_options() -> dict[str, Any]:
+    """Return how the app is served: nothing is shared, recorded, monitored or fetched."""
+    from vrpsam_app.web.theme import page_css, page_theme
+
+    return {
+        "theme": page_theme(),
+        "css": page_css(),
+        "favicon_path": FAVICON,
+        "share": False,
+        "ssr_mode": False,
+        "run_history": False,
+        "enable_monitoring": False,
+        "pwa": False,
+        "show_error": False,
+        "max_file_size": MAX_FILE_SIZE,
+        "footer_links": ["api"],
+    }
