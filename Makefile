@@ -31,10 +31,11 @@ test-all: $(VENV)/dev.stamp browser ## run every test
 	@$(BIN)/python -m pytest
 
 check: $(VENV)/dev.stamp ## layout, rules, types, spelling; changes nothing
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(BIN)/typos
+	@failed=; \
+	for tool in 'ruff format --check .' 'ruff check .' mypy typos; do \
+		echo "$$tool"; $(BIN)/$$tool || failed="$$failed, $${tool%% *}"; \
+	done; \
+	if [ -n "$$failed" ]; then echo "Not clean:$${failed#,}" >&2; exit 1; fi
 
 fix: $(VENV)/dev.stamp ## apply the layout and the rules that can be applied by machine
 	$(BIN)/ruff check --fix .

@@ -20,6 +20,10 @@ from vrpsam_app.images import check_plane, plane_key
 BOX_RING_SHARE = 0.15
 BOX_RING_MIN_PIXELS = 2
 
+_COVERED = (
+    "The negative marks cover all positive ones. Remove some of them, or mark the object again."
+)
+
 
 @dataclass(frozen=True, eq=False)
 class KnownBackground:
@@ -93,9 +97,7 @@ class Reference:
                 f"The label is {self.label!r}: expected a name such as 'nucleus'."
             )
         if given.any() and not marks.positive.any():
-            raise EmptyReferenceError(
-                "The negative marks cover all positive ones. Remove some, or mark the object again."
-            )
+            raise EmptyReferenceError(_COVERED)
         if not (marks.positive.any() or marks.negative.any()):
             raise EmptyReferenceError(
                 f"The reference image of {size[0]} x {size[1]} pixels has no marks: expected at "
@@ -126,6 +128,9 @@ class Reference:
         """
         plane = check_plane(image, name="The reference image")
         marks = rasterize(annotations, (plane.shape[0], plane.shape[1]))
+        wanted = any(a.positive for a in annotations)
+        if wanted and marks.negative.any() and not marks.positive.any():
+            raise EmptyReferenceError(_COVERED)
         return cls(plane, marks.positive, marks.negative, marks.kind, exhaustive, label)
 
     @classmethod

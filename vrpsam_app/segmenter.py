@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from vrpsam_app.errors import ConfigError
 from vrpsam_app.images import IntensityRange
@@ -76,6 +76,30 @@ class ClassPredictions:
     labels: NDArray[np.int32]
     names: tuple[str, ...]
 
+    @classmethod
+    def compete(cls, alone: Mapping[str, Prediction]) -> ClassPredictions:
+        """Let predictions of the same target compete: each pixel goes to the most probable class.
+
+        Parameters
+        ----------
+        alone : predictions by class name, each made as if it were the only class
+
+        Returns
+        -------
+        predictions : ClassPredictions
+            The masks no longer overlap; probabilities, scores and presences are untouched. Where
+            two classes are equally probable the first one wins.
+        """
+        names = tuple(alone)
+        claimed = np.stack([np.where(p.mask, p.probability, -1.0) for p in alone.values()])
+        winner = claimed.argmax(0)
+        labels = np.where(claimed.max(0) >= 0, winner + 1, 0).astype(np.int32)
+        predictions = {
+            name: replace(p, mask=labels == number)
+            for number, (name, p) in enumerate(alone.items(), start=1)
+        }
+        return cls(predictions, labels, names)
+
 
 class Segmenter(Protocol):
     """Anything that finds in a target what its references show.
@@ -86,7 +110,7 @@ class Segmenter(Protocol):
 
     def predict(
         self,
-        target: ArrayLike,
+        target: NDArray[Any],
         references: Reference | Sequence[Reference],
         *,
         corrections: Any | None = None,
@@ -107,7 +131,7 @@ class Segmenter(Protocol):
 
     def predict_classes(
         self,
-        target: ArrayLike,
+        target: NDArray[Any],
         references: Sequence[Reference],
         *,
         corrections: Any | None = None,

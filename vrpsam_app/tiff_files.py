@@ -168,6 +168,7 @@ def _decode_with_pillow(page: TiffPage, path: Path, index: int) -> NDArray[Any]:
         image.seek(index)
         if page.photometric not in _NUMBERS:
             return np.asarray(image.convert("RGB"))
+        image.load()  # turning may exchange the sides: their lengths are right only after it
         pixels = np.asarray(image)
         if page.photometric == _WHITE_IS_ZERO and image.mode in ("1", "L"):
             return ~pixels

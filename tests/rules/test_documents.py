@@ -105,6 +105,19 @@ def test_every_dependency_has_a_tested_version():
     assert names - pinned == {"vrpsam-app"}
 
 
+def test_every_data_file_is_packaged():
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    packaged = tomllib.loads(text)["tool"]["setuptools"]["package-data"]
+    left_out = [
+        path
+        for room in ("hub_weights", "vrpsam_app")
+        for path in (ROOT / room).rglob("*")
+        if path.is_file() and path.suffix not in (".py", ".pyc", ".pyi")
+        if not any(path in (ROOT / room).glob(pattern) for pattern in packaged[room])
+    ]
+    assert left_out == []
+
+
 def test_one_version_everywhere():
     citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
     changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")

@@ -36,10 +36,10 @@ def run(options: argparse.Namespace) -> int:
     try:
         launch_app(options.host, options.port, open_browser=options.open)
     except OSError as error:
+        where = f"port {options.port}" if options.port else "any port from 7860"
         raise ConfigError(
-            f"The web app cannot listen on {options.host or 'this computer'}, "
-            f"{f'port {options.port}' if options.port else 'any port from 7860'} ({error}). "
-            "Choose another --port or --host."
+            f"The web app cannot listen on {where} of {options.host or 'this computer'}: it is in "
+            "use, or not ours to use. Choose another --port or --host."
         ) from error
     return 0
 

@@ -124,7 +124,7 @@ def run(options: argparse.Namespace) -> int:
     for result in tqdm(results, total=len(plan), unit="image", disable=None):
         if result.record is None:
             failed.append(result.outputs.target)
-            tqdm.write(f"{result.outputs.target}: {result.error}", file=sys.stderr)
+            tqdm.write(failure(result), file=sys.stderr)
         else:
             records.append(result.record)
             tqdm.write(summary(result))
@@ -161,6 +161,13 @@ def summary(result: FileResult) -> str:
     ]
     written = result.outputs.labels or next(iter(result.outputs.masks.values()))
     return f"{result.outputs.target}: {'; '.join(found)} -> {written}"
+
+
+def failure(result: FileResult) -> str:
+    """Say in one line why a target failed, by its name."""
+    reason = str(result.error) or type(result.error).__name__
+    target = str(result.outputs.target)
+    return reason if target in reason else f"{target}: {reason}"
 
 
 def _fraction(text: str) -> float:

@@ -63,7 +63,8 @@ class FolderGroups:
         self.upright = upright
         self.absent_share = absent_share
         self._images: dict[int, NDArray[np.uint8]] = {}
-        self._labels: dict[int, tuple[NDArray[np.uint16], NDArray[np.uint16]]] = {}
+        self._labels: dict[int, tuple[NDArray[np.int32], NDArray[np.uint16]]] = {}
+        self._shapes: dict[int, tuple[int, ...]] = {}
         self._pools = self._index()
         if not self._pools:
             raise ConfigError(
@@ -268,18 +269,20 @@ class FolderGroups:
     def _read_image(self, index: int) -> NDArray[np.uint8]:
         known = self._images.get(index)
         if known is None:
-            known = self.dataset.load_image(index)
-            shape = self._read_labels(index)[1].shape
-            if known.shape[:2] != shape:
-                known = np.array(Image.fromarray(known).resize(shape[::-1], Image.Resampling.BOX))
+            height, width = self._read_labels(index)[1].shape
+            known = self.dataset.load_image(index, self._shapes[index])
+            if known.shape[:2] != (height, width):
+                small = Image.fromarray(known).resize((width, height), Image.Resampling.BOX)
+                known = np.array(small)
             self._images[index] = known
         return known
 
-    def _read_labels(self, index: int) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
-        """Objects and classes, each (H, W), uint16, with a long side of at most 512."""
+    def _read_labels(self, index: int) -> tuple[NDArray[np.int32], NDArray[np.uint16]]:
+        """Read objects and classes, each (H, W), with a long side of at most 512."""
         known = self._labels.get(index)
         if known is None:
             values = self.dataset.load_mask(index)
+            self._shapes[index] = values.shape
             step = max(values.shape) / LONGEST_SIDE
             if step > 1.0:
                 rows, cols = (
@@ -288,13 +291,13 @@ class FolderGroups:
                 )
                 values = values[rows[:, None], cols[None, :]]
             instances, classes = self.dataset.labels(index, values)
-            known = instances.astype(np.uint16), classes.astype(np.uint16)
+            known = instances, classes.astype(np.uint16)
             self._labels[index] = known
         return known
 
 
 def _random_spot(
-    rng: np.random.Generator, numbered: NDArray[np.uint16], here: NDArray[np.bool_]
+    rng: np.random.Generator, numbered: NDArray[np.int32], here: NDArray[np.bool_]
 ) -> NDArray[np.intp]:
     """Choose a pixel (row, col) of the class: of a random object, where there are objects."""
     numbers = np.flatnonzero(np.bincount(numbered.ravel())[1:]) + 1

@@ -135,7 +135,7 @@ def shapes(rng: np.random.Generator) -> SceneWorld:
         canvas.ground(rng, elsewhere(rng, colours[1:]) if moving else ground)
         draw_objects(canvas, rng, view, [*kinds, clutter], spacing=spacing)
 
-    return SceneWorld(tuple(SceneClass(k.family.kind) for k in kinds), draw, 0.25)
+    return SceneWorld(tuple(SceneClass(f"{k.family.kind} {k.class_id}") for k in kinds), draw, 0.25)
 
 
 def look_alikes(rng: np.random.Generator) -> SceneWorld:
@@ -267,7 +267,7 @@ def leaves(rng: np.random.Generator) -> SceneWorld:
         canvas.ground(rng, ground)
         draw_objects(canvas, rng, view, kinds, spacing=0.45)
 
-    return SceneWorld(tuple(SceneClass(k.family.kind) for k in kinds), draw, 0.15)
+    return SceneWorld(tuple(SceneClass(f"{k.family.kind} {k.class_id}") for k in kinds), draw, 0.15)
 
 
 def landscape(rng: np.random.Generator) -> SceneWorld:
@@ -313,5 +313,5 @@ def landscape(rng: np.random.Generator) -> SceneWorld:
         draw_objects(canvas, rng, view, kinds, spacing=0.7)
 
     names = [SceneClass(f"band {i + 1}", instances=False) for i in range(bands)]
-    names += [SceneClass(k.family.kind) for k in kinds]
+    names += [SceneClass(f"{k.family.kind} {k.class_id}") for k in kinds]
     return SceneWorld(tuple(names), draw, 0.1)

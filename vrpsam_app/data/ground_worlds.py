@@ -244,5 +244,5 @@ def particles(rng: np.random.Generator) -> SceneWorld:
                 np.float32(0.06) * smooth_noise(rng, view.size, 0.3 * view.size)[..., None]
             )
 
-    names = tuple(SceneClass(f"{kind.family.kind} grain") for kind in kinds)
+    names = tuple(SceneClass(f"{kind.family.kind} {kind.class_id}") for kind in kinds)
     return SceneWorld(names, draw, 0.85)

@@ -23,7 +23,7 @@ WorldBuilder = Callable[[np.random.Generator], SceneWorld]
 
 # How often each world is drawn. Look-alikes take a fifth: they are what a reference is needed for.
 WORLDS: dict[str, tuple[WorldBuilder, float]] = {
-    "look_alikes": (everyday_worlds.look_alikes, 6.0),
+    "look_alikes": (everyday_worlds.look_alikes, 7.0),
     "shapes": (everyday_worlds.shapes, 2.5),
     "coins": (everyday_worlds.coins, 1.0),
     "leaves": (everyday_worlds.leaves, 1.0),

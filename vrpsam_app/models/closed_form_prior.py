@@ -19,6 +19,9 @@ from torch import Tensor, nn
 SCORE_LIMIT = 3.0
 """Normalised scores are clipped here: -1 is the mean background, +1 the mean object."""
 
+FEW_CELLS = 20.0
+"""Marked cells from which on an object is taken to be shown well rather than by a click."""
+
 
 class NormalEquations(NamedTuple):
     """What one annotated reference adds to the fit; equations of several references add up.
@@ -33,6 +36,8 @@ class NormalEquations(NamedTuple):
         Mean feature of the object and of what counts as background.
     has_positive, has_background : shape (B,)
         1 where the reference says anything about the object / the background.
+    cells : shape (B,)
+        Marked cells of the object: the fewer, the less the fit is trusted.
     """
 
     gram: Tensor
@@ -41,6 +46,7 @@ class NormalEquations(NamedTuple):
     background_mean: Tensor
     has_positive: Tensor
     has_background: Tensor
+    cells: Tensor
 
     def __add__(self, other: NormalEquations) -> NormalEquations:  # type: ignore[override]
         return NormalEquations(*(a + b for a, b in zip(self, other, strict=True)))
@@ -57,12 +63,16 @@ class ClosedFormPrior(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.log_ridge = nn.Parameter(torch.tensor(-3.5))
+        # The starting values are the best of a small grid on untrained features: a click wants a
+        # hundred times the ridge of a full mask, and a lower threshold.
+        self.log_ridge = nn.Parameter(torch.tensor(-4.5))
+        self.log_ridge_per_cell = nn.Parameter(torch.tensor(1.2))
         self.log_weak = nn.Parameter(torch.tensor(-0.5))  # ring outside a box
         self.log_unknown = nn.Parameter(torch.tensor(-1.0))  # unmarked pixels
         self.log_scale = nn.Parameter(torch.zeros(channels))
         self.gain = nn.Parameter(torch.tensor(2.0))
-        self.offset = nn.Parameter(torch.tensor(0.0))
+        self.shift = nn.Parameter(torch.tensor(-0.05))
+        self.shift_of_few = nn.Parameter(torch.tensor(0.5))
 
     def fit(self, features: Tensor, marks: Tensor, is_box: Tensor) -> NormalEquations:
         """Fit one reference per batch item, twice (module docstring).
@@ -86,7 +96,7 @@ class ClosedFormPrior(nn.Module):
         unknown = (1 - positive - certain - weak).clamp(0, 1)
         first = self._equations(x, positive, certain, weak, unknown)
         with torch.no_grad():
-            score = self._normalised(first, torch.einsum("bpd,bd->bp", x, self._solve(first)))
+            score = self._scored(first, x)
             looks_like_object = torch.sigmoid(4 * score)
             keep = torch.where(is_box[:, None], 0.1 + 0.9 * looks_like_object, 1.0)
         return self._equations(
@@ -109,13 +119,14 @@ class ClosedFormPrior(nn.Module):
             -1 at the mean background of the references, +1 at their mean object, clipped to
             +-``SCORE_LIMIT``.
         """
-        raw = torch.einsum("bpd,bd->bp", self._rows(features), self._solve(equations))
-        score = self._normalised(equations, raw)
+        score = self._scored(equations, self._rows(features))
         return score.reshape(features.shape[0], 1, *features.shape[-2:])
 
-    def logits(self, score: Tensor) -> Tensor:
-        """Turn scores into mask logits by the learned gain and offset."""
-        return self.gain * score + self.offset
+    def logits(self, score: Tensor, equations: NormalEquations) -> Tensor:
+        """Turn scores into mask logits; the fewer cells were marked, the lower the threshold."""
+        few = 1 / (1 + equations.cells / FEW_CELLS)
+        shift = self.shift + self.shift_of_few * few
+        return self.gain * (score + shift[:, None, None, None])
 
     def _rows(self, features: Tensor) -> Tensor:
         features = features.float() * self.log_scale.exp()[:, None, None]
@@ -138,9 +149,9 @@ class ClosedFormPrior(nn.Module):
         only_negative = (has_positive == 0)[:, None]
         n = torch.where(only_negative, parts[0][0], n)
         has_background = torch.stack([has for _, has in parts], 1).amax(1)
-        weighted = x * (p + n)[..., None]
         positive_mean = torch.einsum("bp,bpd->bd", p, x)
         background_mean = torch.einsum("bp,bpd->bd", n, x)
+        weighted = x * (p + n)[..., None]
         return NormalEquations(
             gram=torch.einsum("bpd,bpe->bde", weighted, x),
             target=positive_mean - background_mean,
@@ -148,25 +159,30 @@ class ClosedFormPrior(nn.Module):
             background_mean=background_mean,
             has_positive=has_positive,
             has_background=has_background,
+            cells=positive.sum(1),
         )
 
     def _solve(self, equations: NormalEquations) -> Tensor:
         size = equations.gram.shape[-1]
         mass = (equations.has_positive + equations.has_background).clamp_min(1)[:, None, None]
-        ridge = self.log_ridge.exp() * torch.eye(size, device=equations.gram.device)
-        system = equations.gram / mass + ridge
+        per_cell = self.log_ridge_per_cell.exp() / equations.cells.clamp_min(0.5)
+        ridge = (self.log_ridge.exp() + per_cell)[:, None, None]
+        system = equations.gram / mass + ridge * torch.eye(size, device=equations.gram.device)
         right = (equations.target / mass[:, 0])[..., None]
         solution: Tensor = torch.linalg.solve(system, right)[..., 0]
         return solution
 
-    def _normalised(self, equations: NormalEquations, raw: Tensor) -> Tensor:
+    def _scored(self, equations: NormalEquations, x: Tensor) -> Tensor:
+        """Score rows (B, hw, D), so that background and object have means -1 and +1."""
         weights = self._solve(equations)
         high = (equations.positive_mean * weights).sum(1)
         high = high / equations.has_positive.clamp_min(1)
         low = (equations.background_mean * weights).sum(1)
         low = low / equations.has_background.clamp_min(1)
-        middle, half = (high + low) / 2, ((high - low) / 2).clamp_min(0.02)
-        return ((raw - middle[:, None]) / half[:, None]).clamp(-SCORE_LIMIT, SCORE_LIMIT)
+        middle, half = (high + low) / 2, ((high - low) / 2).clamp_min(1e-4)
+        raw = torch.einsum("bpd,bd->bp", x, weights)
+        score = (raw - middle[:, None]) / half[:, None]
+        return score.clamp(-SCORE_LIMIT, SCORE_LIMIT)
 
 
 def _unit_mass(weights: Tensor) -> tuple[Tensor, Tensor]:

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from vrpsam_app.models.conv_image_encoder import FINE, ResidualBlock
 
-EVIDENCE = 3
-"""Maps of evidence: closed-form score, cosine to the reference, prior logit of the coarse pass."""
+EVIDENCE = 2
+"""Maps of evidence: closed-form score, cosine to the reference."""
 
 
 class DetailBranch(nn.Module):
@@ -31,11 +31,13 @@ class DetailBranch(nn.Module):
     def __init__(self, mid_channels: int, prompt_dim: int) -> None:
         super().__init__()
         hidden = 48
-        self.mid_in = nn.Conv2d(mid_channels + EVIDENCE - 1, hidden, 3, padding=1)
+        self.mid_in = nn.Conv2d(mid_channels + EVIDENCE, hidden, 3, padding=1)
         self.mid_blocks = nn.Sequential(ResidualBlock(hidden), ResidualBlock(hidden))
         self.mid_out = nn.Conv2d(hidden, prompt_dim // 4, 1)
         self.evidence_out = nn.Conv2d(hidden, 1, 1)
-        self.fine_in = nn.Conv2d(FINE + EVIDENCE, 24, 3, padding=1)
+        nn.init.zeros_(self.evidence_out.weight)
+        nn.init.zeros_(self.evidence_out.bias)
+        self.fine_in = nn.Conv2d(FINE + EVIDENCE + 1, 24, 3, padding=1)
         self.fine_out = nn.Conv2d(24, prompt_dim // 8, 3, padding=1)
 
     def forward(
@@ -49,7 +51,7 @@ class DetailBranch(nn.Module):
             Features at stride 4.
         fine_detail : shape (B, FINE, 2h, 2w)
             Features at stride 2.
-        evidence : shape (B, EVIDENCE - 1, h, w)
+        evidence : shape (B, EVIDENCE, h, w)
             Closed-form score and cosine at stride 4.
 
         Returns

@@ -90,7 +90,8 @@ class EmbeddedVRPSAM(nn.Module):
         )
         self.generator = PromptGenerator(encoder.hidden_dim, encoder.num_queries, encoder.num_heads)
         self.detail = DetailBranch(2 * config.sam.width, dim)
-        self.decoder_scale = nn.Parameter(torch.tensor(0.3))
+        # The answer starts at the prior, which works untrained; the decoder grows into it.
+        self.decoder_scale = nn.Parameter(torch.tensor(0.1))
         self.quality_head = nn.Sequential(
             nn.Linear(dim + QUALITY_FACTS, 64), nn.ReLU(), nn.Linear(64, 2)
         )
@@ -166,7 +167,7 @@ class EmbeddedVRPSAM(nn.Module):
         for other in references[1:]:
             equations = equations + other.equations
         score = self.prior.score(target.classifier, equations)  # (B, 1, h4, w4)
-        prior_logits = self.prior.logits(score)
+        prior_logits = self.prior.logits(score, equations)
         reduced = self.augmenter.reduce(target.semantic)
         coarse_hw = (reduced.shape[-2], reduced.shape[-1])
         pseudo = pool_mask(prior_logits.sigmoid(), coarse_hw)

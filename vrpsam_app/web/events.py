@@ -120,6 +120,7 @@ class Handlers:
                     tiles=view.tiles(session, progress.answers, threshold, progress.searching)
                 ),
                 status_line(view.progress_words(progress)),
+                *_busy_buttons(),
             )
 
     def repaint(self, session: Session | None, answers: Answers | None, threshold: float) -> Any:
@@ -216,9 +217,13 @@ def connect(app: gr.Blocks, page: Page, get_predictor: PredictorFactory) -> None
     idle: dict[str, Any] = {"queue": False, **QUIET}
 
     app.load(*ready, **ON_MODEL, **QUIET)
-    page.find.click(_busy_buttons, None, buttons, **idle)
     search = page.find.click(
-        in_plain_words(on.show_findings), asked, results, trigger_mode="once", **ON_MODEL, **QUIET
+        in_plain_words(on.show_findings),
+        asked,
+        [*results, *buttons],
+        trigger_mode="once",
+        **ON_MODEL,
+        **QUIET,
     )
     search.then(_idle_buttons, None, buttons, **idle)
     search.then(on.repaint, kept, page.board, **QUIET)

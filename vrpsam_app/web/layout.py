@@ -81,7 +81,7 @@ def _build_page() -> Page:
                 )
             canvas = MarkingCanvas(
                 picture=view.canvas_picture(opening),
-                upload_selector="#choose-reference input[type=file]",
+                upload_selector="input:has(+ #choose-reference)",
                 elem_id="canvas",
             )
             exhaustive = gr.Checkbox(
@@ -108,7 +108,7 @@ def _build_page() -> Page:
                 )
             board = ResultBoard(
                 tiles=view.tiles(opening, Answers(), DEFAULT_THRESHOLD),
-                upload_selector="#add-targets input[type=file]",
+                upload_selector="input:has(+ #add-targets)",
                 elem_id="board",
             )
             with gr.Row(elem_classes="board-foot"):

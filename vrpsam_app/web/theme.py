@@ -22,13 +22,15 @@ BLUE = Color(
 
 def page_theme() -> Base:
     """Return the Gradio theme; its fonts come with gradio, so nothing is fetched."""
+    # Bold stands in for semibold: gradio's semibold file lacks most letters.
+    sans = LocalFont("IBM Plex Sans", weights=(400, 700))
     theme = Base(
         primary_hue=BLUE,
         secondary_hue=BLUE,
         neutral_hue=PAPER,
         radius_size="md",
-        font=[LocalFont("IBM Plex Sans"), "system-ui", "sans-serif"],
-        font_mono=[LocalFont("IBM Plex Mono"), "ui-monospace", "monospace"],
+        font=[sans, "system-ui", "sans-serif"],
+        font_mono=["ui-monospace", "monospace"],
     )
     return theme.set(
         body_background_fill="*neutral_100",

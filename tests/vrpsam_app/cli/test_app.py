@@ -43,7 +43,7 @@ def test_port_in_use_is_one_sentence(vrpsam, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(launch, "launch_app", fail)
     outcome = vrpsam("app", "--port", "8123")
     assert outcome.code == 2
-    assert "port 8123 (in use). Choose another" in outcome.err
+    assert "port 8123 of this computer: it is in use" in outcome.err
     assert outcome.err.count("\n") == 1
 
 

@@ -232,11 +232,24 @@ class TestFailures:
         outcome = vrpsam("segment", *RED_BOX, "--target", "a-broken.png", "a.png", *TO)
         assert outcome.code == 1
         assert written() == {"a_mask.png", "recipe.json"}
-        assert "1 of 2 failed: a-broken.png" in outcome.err
+        reason, total = outcome.err.splitlines()
+        assert reason.count("a-broken.png") == 1
+        assert total == "vrpsam: 1 of 2 failed: a-broken.png"
         assert "Traceback" not in outcome.err
         assert outcome.out.startswith("a.png: present")
         targets = Recipe.load(Path("results/recipe.json")).targets
         assert [target.name for target in targets] == ["a.png"]
+
+    def test_failure_that_does_not_name_its_target(
+        self, vrpsam, monkeypatch: pytest.MonkeyPatch, colour_segmenter
+    ):
+        def fail(*_: object, **__: object) -> None:
+            raise MemoryError
+
+        monkeypatch.setattr(colour_segmenter, "predict", fail)
+        outcome = vrpsam("segment", *RED_BOX, "--target", "a.png", *TO)
+        assert outcome.code == 1
+        assert outcome.err == "a.png: MemoryError\nvrpsam: 1 of 1 failed: a.png\n"
 
     def test_all_broken_writes_no_recipe(self, vrpsam):
         Path("a-broken.png").write_text("not a picture", encoding="utf-8")

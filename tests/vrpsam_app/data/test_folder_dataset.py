@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from vrpsam_app.data.folder_dataset import FolderDataset
+from vrpsam_app.errors import ConfigError, ImageError, ImageFileError
+
+
+def test_a_bare_folder_holds_objects_of_one_class(tmp_path, write_folder, picture):
+    folder = write_folder(tmp_path / "set", {"b": picture(90), "a": picture(80)})
+    dataset = FolderDataset.open(folder)
+    loaded = dataset.load(0)
+    assert dataset.names == ("a", "b")
+    assert len(dataset) == 2
+    assert dataset.has_instances
+    assert loaded.name == "a"
+    assert loaded.class_names == ("object",)
+    assert loaded.image.shape == (40, 60, 3)
+    assert loaded.image.dtype == np.uint8
+    assert loaded.image[0, 0, 0] == 80
+    assert loaded.instances.dtype == loaded.classes.dtype == np.int32
+    assert set(np.unique(loaded.instances)) == {0, 1, 2}
+    assert ((loaded.classes == 1) == (loaded.instances > 0)).all()
+
+
+def test_semantic_masks_have_classes_and_no_objects(tmp_path, write_folder, picture):
+    meta = {"kind": "semantic", "classes": {"2": "myelin", "1": "axon", "7": "never"}}
+    dataset = FolderDataset.open(write_folder(tmp_path / "set", {"a": picture()}, meta=meta))
+    loaded = dataset.load(0)
+    assert loaded.class_names == ("axon", "myelin", "never")
+    assert not loaded.instances.any()
+    assert (loaded.classes[5, 5], loaded.classes[20, 30]) == (1, 2)
+    assert not dataset.has_instances
+
+
+def test_binary_masks_may_hold_any_value(tmp_path, write_folder, picture):
+    image, mask = picture()
+    meta = {"kind": "binary", "classes": {"1": "vessel"}}
+    folder = write_folder(tmp_path / "set", {"a": (image, (mask > 0) * np.uint8(255))}, meta=meta)
+    loaded = FolderDataset.open(folder).load(0)
+    assert set(np.unique(loaded.classes)) == {0, 1}
+    assert not loaded.instances.any()
+
+
+def test_grey_and_16_bit_files_are_read(tmp_path, write_folder, picture):
+    _, mask = picture()
+    image = np.full(mask.shape, 77, np.uint8)
+    folder = write_folder(tmp_path / "set", {"a": (image, mask.astype(np.uint16) * 300)})
+    loaded = FolderDataset.open(folder).load(0)
+    assert (loaded.image == 77).all()
+    assert set(np.unique(loaded.instances)) == {0, 300, 600}
+
+
+def test_splits_may_list_pictures(tmp_path, write_folder, picture):
+    pictures = {name: picture() for name in ("a", "b", "c")}
+    splits = {"train": ["c", "a"], "val": ["b"]}
+    folder = write_folder(tmp_path / "set", pictures, splits=splits)
+    assert FolderDataset.open(folder, "train").names == ("a", "c")
+    assert FolderDataset.open(folder, "val").names == ("b",)
+    assert FolderDataset.open(folder).names == ("a", "b", "c")
+
+
+@pytest.fixture
+def photographs(tmp_path, write_folder, picture):
+    """Pictures with objects of named classes, split by class."""
+    per_image = {
+        "both": {"objects": {"1": "dog", "2": "cat"}, "licence": None},
+        "cats": {"objects": {"2": "cat"}, "licence": "Attribution License"},
+        "empty": {"objects": {}, "licence": None},
+        "non_com": {"objects": {"1": "dog"}, "licence": "Attribution-NonCommercial License"},
+        "no_deriv": {"objects": {"1": "dog"}, "licence": "Attribution-NoDerivs License"},
+        "sa": {"objects": {"1": "dog"}, "licence": "Attribution-ShareAlike License"},
+    }
+    return write_folder(
+        tmp_path / "photos",
+        {name: picture() for name in per_image},
+        meta={"kind": "instance", "classes": {"dog": 4, "cat": 2}},
+        per_image=per_image,
+        splits={"train_classes": ["dog"], "val_classes": ["cat"]},
+    )
+
+
+def test_splits_may_list_classes(photographs):
+    dataset = FolderDataset.open(photographs, "train")
+    loaded = dataset.load(0)
+    assert dataset.class_names == ("cat", "dog")
+    assert loaded.name == "both"
+    # The cat belongs to the other split: it is background here.
+    assert set(np.unique(loaded.instances)) == {0, 1}
+    assert set(np.unique(loaded.classes)) == {0, 2}
+    assert FolderDataset.open(photographs, "val").names == ("both", "cats")
+
+
+def test_restricted_photographs_are_left_out_of_training_alone(photographs):
+    assert FolderDataset.open(photographs, "train").names == ("both", "sa")
+    everything = FolderDataset.open(photographs, "train", leave_out_restricted=False)
+    assert everything.names == ("both", "no_deriv", "non_com", "sa")
+    assert "non_com" in FolderDataset.open(photographs).names
+    assert "non_com" not in FolderDataset.open(photographs, leave_out_restricted=True).names
+
+
+def test_groups_part_modalities_and_magnifications(tmp_path, write_folder, picture):
+    names = ("one_full", "one_q0", "one_t12", "two_full", "plain")
+    per_image = {"plain": {"modality": "stained"}}
+    folder = write_folder(
+        tmp_path / "set", {name: picture() for name in names}, per_image=per_image
+    )
+    dataset = FolderDataset.open(folder)
+    assert dataset.groups["one_full"] == dataset.groups["two_full"]
+    assert dataset.groups["one_q0"] == dataset.groups["one_t12"]
+    assert len(set(dataset.groups.values())) == 3
+    assert dataset.fields["one_full"] == dataset.fields["one_q0"] == "one"
+    assert dataset.fields["plain"] == "plain"
+
+
+def test_unnamed_values_are_background_unless_nothing_is_named(tmp_path, write_folder, picture):
+    meta = {"kind": "semantic", "classes": {"1": "cell"}}
+    image, mask = picture()
+    pictures = {"a": (image, mask), "b": (image, mask * np.uint8(9))}
+    dataset = FolderDataset.open(write_folder(tmp_path / "set", pictures, meta=meta))
+    assert set(np.unique(dataset.load(0).classes)) == {0, 1}
+    with pytest.raises(ImageError, match=r"b\.png.*\[9, 18\].*classes"):
+        dataset.load(1)
+
+
+class TestBrokenFolders:
+    def test_missing_parts(self, tmp_path, write_folder, picture):
+        with pytest.raises(ImageFileError, match="no folder images/"):
+            FolderDataset.open(tmp_path)
+        folder = write_folder(tmp_path / "set", {"a": picture()})
+        (folder / "masks" / "a.png").unlink()
+        with pytest.raises(ImageFileError, match=r"a\.png is missing"):
+            FolderDataset.open(folder)
+        (folder / "images" / "a.png").unlink()
+        with pytest.raises(ImageFileError, match="holds no pictures"):
+            FolderDataset.open(folder)
+
+    def test_mask_of_another_size(self, tmp_path, write_folder, picture):
+        folder = write_folder(tmp_path / "set", {"a": (picture()[0], np.ones((9, 9), np.uint8))})
+        with pytest.raises(ImageError, match=r"\(9, 9\).*\(40, 60\)"):
+            FolderDataset.open(folder).load(0)
+
+    def test_mask_in_colour(self, tmp_path, write_folder, picture):
+        folder = write_folder(tmp_path / "set", {"a": (picture()[0], picture()[0])})
+        with pytest.raises(ImageError, match="one channel"):
+            FolderDataset.open(folder).load(0)
+
+    def test_mask_that_is_no_picture(self, tmp_path, write_folder, picture):
+        folder = write_folder(tmp_path / "set", {"a": picture()})
+        (folder / "masks" / "a.png").write_text("no picture")
+        with pytest.raises(ImageFileError):
+            FolderDataset.open(folder).load(0)
+
+    @pytest.mark.parametrize(
+        ("name", "text", "words"),
+        [
+            ("meta", "{", "not readable JSON"),
+            ("meta", "[1]", "expected one JSON object"),
+            ("meta", '{"kind": "polygons"}', "kind is 'polygons'"),
+            ("meta", '{"classes": 3}', "classes is 3"),
+            ("meta", '{"kind": "semantic", "classes": {"cell": 1}}', "by mask value"),
+            ("per_image", '{"a": 1}', "entry 'a'"),
+            ("per_image", '{"a": {"objects": {"x": "dog"}}}', "from mask value to class"),
+            ("splits", '{"val": ["a"]}', "no list 'train'"),
+            ("splits", '{"train": "a"}', "must be a list"),
+            ("splits", '{"train_classes": ["dog"]}', "which object is of which class"),
+            ("splits", '{"train": []}', "no picture for the split"),
+        ],
+    )
+    def test_json_that_makes_no_sense(self, tmp_path, write_folder, picture, name, text, words):
+        folder = write_folder(tmp_path / "set", {"a": picture()})
+        (folder / f"{name}.json").write_text(text, encoding="utf-8")
+        kind = ImageFileError if "[]" in text else ConfigError
+        with pytest.raises(kind, match=words):
+            FolderDataset.open(folder, "train")
+
+    def test_splits_that_name_missing_pictures(self, tmp_path, write_folder, picture):
+        splits = {"train": ["a", "z"]}
+        folder = write_folder(tmp_path / "set", {"a": picture()}, splits=splits)
+        with pytest.raises(ImageFileError, match=r"\['z'\].*images/"):
+            FolderDataset.open(folder, "train")
+
+    def test_splits_that_name_unknown_classes(self, photographs):
+        (photographs / "splits.json").write_text('{"train_classes": ["dgo"]}', encoding="utf-8")
+        with pytest.raises(ConfigError, match=r"\['dgo'\]"):
+            FolderDataset.open(photographs, "train")
+
+    def test_no_splits(self, tmp_path, write_folder, picture):
+        folder = write_folder(tmp_path / "set", {"a": picture()})
+        with pytest.raises(ConfigError, match="has no splits"):
+            FolderDataset.open(folder, "train")
+
+    def test_unknown_split(self, photographs):
+        with pytest.raises(ConfigError, match="'test' is unknown"):
+            FolderDataset.open(photographs, "test")
+
+
+def test_pictures_with_other_endings_are_found(tmp_path, write_folder, picture):
+    folder = write_folder(tmp_path / "set", {"a": picture()})
+    image = Image.open(folder / "images" / "a.png")
+    image.save(folder / "images" / "b.JPG", "JPEG")
+    Image.open(folder / "masks" / "a.png").save(folder / "masks" / "b.png")
+    (folder / "images" / "notes.txt").write_text("not a picture")
+    assert FolderDataset.open(folder).names == ("a", "b")

@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+
+from vrpsam_app.errors import ConfigError
+from vrpsam_app.segmenter import Prediction
+
+
+def prediction(present=True):
+    probability = np.array([[0.2, 0.5], [0.7, 1.0]], np.float32)
+    return Prediction(
+        mask=(probability > 0.5) & present,
+        probability=probability,
+        score=0.8,
+        presence=0.9,
+        present=present,
+        pseudo_mask=np.zeros((1, 1), np.float32),
+        label="cell",
+        made_by={"model": "test"},
+    )
+
+
+@pytest.mark.parametrize(("threshold", "pixels"), [(0, 4), (0.3, 3), (0.5, 2), (0.9, 1), (1, 0)])
+def test_a_threshold_cuts_the_probability(threshold, pixels):
+    cut = prediction().at_threshold(threshold)
+    assert cut.mask.sum() == pixels
+    assert cut.mask.dtype == np.bool_
+    assert cut.threshold == threshold
+
+
+def test_everything_else_stays():
+    before = prediction()
+    after = before.at_threshold(0.9)
+    assert after.probability is before.probability
+    assert (after.score, after.presence, after.label) == (0.8, 0.9, "cell")
+    assert before.mask.sum() == 2
+    assert before.threshold == 0.5
+
+
+def test_an_absent_object_stays_absent():
+    assert not prediction(present=False).at_threshold(0.1).mask.any()
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.1, float("nan")])
+def test_a_threshold_must_be_a_probability(threshold):
+    with pytest.raises(ConfigError, match="Threshold"):
+        prediction().at_threshold(threshold)

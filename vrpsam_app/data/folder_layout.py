@@ -1,0 +1,197 @@
+"""What lies in a labelled folder: its files, and the JSON documents beside them, checked."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from vrpsam_app.errors import ConfigError, ImageFileError
+
+Split = Literal["train", "val"]
+MaskKind = Literal["instance", "semantic", "binary"]
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
+
+# Words in the name of a photograph's licence that forbid sharing what was learned from it.
+_NOT_FOR_SHARING = re.compile(r"non-?commercial|no-?deriv|\bnc\b|\bnd\b", re.IGNORECASE)
+# Endings that name a view of one field: the whole, a quarter or a tile.
+_VIEW = re.compile(r"_(full|[qt]\d+)$")
+
+
+def find_pictures(root: Path) -> dict[str, Path]:
+    """List the pictures of a folder by name, having made sure that each has a mask."""
+    for part in ("images", "masks"):
+        if not (root / part).is_dir():
+            raise ImageFileError(
+                f"{root} has no folder {part}/: expected images/<name>.png or .jpg and "
+                "masks/<name>.png."
+            )
+    files = {
+        path.stem: path
+        for path in sorted((root / "images").iterdir())
+        if path.suffix.lower() in IMAGE_SUFFIXES
+    }
+    if not files:
+        raise ImageFileError(f"{root / 'images'} holds no pictures ({', '.join(IMAGE_SUFFIXES)}).")
+    for name in files:
+        if not (root / "masks" / f"{name}.png").is_file():
+            raise ImageFileError(
+                f"{root / 'masks' / name}.png is missing: every picture in images/ needs a label "
+                "image of the same name. Add it or remove the picture."
+            )
+    return files
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """Read a JSON object; a file that is not there gives an empty one."""
+    if not path.is_file():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ConfigError(
+            f"{path} is not readable JSON ({error}): correct or remove it."
+        ) from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path} holds a {type(content).__name__}: expected one JSON object.")
+    return content
+
+
+def mask_kind(root: Path, meta: Mapping[str, Any]) -> MaskKind:
+    """Say what the values of the masks mean."""
+    kind = meta.get("kind", "instance")
+    if kind not in get_args(MaskKind):
+        raise ConfigError(
+            f"{root / 'meta.json'}: kind is {kind!r}, expected one of "
+            f"{', '.join(get_args(MaskKind))}."
+        )
+    checked: MaskKind = kind
+    return checked
+
+
+def named_classes(
+    root: Path, meta: Mapping[str, Any], details: Mapping[str, Any], kind: MaskKind
+) -> tuple[tuple[str, ...], dict[int, int]]:
+    """Return the class names and, for semantic masks, the class that each mask value stands for."""
+    classes = meta.get("classes", ["object"])
+    if not isinstance(classes, list | dict) or not classes:
+        raise ConfigError(
+            f"{root / 'meta.json'}: classes is {classes!r}, expected a list of names or an object "
+            'such as {"1": "cell"}.'
+        )
+    if isinstance(classes, list):
+        return tuple(map(str, classes)), {i + 1: i + 1 for i in range(len(classes))}
+    if all(str(key).isdigit() for key in classes):
+        order = sorted(classes, key=int)
+        return tuple(str(classes[k]) for k in order), {int(k): i + 1 for i, k in enumerate(order)}
+    if kind == "semantic":
+        raise ConfigError(
+            f"{root / 'meta.json'}: semantic masks need classes by mask value, such as "
+            f'{{"1": "cell"}}; got the names {list(classes)[:3]}.'
+        )
+    # Names with counts; which object is which stands in per_image.json.
+    named = {n for e in details.values() for n in _objects_of(root, e).values()}
+    return tuple(sorted(named | set(classes))), {}
+
+
+def _objects_of(root: Path, entry: Mapping[str, Any]) -> dict[int, str]:
+    objects = entry.get("objects", {})
+    if not isinstance(objects, dict) or not all(str(k).isdigit() for k in objects):
+        raise ConfigError(
+            f"{root / 'per_image.json'}: objects is {str(objects)[:60]}, expected an object such "
+            'as {"1": "dog"} from mask value to class name.'
+        )
+    return {int(number): str(name) for number, name in objects.items()}
+
+
+def classes_of_objects(
+    root: Path,
+    details: Mapping[str, Any],
+    class_names: tuple[str, ...],
+    kept: set[str] | None,
+) -> dict[str, dict[int, int]]:
+    """Return {picture: {object number: class}}, empty where objects have no classes.
+
+    With `kept`, objects of other classes are left out.
+    """
+    if not any("objects" in entry for entry in details.values()):
+        if kept is not None:
+            raise ConfigError(
+                f"{root / 'splits.json'} lists classes, but {root / 'per_image.json'} does not say "
+                'which object is of which class: add "objects", or list images under "train".'
+            )
+        return {}
+    ids = {name: i + 1 for i, name in enumerate(class_names)}
+    unknown = sorted((kept or set()) - set(ids))
+    if unknown:
+        raise ConfigError(
+            f"{root / 'splits.json'} names the classes {unknown[:3]}, which no picture has: remove "
+            "them or correct their spelling."
+        )
+    return {
+        name: {
+            number: ids[label]
+            for number, label in _objects_of(root, entry).items()
+            if kept is None or label in kept
+        }
+        for name, entry in details.items()
+    }
+
+
+def classes_of_split(root: Path, split: Split | None) -> set[str] | None:
+    """Return the classes of a split, None where splits are not lists of classes."""
+    splits = read_document(root / "splits.json")
+    if split is None or f"{split}_classes" not in splits:
+        return None
+    return set(_string_list(root, splits, f"{split}_classes"))
+
+
+def pictures_of_split(root: Path, split: Split | None, files: Mapping[str, Path]) -> list[str]:
+    """Return the names of the pictures of a split, sorted."""
+    splits = read_document(root / "splits.json")
+    if split is None or f"{split}_classes" in splits:
+        return sorted(files)
+    if not splits:
+        raise ConfigError(
+            f"{root} has no splits.json, so there is no split {split!r}: add one, or open the "
+            "folder with split=None."
+        )
+    if split not in splits:
+        raise ConfigError(
+            f'{root / "splits.json"} has no list {split!r} or "{split}_classes" (it has '
+            f"{', '.join(splits)}): add one, or open the folder with split=None."
+        )
+    names = _string_list(root, splits, split)
+    missing = [name for name in names if name not in files]
+    if missing:
+        raise ImageFileError(
+            f"{root / 'splits.json'} lists {missing[:3]} under {split!r}, but images/ has no such "
+            "pictures: add them or take them off the list."
+        )
+    return sorted(set(names))
+
+
+def _string_list(root: Path, splits: Mapping[str, Any], key: str) -> list[str]:
+    value = splits[key]
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise ConfigError(f"{root / 'splits.json'}: {key!r} must be a list of names.")
+    return value
+
+
+def is_restricted(entry: Mapping[str, Any]) -> bool:
+    """Say whether a picture's licence forbids commercial use or derivatives."""
+    return bool(_NOT_FOR_SHARING.search(str(entry.get("licence") or "")))
+
+
+def pairing_group(name: str, entry: Mapping[str, Any]) -> str:
+    """Pictures of one modality and one magnification: whole fields are not paired with tiles."""
+    view = _VIEW.search(name)
+    scale = "" if view is None else ("whole" if view.group(1) == "full" else "tile")
+    return f"{entry.get('modality', '')}/{scale}"
+
+
+def field_of(name: str) -> str:
+    """Return the field of view that a picture shows all or part of."""
+    return _VIEW.sub("", name)
