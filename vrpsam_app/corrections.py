@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from vrpsam_app.annotations import Annotation, Box, Point, Scribble
 from vrpsam_app.errors import AnnotationError
+from vrpsam_app.references import Reference
 
 SCRIBBLE_CLICKS = 8
 """A scribble also becomes this many clicks for SAM's prompt encoder, which knows no strokes."""
@@ -28,6 +29,17 @@ class Corrections:
 
     annotations: tuple[Annotation, ...] = ()
     mask_logits: NDArray[np.floating] | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """True if they say nothing."""
+        return not self.annotations and self.mask_logits is None
+
+    def as_references(self, target: NDArray[np.generic], label: str) -> list[Reference]:
+        """Return the marks as a reference on the target itself, or nothing if there are none."""
+        if not self.annotations:
+            return []
+        return [Reference.from_annotations(target, self.annotations, label=label)]
 
     def clicks_xy(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Return clicks for SAM's prompt encoder.
@@ -72,9 +84,7 @@ class Corrections:
         return np.array([box.left, box.top, box.right, box.bottom], np.float32)
 
 
-def _along(
-    vertices: tuple[tuple[float, float], ...], count: int
-) -> list[tuple[float, float]]:
+def _along(vertices: tuple[tuple[float, float], ...], count: int) -> list[tuple[float, float]]:
     """Space points evenly along a polyline; a single vertex is one point."""
     line = np.array(vertices, float)
     steps = np.hypot(*np.diff(line, axis=0).T) if len(line) > 1 else np.zeros(0)

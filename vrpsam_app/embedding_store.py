@@ -5,13 +5,21 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import TypeVar
-
-from vrpsam_app.models.embeddings import TensorRecord
+from typing import Protocol, TypeVar
 
 DEFAULT_MAX_BYTES = 512 * 1024**2
 
-R = TypeVar("R", bound=TensorRecord)
+
+class Storable(Protocol):
+    """A value that knows its size: a record of tensors, an array."""
+
+    @property
+    def nbytes(self) -> int:
+        """Memory in bytes."""
+        ...
+
+
+R = TypeVar("R", bound=Storable)
 
 
 class EmbeddingStore:
@@ -31,7 +39,7 @@ class EmbeddingStore:
     def __init__(self, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
         self.max_bytes = max_bytes
         self.nbytes = 0
-        self._values: OrderedDict[str, TensorRecord] = OrderedDict()
+        self._values: OrderedDict[str, Storable] = OrderedDict()
         self._lock = threading.Lock()
         self._computing: dict[str, threading.Lock] = {}
 
@@ -64,14 +72,14 @@ class EmbeddingStore:
             self._values.clear()
             self.nbytes = 0
 
-    def _find(self, key: str) -> TensorRecord | None:
+    def _find(self, key: str) -> Storable | None:
         with self._lock:
             if key in self._values:
                 self._values.move_to_end(key)
                 return self._values[key]
         return None
 
-    def _keep(self, key: str, value: TensorRecord) -> None:
+    def _keep(self, key: str, value: Storable) -> None:
         size = value.nbytes
         if size > self.max_bytes:
             return

@@ -76,7 +76,7 @@ def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> NDArray[Any
     PNGs with 16 bits in each of several channels are reduced to 8 by Pillow; save such images as
     TIFF.
     """
-    return _read(Path(path), max_pixels, as_stored=False)[0]
+    return read_pixels(Path(path), max_pixels, as_stored=False)[0]
 
 
 def read_mask(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.bool_]:
@@ -99,7 +99,7 @@ def read_mask(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.b
     ImageFileError
         As for :func:`read_image`.
     """
-    pixels, file_format = _read(Path(path), max_pixels, as_stored=True)
+    pixels, file_format = read_pixels(Path(path), max_pixels, as_stored=True)
     if file_format == "JPEG":
         pixels = pixels > 127
     return pixels_to_mask(pixels)
@@ -280,8 +280,13 @@ def decode_png(data: bytes, *, max_pixels: int = MAX_PIXELS) -> NDArray[Any]:
         raise _damaged(name, error) from error
 
 
-def _read(path: Path, max_pixels: int, *, as_stored: bool) -> tuple[NDArray[Any], str]:
-    """Return pixels and format of a file; `as_stored` leaves white-is-zero TIFFs uninverted."""
+def read_pixels(
+    path: Path, max_pixels: int, *, as_stored: bool, indices: bool = False
+) -> tuple[NDArray[Any], str]:
+    """Return pixels and format of a file.
+
+    `as_stored` leaves white-is-zero TIFFs uninverted, `indices` leaves palettes unapplied.
+    """
     try:
         with path.open("rb") as stream:
             start = stream.read(16)
@@ -290,7 +295,7 @@ def _read(path: Path, max_pixels: int, *, as_stored: bool) -> tuple[NDArray[Any]
                 what = "is no image, whatever its name says" if start else "is empty"
                 raise ImageFileError(f"{path} {what}: expected PNG, JPEG, WebP, BMP, GIF or TIFF.")
             if file_format != "TIFF":
-                return _decode(stream, file_format, str(path), max_pixels), file_format
+                return _decode(stream, file_format, str(path), max_pixels, indices), file_format
         plane = read_tiff(path, max_pixels=max_pixels)
         pixels = _upright(plane.pixels, plane.orientation)
         if plane.white_is_zero and not as_stored:
@@ -310,7 +315,9 @@ def _read(path: Path, max_pixels: int, *, as_stored: bool) -> tuple[NDArray[Any]
         raise _damaged(str(path), error) from error
 
 
-def _decode(stream: IO[bytes], file_format: str, name: str, max_pixels: int) -> NDArray[Any]:
+def _decode(
+    stream: IO[bytes], file_format: str, name: str, max_pixels: int, indices: bool = False
+) -> NDArray[Any]:
     """Decode what Pillow reads, after a look at the size its header states."""
     from PIL import Image
 
@@ -325,7 +332,7 @@ def _decode(stream: IO[bytes], file_format: str, name: str, max_pixels: int) -> 
                 f"{name} has {height} x {width} pixels: at most {max_pixels} are read. Crop or "
                 "shrink it, or raise max_pixels."
             )
-        pixels = _pixels_of(image)
+        pixels = np.asarray(image) if indices and image.mode == "P" else _pixels_of(image)
         return _upright(pixels, _exif_orientation(image))
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,19 +14,23 @@ from vrpsam_app.config import ModelConfig
 from vrpsam_app.corrections import Corrections
 from vrpsam_app.devices import choose_device
 from vrpsam_app.embedding_store import EmbeddingStore
-from vrpsam_app.errors import AnnotationError, EmptyReferenceError
-from vrpsam_app.images import IntensityRange, check_plane, intensity_range_of, to_rgb
+from vrpsam_app.images import IntensityRange, check_plane, intensity_range_of, plane_key, to_rgb
 from vrpsam_app.model_input import InputGeometry
-from vrpsam_app.models.build import VRPSAM
 from vrpsam_app.models.embeddings import DecoderOutput, PromptTensors, TensorRecord
 from vrpsam_app.models.load import load_model
+from vrpsam_app.models.vrp_sam import VRPSAM
+from vrpsam_app.reference_segmenter import (
+    ReferenceSegmenter,
+    References,
+    as_sequence,
+    only_label,
+    range_of,
+)
 from vrpsam_app.references import Reference
-from vrpsam_app.segmenter import ClassPredictions, Prediction
-
-References = Reference | Sequence[Reference]
+from vrpsam_app.segmenter import Prediction
 
 
-class VRPSAMPredictor:
+class VRPSAMPredictor(ReferenceSegmenter):
     """Segment what the references show.
 
     Everything that depends on a reference alone and every target's embedding is computed once and
@@ -54,16 +58,18 @@ class VRPSAMPredictor:
 
     def __init__(
         self,
-        model: VRPSAM,
+        model: VRPSAM[Any, Any],
         *,
         device: torch.device,
         sha256: str = "",
         store: EmbeddingStore | None = None,
     ) -> None:
-        self._model = model.to(device=device, memory_format=torch.channels_last)
+        self._model = model.to(device)
+        # Convolutions on a CPU are many times faster with the channels last.
+        self._model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._device = device
         self._sha256 = sha256
-        self._store = store or EmbeddingStore()
+        self._store = EmbeddingStore() if store is None else store
 
     @classmethod
     def from_pretrained(
@@ -116,53 +122,6 @@ class VRPSAMPredictor:
         rgb = to_rgb(check_plane(image), intensity_range or intensity_range_of([image]))
         self._encode_image(rgb)
 
-    def predict(
-        self,
-        target: NDArray[np.generic],
-        references: References,
-        *,
-        corrections: Corrections | None = None,
-        intensity_range: IntensityRange | None = None,
-        threshold: float = 0.5,
-    ) -> Prediction:
-        """Find what the references show in one target.
-
-        Parameters
-        ----------
-        target : shape (H, W), (H, W, 3) or (H, W, 4), any real dtype
-            uint8 is taken as it is; other types are brought to 8 bits by one intensity range for
-            target and references.
-        references : Reference or sequence of Reference
-            All of one label; "not this" references may be among them.
-        corrections : Corrections, optional
-            Marks on the target.
-        intensity_range : IntensityRange, optional
-            Default: the 0.1 and 99.9 percentiles of this set of images.
-        threshold : float
-            On the probability.
-
-        Raises
-        ------
-        EmptyReferenceError
-            If there is no reference, or none with positive marks.
-        AnnotationError
-            If the references have several labels.
-        ImageError
-            If the target is not a plane.
-        """
-        references = as_sequence(references)
-        labels = list(dict.fromkeys(r.label for r in references))
-        if len(labels) > 1:
-            raise AnnotationError(
-                f"The references have the labels {', '.join(map(repr, labels))}: predict expects "
-                "one. Use predict_classes for several."
-            )
-        target = check_plane(target, name="target")
-        intensity_range = intensity_range or intensity_range_of(_images(target, references))
-        return self._predict_one(
-            target, references, labels[0], corrections, intensity_range, threshold
-        )
-
     def predict_many(
         self,
         targets: Iterable[NDArray[np.generic]],
@@ -184,33 +143,41 @@ class VRPSAMPredictor:
                 target, references, intensity_range=intensity_range, threshold=threshold
             )
 
-    def predict_classes(
+    def predict_from_prompts(
         self,
         target: NDArray[np.generic],
         references: References,
+        prompts: Corrections,
         *,
-        corrections: Corrections | None = None,
         intensity_range: IntensityRange | None = None,
         threshold: float = 0.5,
-    ) -> ClassPredictions:
-        """Find every label of the references in one target; the labels compete per pixel.
+    ) -> Prediction:
+        """Ask SAM's decoder by its own prompts in the place of the visual prompts.
 
-        The references of the other labels count as "not this" for each label. Arguments and
-        errors as for :meth:`predict`; `corrections` apply to the first label.
+        The references still make the pseudo-mask. Unlike corrections, `prompts` on the target are
+        not taken for marks of a person to learn from.
+
+        Parameters
+        ----------
+        target : shape (H, W), (H, W, 3) or (H, W, 4)
+        references : Reference or sequence of Reference
+            All of one label.
+        prompts : Corrections
+            Points, scribbles and at most one positive box on the target, mask logits.
+        intensity_range, threshold :
+            As for :meth:`predict`, with its errors.
         """
         references = as_sequence(references)
         target = check_plane(target, name="target")
-        intensity_range = intensity_range or intensity_range_of(_images(target, references))
-        names = tuple(dict.fromkeys(r.label for r in references))
-        alone = {}
-        for i, name in enumerate(names):
-            own = [r for r in references if r.label == name]
-            others = [r.as_not_this() for r in references if r.label != name and r.positive.any()]
-            alone[name] = self._predict_one(
-                target, own + others, name, corrections if i == 0 else None,
-                intensity_range, threshold,
-            )
-        return ClassPredictions.compete(alone)
+        return self._decode(
+            target,
+            references,
+            only_label(references),
+            prompts,
+            intensity_range or range_of(target, references),
+            threshold,
+            visual_prompts=False,
+        )
 
     def _predict_one(
         self,
@@ -221,20 +188,34 @@ class VRPSAMPredictor:
         intensity_range: IntensityRange | None,
         threshold: float,
     ) -> Prediction:
+        marked, prompts = list(references), None
+        if corrections is not None and not corrections.is_empty:
+            # Marks on the target are a reference of its own: its pixels say most about it.
+            marked += corrections.as_references(target, label)
+            prompts = corrections
+        return self._decode(target, marked, label, prompts, intensity_range, threshold)
+
+    def _decode(
+        self,
+        target: NDArray[np.generic],
+        references: Sequence[Reference],
+        label: str,
+        prompts: Corrections | None,
+        intensity_range: IntensityRange | None,
+        threshold: float,
+        *,
+        visual_prompts: bool = True,
+    ) -> Prediction:
         rgb = to_rgb(target, intensity_range)
         geometry = InputGeometry.of(rgb.shape[:2], self.config)
-        marked = list(references)
-        prompts = None
-        if corrections is not None and (corrections.annotations or corrections.mask_logits is not None):
-            marked += _as_reference(target, corrections, label)
-            prompts = self._prompts(corrections, geometry)
         with torch.inference_mode():
             embedding = self._encode_image(rgb)
-            encoded = [self._encode_reference(r, intensity_range) for r in marked]
+            encoded = [self._encode_reference(r, intensity_range) for r in references]
             output: DecoderOutput = self._model.decode(
                 embedding.to(self._device, torch.float32),
                 [e.to(self._device) for e in encoded],
-                prompts,
+                None if prompts is None else self._prompts(prompts, geometry),
+                visual_prompts=visual_prompts,
             )
             logits = geometry.to_original(
                 output.mask_logits, align_corners=self.config.align_corners
@@ -256,7 +237,7 @@ class VRPSAMPredictor:
 
     def _encode_image(self, rgb: NDArray[np.uint8]) -> TensorRecord:
         """Encode an RGB image, or find its embedding; always read at the store's fp16."""
-        key = f"{self._sha256}/image/{_digest(rgb)}"
+        key = f"{self._sha256}/image/{plane_key(rgb)}"
 
         def compute() -> TensorRecord:
             geometry = InputGeometry.of(rgb.shape[:2], self.config)
@@ -287,7 +268,9 @@ class VRPSAMPredictor:
     def _prompts(self, corrections: Corrections, geometry: InputGeometry) -> PromptTensors:
         points_xy, labels = corrections.clicks_xy()
         box_xyxy = corrections.box_xyxy()
-        box = geometry.points(box_xyxy.reshape(2, 2)).reshape(1, 4) if box_xyxy is not None else None
+        box = (
+            geometry.points(box_xyxy.reshape(2, 2)).reshape(1, 4) if box_xyxy is not None else None
+        )
         logits = corrections.mask_logits
         prompts = PromptTensors(
             points_xy=geometry.points(points_xy) if len(points_xy) else None,
@@ -298,42 +281,3 @@ class VRPSAMPredictor:
             else geometry.mask_logits(logits, self._model.output_hw(geometry.input_hw)),
         )
         return prompts.to(self._device)
-
-
-def as_sequence(references: References) -> Sequence[Reference]:
-    """Return the references as a sequence.
-
-    Raises
-    ------
-    EmptyReferenceError
-        If there is none.
-    """
-    sequence = [references] if isinstance(references, Reference) else list(references)
-    if not sequence:
-        raise EmptyReferenceError(
-            "No reference was given: expected at least one annotated image. "
-            "Make one with Reference.from_annotations(image, marks)."
-        )
-    return sequence
-
-
-def _as_reference(
-    target: NDArray[np.generic], corrections: Corrections, label: str
-) -> list[Reference]:
-    """Turn marks on the target into a reference of its own: its pixels say most about it."""
-    if not corrections.annotations:
-        return []
-    return [Reference.from_annotations(target, corrections.annotations, label=label)]
-
-
-def _images(
-    target: NDArray[np.generic], references: Sequence[Reference]
-) -> list[NDArray[np.generic]]:
-    return [target, *(r.image for r in references)]
-
-
-def _digest(rgb: NDArray[np.uint8]) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    digest.update(repr(rgb.shape).encode())
-    digest.update(np.ascontiguousarray(rgb))
-    return digest.hexdigest()

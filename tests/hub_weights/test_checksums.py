@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from hub_weights.checksums import read_sums, sha256_of, verify, write_sums
 from hub_weights.errors import ChecksumMismatchError, WeightsNotFoundError
 

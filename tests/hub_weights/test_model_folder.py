@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from hub_weights import WeightsNotFoundError, cache_folder, embedded_folder, find_model
 from hub_weights.checksums import read_sums
 
@@ -26,9 +27,7 @@ def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
         find_model(tmp_path)
 
 
-def test_the_cache_follows_the_environment(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_cache_follows_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HF_HUB_CACHE", raising=False)
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     assert cache_folder() == tmp_path / "hub"

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from vrpsam_app.config import ModelConfig
 from vrpsam_app.errors import ConfigError
 from vrpsam_app.models.embedded_vrp_sam import EmbeddedVRPSAM
 from vrpsam_app.models.paper_vrp_sam import PaperVRPSAM
-
-VRPSAM = EmbeddedVRPSAM | PaperVRPSAM
-"""Either module: encode images, encode references, decode (see :mod:`embedded_vrp_sam`)."""
+from vrpsam_app.models.vrp_sam import VRPSAM
 
 
-def build_model(config: ModelConfig) -> VRPSAM:
+def build_model(config: ModelConfig) -> VRPSAM[Any, Any]:
     """Build the model a configuration describes.
 
     Raises

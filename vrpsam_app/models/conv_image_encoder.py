@@ -18,6 +18,7 @@ output                    shape                    stride
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 import torch
@@ -57,13 +58,15 @@ class ConvImageEncoder(nn.Module):
         self.bank = FilterBank()
         self.stem = nn.Conv2d(3, w, 3, stride=2, padding=1)
         self.bank_in = nn.Conv2d(BANK_CHANNELS, w, 1)
+        self.stem_norm = nn.GroupNorm(8, w)
         self.fine = ResidualBlock(w)
         self.stages = nn.ModuleList(
             nn.Sequential(
                 nn.Conv2d(before, after, 3, stride=2, padding=1),
+                nn.GroupNorm(8, after),
                 *(ResidualBlock(after) for _ in range(config.depth)),
             )
-            for before, after in zip(channels[:-1], channels[1:], strict=True)
+            for before, after in itertools.pairwise(channels)
         )
         # Top-down path: what a coarse grid knows is added to the finer one (strides 16, 8, 4, 2).
         up = (5 * w, config.prompt_dim, 2 * w, FINE)
@@ -73,8 +76,12 @@ class ConvImageEncoder(nn.Module):
         )
         self.reduces = nn.ModuleList(nn.Conv2d(c, u, 1) for c, u in zip(coarse, up, strict=True))
         self.blocks = nn.ModuleList(ResidualBlock(u) for u in up[:-1])
-        self.embedding_head = nn.Conv2d(config.prompt_dim, config.prompt_dim, 1)
-        self.semantic_head = nn.Conv2d(config.prompt_dim, config.prompt_dim, 1)
+        # As SAM's neck does, the embedding ends normalised: the decoder adds positions to it.
+        dim = config.prompt_dim
+        self.embedding_head = nn.Sequential(nn.Conv2d(dim, dim, 1), nn.GroupNorm(1, dim))
+        self.semantic_head = nn.Sequential(nn.Conv2d(dim, dim, 1), nn.GroupNorm(8, dim), nn.ReLU())
+        self.mid_norm = nn.GroupNorm(8, 2 * w)
+        self.fine_norm = nn.GroupNorm(4, FINE)
         self.classifier_head = nn.Conv2d(2 * w, LEARNED, 1)
         self.bank_scale = nn.Parameter(torch.ones(BANK_CHANNELS, 1, 1))
 
@@ -93,14 +100,14 @@ class ConvImageEncoder(nn.Module):
         """
         images = images.contiguous(memory_format=torch.channels_last)
         bank = self.bank(F.avg_pool2d(images, 2))
-        x = self.fine(F.silu(self.stem(images * 2 - 1) + self.bank_in(bank)))
+        x = F.silu(self.stem_norm(self.stem(images * 2 - 1) + self.bank_in(bank)))
+        x = self.fine(x)
         pyramid = [x]
         for stage in self.stages:
             pyramid.append(stage(pyramid[-1]))
-        x, maps = pyramid[-1], []
-        for lateral, reduce, fine in zip(
-            self.laterals, self.reduces, pyramid[3::-1], strict=True
-        ):
+        x = pyramid[-1]
+        maps: list[Tensor] = []
+        for lateral, reduce, fine in zip(self.laterals, self.reduces, pyramid[3::-1], strict=True):
             x = lateral(fine) + F.interpolate(reduce(x), scale_factor=2.0, mode="nearest")
             if len(maps) < len(self.blocks):
                 x = self.blocks[len(maps)](x)
@@ -112,10 +119,10 @@ class ConvImageEncoder(nn.Module):
         fixed = F.avg_pool2d(bank, 2) * self.bank_scale
         return ConvFeatures(
             embedding=self.embedding_head(stride8),
-            semantic=F.relu(self.semantic_head(stride8)),
+            semantic=self.semantic_head(stride8),
             classifier=torch.cat([learned, fixed.to(learned.dtype)], 1),
-            mid_detail=stride4,
-            fine_detail=stride2,
+            mid_detail=self.mid_norm(stride4),
+            fine_detail=self.fine_norm(stride2),
         )
 
 
@@ -131,10 +138,15 @@ class ResidualBlock(nn.Module):
         self.norm = nn.GroupNorm(8, channels)
         self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
-        nn.init.zeros_(self.conv2.weight)
-        nn.init.zeros_(self.conv2.bias)
+        zero(self.conv2)
 
     def forward(self, x: Tensor) -> Tensor:
         """Refine ``(B, C, h, w)``."""
         out: Tensor = x + self.conv2(F.silu(self.conv1(self.norm(x))))
         return out
+
+
+def zero(layer: nn.Conv2d) -> None:
+    """Start a convolution at zero, so that what it is added to starts unchanged."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vrpsam_app.models.conv_image_encoder import FINE, ResidualBlock
+from vrpsam_app.models.conv_image_encoder import FINE, ResidualBlock, zero
 
 EVIDENCE = 2
 """Maps of evidence: closed-form score, cosine to the reference."""
@@ -32,11 +32,12 @@ class DetailBranch(nn.Module):
         super().__init__()
         hidden = 48
         self.mid_in = nn.Conv2d(mid_channels + EVIDENCE, hidden, 3, padding=1)
-        self.mid_blocks = nn.Sequential(ResidualBlock(hidden), ResidualBlock(hidden))
+        self.mid_blocks = nn.Sequential(
+            ResidualBlock(hidden), ResidualBlock(hidden), nn.GroupNorm(8, hidden), nn.SiLU()
+        )
         self.mid_out = nn.Conv2d(hidden, prompt_dim // 4, 1)
         self.evidence_out = nn.Conv2d(hidden, 1, 1)
-        nn.init.zeros_(self.evidence_out.weight)
-        nn.init.zeros_(self.evidence_out.bias)
+        zero(self.evidence_out)
         self.fine_in = nn.Conv2d(FINE + EVIDENCE + 1, 24, 3, padding=1)
         self.fine_out = nn.Conv2d(24, prompt_dim // 8, 3, padding=1)
 
@@ -68,4 +69,4 @@ class DetailBranch(nn.Module):
             torch.cat([evidence, local], 1), scale_factor=2.0, mode="bilinear"
         )
         fine = F.silu(self.fine_in(torch.cat([fine_detail, fine_evidence], 1)))
-        return self.mid_out(F.silu(x)), self.fine_out(fine), local
+        return self.mid_out(x), self.fine_out(fine), local

@@ -25,7 +25,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vrpsam_app.config import ModelConfig
-from vrpsam_app.errors import EmptyReferenceError
 from vrpsam_app.models.closed_form_prior import ClosedFormPrior, NormalEquations
 from vrpsam_app.models.conv_image_encoder import CLASSIFIER, ConvImageEncoder
 from vrpsam_app.models.detail_branch import DetailBranch
@@ -34,6 +33,7 @@ from vrpsam_app.models.feature_augmenter import FeatureAugmenter, masked_average
 from vrpsam_app.models.frozen_sam import FrozenSAM
 from vrpsam_app.models.prompt_generator import PromptGenerator
 from vrpsam_app.models.resize import pool_mask, resize_bilinear
+from vrpsam_app.models.vrp_sam import VRPSAM, require_object
 
 QUALITY_FACTS = 6
 """Scalars about a mask that the quality head reads beside SAM's IoU token."""
@@ -75,12 +75,11 @@ class ReferenceEncoding(TensorRecord):
     has_object: Tensor
 
 
-class EmbeddedVRPSAM(nn.Module):
+class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
     """Shared backbone, closed-form prior, VRP encoder, SAM's decoder."""
 
     def __init__(self, config: ModelConfig) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         dim, encoder = config.sam.prompt_dim, config.vrp_encoder
         # Nothing is frozen while it is trained from nothing: there is no foundation model below.
         self.sam = FrozenSAM(config.sam, image_encoder=ConvImageEncoder(config.sam)).unfreeze()
@@ -107,17 +106,7 @@ class EmbeddedVRPSAM(nn.Module):
     def encode_reference(
         self, embedding: ImageEmbedding, marks: Tensor, is_box: Tensor
     ) -> ReferenceEncoding:
-        """Encode annotated references, one per batch item.
-
-        Parameters
-        ----------
-        embedding : ImageEmbedding
-            Of the reference images.
-        marks : shape (B, 3, H, W), float in [0, 1]
-            Share of each input pixel that is object, certain background, weak background.
-        is_box : shape (B,), bool
-            Whether the object marks are boxes.
-        """
+        """Encode annotated references; see :meth:`VRPSAM.encode_reference`."""
         fine_hw = (embedding.classifier.shape[-2], embedding.classifier.shape[-1])
         coarse_hw = (embedding.semantic.shape[-2], embedding.semantic.shape[-1])
         fine_marks = pool_mask(marks, fine_hw)
@@ -141,28 +130,12 @@ class EmbeddedVRPSAM(nn.Module):
         references: Sequence[ReferenceEncoding],
         prompts: PromptTensors | None = None,
     ) -> DecoderOutput:
-        """Find the references' object in each target.
+        """Find the references' object in each target; see :meth:`VRPSAM.decode`.
 
-        Parameters
-        ----------
-        target : ImageEmbedding
-            B targets.
-        references : sequence of ReferenceEncoding
-            One per shot, each holding B references, item i for target i.
-        prompts : PromptTensors, optional
-            Clicks, boxes or a previous mask on the targets.
-
-        Raises
-        ------
-        EmptyReferenceError
-            If no reference marks an object.
+        "Not this" references take part in the closed-form fit only.
         """
         showing = [r for r in references if bool(r.has_object.any())]
-        if not showing:
-            raise EmptyReferenceError(
-                "No reference marks an object, all say 'not this': expected at least one with "
-                "positive marks. Mark an object in one of them."
-            )
+        require_object(showing)
         equations = references[0].equations
         for other in references[1:]:
             equations = equations + other.equations
@@ -171,13 +144,11 @@ class EmbeddedVRPSAM(nn.Module):
         reduced = self.augmenter.reduce(target.semantic)
         coarse_hw = (reduced.shape[-2], reduced.shape[-1])
         pseudo = pool_mask(prior_logits.sigmoid(), coarse_hw)
-        visual_prompts = torch.cat(
-            [
-                self.generator.target_half(r.tokens, self.augmenter(reduced, r.prototype, pseudo))
-                for r in showing
-            ],
-            1,
-        )
+        tokens = [
+            self.generator.target_half(r.tokens, self.augmenter(reduced, r.prototype, pseudo))
+            for r in showing
+            if visual_prompts
+        ]
         cosine = self._cosine(reduced, showing)
         fine_hw = (score.shape[-2], score.shape[-1])
         evidence = torch.cat([score, resize_bilinear(cosine, fine_hw, align_corners=False)], 1)
@@ -195,7 +166,7 @@ class EmbeddedVRPSAM(nn.Module):
         )
         decoded = self.sam.decode_masks(
             target.embedding,
-            torch.cat([visual_prompts, clicks], 1),
+            torch.cat([*tokens, clicks], 1),
             dense,
             upscale_skips=(mid, fine),
         )

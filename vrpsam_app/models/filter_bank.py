@@ -71,9 +71,7 @@ def _blur(maps: Tensor, kernel: Tensor) -> Tensor:
     """Blur each map along both axes, edges repeated."""
     channels, radius = maps.shape[1], kernel.numel() // 2
     weight = kernel.to(maps.dtype).repeat(channels, 1, 1, 1)  # (C, 1, 1, K)
-    maps = F.conv2d(
-        F.pad(maps, (radius, radius, 0, 0), mode="replicate"), weight, groups=channels
-    )
+    maps = F.conv2d(F.pad(maps, (radius, radius, 0, 0), mode="replicate"), weight, groups=channels)
     return F.conv2d(
         F.pad(maps, (0, 0, radius, radius), mode="replicate"),
         weight.transpose(2, 3),

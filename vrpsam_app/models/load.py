@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -11,10 +12,11 @@ from hub_weights import ChecksumMismatchError as FolderChecksumMismatchError
 from hub_weights import HubWeightsError, ModelFolder, find_model
 from vrpsam_app.config import ModelConfig
 from vrpsam_app.errors import ChecksumMismatchError, WeightsError, WeightsMismatchError
-from vrpsam_app.models.build import VRPSAM, build_model
+from vrpsam_app.models.build import build_model
+from vrpsam_app.models.vrp_sam import VRPSAM
 
 
-def load_model(name_or_folder: str | Path) -> tuple[VRPSAM, ModelFolder]:
+def load_model(name_or_folder: str | Path) -> tuple[VRPSAM[Any, Any], ModelFolder]:
     """Find, verify, build and fill a model, in evaluation mode.
 
     Raises

@@ -17,12 +17,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vrpsam_app.config import ModelConfig
-from vrpsam_app.errors import EmptyReferenceError
 from vrpsam_app.models.embeddings import DecoderOutput, PromptTensors, TensorRecord
 from vrpsam_app.models.frozen_sam import FrozenSAM
 from vrpsam_app.models.resize import resize_bilinear
@@ -32,6 +32,7 @@ from vrpsam_app.models.vrp_encoder import (
     TargetEncoding,
     VRPEncoder,
 )
+from vrpsam_app.models.vrp_sam import VRPSAM, require_object
 
 # ImageNet's statistics, which are also SAM's pixel mean and deviation divided by 255.
 MEAN = (0.485, 0.456, 0.406)
@@ -78,17 +79,28 @@ class PaperReference(TensorRecord):
     prior: tuple[Tensor, ...]
     not_this: Tensor
 
+    def take(self, index: Tensor) -> Self:
+        """Select batch items; the prior holds one tensor per item."""
+        return type(self)(
+            tokens=self.tokens[index],
+            prototype=self.prototype[index],
+            prior=tuple(self.prior[int(i)] for i in index),
+            not_this=self.not_this[index],
+        )
+
     def encoding(self) -> ReferenceEncoding:
         """Return the value the VRP encoder takes."""
         return ReferenceEncoding(tokens=self.tokens, prototype=self.prototype, prior=self.prior)
 
 
-class PaperVRPSAM(nn.Module):
+class PaperVRPSAM(VRPSAM[PaperEmbedding, PaperReference]):
     """The published composition; only ``vrp_encoder`` has anything to learn."""
 
+    mean: Tensor
+    deviation: Tensor
+
     def __init__(self, config: ModelConfig) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         self.vrp_encoder = VRPEncoder(config.vrp_encoder)
         self.sam = FrozenSAM(config.sam)
         self.register_buffer("mean", torch.tensor(MEAN)[:, None, None], persistent=False)
@@ -144,23 +156,16 @@ class PaperVRPSAM(nn.Module):
         references: Sequence[PaperReference],
         prompts: PromptTensors | None = None,
     ) -> DecoderOutput:
-        """Find the references' object in each target.
+        """Find the references' object in each target; see :meth:`VRPSAM.decode`.
 
         What "not this" references find is taken out of the answer, as far as they are sure of it.
-
-        Raises
-        ------
-        EmptyReferenceError
-            If no reference marks an object.
         """
         showing = [r for r in references if not bool(r.not_this.any())]
         against = [r for r in references if bool(r.not_this.any())]
-        if not showing:
-            raise EmptyReferenceError(
-                "No reference marks an object, all say 'not this': expected at least one with "
-                "positive marks. Mark an object in one of them."
-            )
-        logits, score, pseudo_mask = self._decode(target, showing, prompts or PromptTensors())
+        require_object(showing)
+        logits, score, pseudo_mask = self._decode(
+            target, showing, prompts or PromptTensors(), visual_prompts=visual_prompts
+        )
         if against:
             unwanted, _, _ = self._decode(target, against, PromptTensors())
             logits = logits - unwanted.clamp_min(0)
@@ -172,7 +177,12 @@ class PaperVRPSAM(nn.Module):
         )
 
     def _decode(
-        self, target: PaperEmbedding, references: list[PaperReference], prompts: PromptTensors
+        self,
+        target: PaperEmbedding,
+        references: list[PaperReference],
+        prompts: PromptTensors,
+        *,
+        visual_prompts: bool = True,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return mask logits, predicted IoU and pseudo-mask for one side of the question."""
         encoded = TargetEncoding(reduced=target.reduced, high=target.high)
@@ -186,7 +196,6 @@ class PaperVRPSAM(nn.Module):
             prompts.mask_logits,
             batch_size=output.visual_prompts.shape[0],
         )
-        decoded = self.sam.decode_masks(
-            target.sam, torch.cat([output.visual_prompts, clicks], 1), dense
-        )
+        tokens = [output.visual_prompts] if visual_prompts else []
+        decoded = self.sam.decode_masks(target.sam, torch.cat([*tokens, clicks], 1), dense)
         return decoded.mask_logits[:, :1], decoded.scores[:, 0], output.pseudo_mask

@@ -58,9 +58,7 @@ def run_batch(
             )
             for shot in range(episodes.shots)
         ]
-        prompts = PromptTensors(
-            points_xy=episodes.points_xy, point_labels=episodes.point_labels
-        )
+        prompts = PromptTensors(points_xy=episodes.points_xy, point_labels=episodes.point_labels)
         yield episodes, model.decode(embedding.take(episodes.target_index), references, prompts)
 
 

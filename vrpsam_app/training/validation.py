@@ -30,8 +30,14 @@ def fixed_batches(
             rng = np.random.default_rng(SYNTHETIC_SEEDS + 1)
             groups = [source.sample(rng, size, 2) for _ in range(GROUPS)]
             mix = EpisodeMix(
-                gestures=((gesture, 1.0),), episodes=2, two_shots=0, negatives=0, clicks=0,
-                background=0, same_image=0, absent=0,
+                gestures=((gesture, 1.0),),
+                episodes=2,
+                two_shots=0,
+                negatives=0,
+                clicks=0,
+                background=0,
+                same_image=0,
+                absent=0,
             )
             batch = sample_batch(groups, rng, mix)
             if batch.sets:

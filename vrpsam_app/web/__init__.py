@@ -1,6 +1,8 @@
 """The web app: mark an object in the browser, see every one like it in other pictures.
 
-``layout`` puts the page together and is, with ``canvas``, ``board``, ``theme`` and ``launch``, the only
-place that knows gradio. ``callbacks`` holds what happens, as functions of plain values; ``session`` what
-one visitor has on the page; ``pictures`` reads files; ``painting`` draws what the page shows.
+``launch`` serves it; ``layout`` says what stands where (``canvas``, ``board``, ``theme``),
+``events`` what answers to what; ``endpoint`` is for programs. These know gradio. What happens is
+in functions of plain values that do not: ``callbacks`` asks the model, ``collection`` holds the
+pictures, ``downloads`` writes results, ``view`` says what to show, ``session`` is what one visitor
+has on the page.
 """

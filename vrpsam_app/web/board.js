@@ -123,33 +123,6 @@ compare.addEventListener('keydown', (event) => {
 compare.addEventListener('keyup', () => holdCompare(false));
 compare.addEventListener('contextmenu', (event) => event.preventDefault());
 
-// ---- pictures dropped or pasted go through the page's own upload button ---------------------------
-
-function handOver(files) {
-  const input = document.querySelector(props.upload_selector);
-  const transfer = new DataTransfer();
-  for (const file of files) {
-    if (file.type.startsWith('image/') || /\.tiff?$/i.test(file.name)) transfer.items.add(file);
-  }
-  if (!input || !transfer.files.length) return;
-  input.files = transfer.files;
-  input.dispatchEvent(new Event('change', { bubbles: true }));
-}
-
-const dropNote = element.querySelector('.drop-note');
-element.addEventListener('dragover', (event) => {
-  event.preventDefault();
-  dropNote.hidden = false;
-});
-element.addEventListener('dragleave', (event) => {
-  if (!element.contains(event.relatedTarget)) dropNote.hidden = true;
-});
-element.addEventListener('drop', (event) => {
-  event.preventDefault();
-  dropNote.hidden = true;
-  handOver(event.dataTransfer.files);
-});
-element.addEventListener('paste', (event) => handOver(event.clipboardData.files));
-
+acceptPictures(element, Infinity);
 watch('tiles', update);
 update();

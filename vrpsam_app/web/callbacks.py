@@ -108,9 +108,7 @@ def find(
     yield Progress(answers, None, total, total, time.monotonic() - start)
 
 
-def answers_now(
-    session: Session, answers: Answers, canvas: object, exhaustive: bool
-) -> Answers:
+def answers_now(session: Session, answers: Answers, canvas: object, exhaustive: bool) -> Answers:
     """Return the answers if they are to what the page asks now, none otherwise."""
     try:
         marks = _marks_of(session, canvas)
@@ -163,9 +161,7 @@ def _any_positive(marks: Iterable[object]) -> bool:
     return any(not isinstance(mark, Mapping) or mark.get("positive", True) for mark in marks)
 
 
-def _reference(
-    session: Session, marks: Sequence[Mapping[str, Any]], exhaustive: bool
-) -> Reference:
+def _reference(session: Session, marks: Sequence[Mapping[str, Any]], exhaustive: bool) -> Reference:
     if not _any_positive(marks):
         raise EmptyReferenceError(
             "Nothing is marked as what to look for. Mark one object in the first picture."
@@ -175,9 +171,7 @@ def _reference(
     return Reference.from_annotations(image, annotations, exhaustive=bool(exhaustive))
 
 
-def _question(
-    session: Session, marks: Sequence[Mapping[str, Any]], exhaustive: bool
-) -> Question:
+def _question(session: Session, marks: Sequence[Mapping[str, Any]], exhaustive: bool) -> Question:
     return Question(
         session.reference.id,
         json.dumps(marks, sort_keys=True),

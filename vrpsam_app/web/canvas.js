@@ -19,7 +19,7 @@ const fitButton = element.querySelector('[data-do=fit]');
 const HINTS = {
   point: 'Click the object. Right-click what it is not.',
   box: 'Drag a box around one object. It may be loose.',
-  scribble: 'Draw along the object; one quick stroke is enough.',
+  scribble: 'Draw along the object, one quick stroke.',
 };
 
 let picture = null; // {id, src, width, height, marks}
@@ -59,8 +59,6 @@ function toPicture(event) {
 // A point on the far edge belongs to the last pixel, not to one beyond it.
 const insidePicture = ([x, y]) => [Math.min(x, picture.width - 0.01), Math.min(y, picture.height - 0.01)];
 
-const pointRadius = () => Math.max(2, Math.max(picture.width, picture.height) / 128);
-
 function setView(next) {
   const rect = canvas.getBoundingClientRect();
   const zoom = clamp(next.zoom, 1, MAX_ZOOM);
@@ -83,10 +81,6 @@ function zoomAround(factor, clientX, clientY) {
 
 // ---- drawing on the screen -----------------------------------------------------------------------
 
-function color(name) {
-  return getComputedStyle(element).getPropertyValue(name).trim();
-}
-
 function fitCanvas() {
   const ratio = window.devicePixelRatio || 1;
   const width = Math.round(canvas.clientWidth * ratio);
@@ -107,81 +101,6 @@ function draw() {
   pen.drawImage(photo, 0, 0, picture.width * scale.x, picture.height * scale.y);
   for (const mark of drawing ? [...marks, drawing] : marks) drawMark(mark, scale);
   if (cursor) drawCursor(cursor[0] * scale.x, cursor[1] * scale.y);
-}
-
-// Each line is drawn over a wider one of the opposite lightness, to show on any picture.
-function line(path, tint, width, dash = []) {
-  pen.lineCap = 'round';
-  pen.lineJoin = 'round';
-  pen.setLineDash([]);
-  pen.strokeStyle = 'rgba(255, 255, 255, 0.85)';
-  pen.lineWidth = width + 2.5;
-  pen.stroke(path);
-  pen.setLineDash(dash);
-  pen.strokeStyle = tint;
-  pen.lineWidth = width;
-  pen.stroke(path);
-  pen.setLineDash([]);
-}
-
-function drawMark(mark, scale) {
-  const tint = color(mark.positive ? '--mark-this' : '--mark-not');
-  if (mark.type === 'point') drawPoint(mark, tint, scale);
-  else if (mark.type === 'box') drawBox(mark, tint, scale);
-  else if (mark.type === 'scribble') drawStroke(mark, tint, scale);
-}
-
-function drawPoint(mark, tint, scale) {
-  const [x, y] = [mark.xy[0] * scale.x, mark.xy[1] * scale.y];
-  const radius = Math.max(7, pointRadius() * scale.x);
-  const disc = new Path2D();
-  disc.arc(x, y, radius, 0, 2 * Math.PI);
-  pen.fillStyle = tint;
-  pen.fill(disc);
-  pen.lineWidth = 2;
-  pen.strokeStyle = 'white';
-  pen.stroke(disc);
-  const sign = new Path2D();
-  sign.moveTo(x - 3.2, y);
-  sign.lineTo(x + 3.2, y);
-  if (mark.positive) {
-    sign.moveTo(x, y - 3.2);
-    sign.lineTo(x, y + 3.2);
-  }
-  pen.stroke(sign);
-}
-
-function drawBox(mark, tint, scale) {
-  const [left, top, right, bottom] = mark.xyxy;
-  const frame = new Path2D();
-  frame.rect(left * scale.x, top * scale.y, (right - left) * scale.x, (bottom - top) * scale.y);
-  line(frame, tint, 2.5, mark.positive ? [] : [7, 6]);
-}
-
-function drawStroke(mark, tint, scale) {
-  const path = new Path2D();
-  const [first, ...others] = mark.xy;
-  path.moveTo(first[0] * scale.x, first[1] * scale.y);
-  if (!others.length) path.lineTo(first[0] * scale.x + 0.01, first[1] * scale.y);
-  for (const [x, y] of others) path.lineTo(x * scale.x, y * scale.y);
-  const band = Math.max(2, mark.width * scale.x);
-  pen.globalAlpha = 0.55;
-  pen.lineCap = 'round';
-  pen.lineJoin = 'round';
-  pen.strokeStyle = tint;
-  pen.lineWidth = band;
-  pen.stroke(path);
-  pen.globalAlpha = 1;
-  line(path, tint, Math.min(2.5, band), mark.positive ? [] : [7, 6]);
-}
-
-function drawCursor(x, y) {
-  const cross = new Path2D();
-  cross.moveTo(x - 10, y);
-  cross.lineTo(x + 10, y);
-  cross.moveTo(x, y - 10);
-  cross.lineTo(x, y + 10);
-  line(cross, color('--ink'), 1.5);
 }
 
 // ---- the marks -----------------------------------------------------------------------------------
@@ -254,17 +173,6 @@ function publish() {
   rest = setTimeout(() => trigger('stroke'), REST_MS);
 }
 
-function describe(mark) {
-  const round = (values) => values.map((value) => Math.round(value));
-  if (mark.type === 'point') return 'Point at ' + round(mark.xy).join(', ');
-  if (mark.type === 'scribble') {
-    return 'Stroke of ' + mark.xy.length + ' points, ' + mark.width + ' px wide';
-  }
-  if (mark.type === 'mask') return 'Painted area';
-  const [left, top, right, bottom] = round(mark.xyxy);
-  return 'Box ' + (right - left) + ' × ' + (bottom - top) + ' px at ' + left + ', ' + top;
-}
-
 function show() {
   list.replaceChildren(
     ...marks.map((mark, index) => {
@@ -290,13 +198,14 @@ function show() {
 // ---- tools ---------------------------------------------------------------------------------------
 
 function chooseTool(next) {
-  cancel();
+  drawing = null;
   tool = next;
   for (const button of element.querySelectorAll('[data-tool]')) {
     button.setAttribute('aria-checked', String(button.dataset.tool === next));
   }
   widthRow.hidden = next !== 'scribble';
   hint.textContent = HINTS[next];
+  draw();
 }
 
 function choosePolarity(next) {
@@ -435,31 +344,6 @@ function pressCursor() {
   }
 }
 
-// ---- pictures dropped or pasted go through the page's own upload button ---------------------------
-
-function handOver(files) {
-  const input = document.querySelector(props.upload_selector);
-  const pictures = [...files].filter((file) => file.type.startsWith('image/') || /\.tiff?$/i.test(file.name));
-  if (!input || !pictures.length) return;
-  const transfer = new DataTransfer();
-  transfer.items.add(pictures[0]);
-  input.files = transfer.files;
-  input.dispatchEvent(new Event('change', { bubbles: true }));
-}
-
-const dropNote = element.querySelector('.drop-note');
-stage.addEventListener('dragover', (event) => {
-  event.preventDefault();
-  dropNote.hidden = false;
-});
-stage.addEventListener('dragleave', () => { dropNote.hidden = true; });
-stage.addEventListener('drop', (event) => {
-  event.preventDefault();
-  dropNote.hidden = true;
-  handOver(event.dataTransfer.files);
-});
-element.addEventListener('paste', (event) => handOver(event.clipboardData.files));
-
 // ---- a new picture -------------------------------------------------------------------------------
 
 function load() {
@@ -491,5 +375,6 @@ new ResizeObserver(fitCanvas).observe(canvas);
 // Colours follow the theme, which Gradio switches by a class on the body.
 new MutationObserver(draw).observe(document.body, { attributes: true, attributeFilter: ['class'] });
 watch('picture', load);
+acceptPictures(stage, 1);
 chooseTool(tool);
 load();

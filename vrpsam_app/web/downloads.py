@@ -1,4 +1,4 @@
-"""Results to take away: computed from the original pictures, exactly as the command line does it."""
+"""Results to take away: from the original pictures, exactly as the command line makes them."""
 
 from __future__ import annotations
 

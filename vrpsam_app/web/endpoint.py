@@ -24,6 +24,14 @@ from vrpsam_app.web.model import PredictorFactory
 from vrpsam_app.web.pictures import new_folder
 
 KEEP_RESULTS_SECONDS = 600
+# The page shows it as one paragraph, so it has no headings.
+DESCRIPTION = (
+    "Mark an object in one picture and find every one like it in others. Marks are in pixels of "
+    "the reference, x to the right and y down: "
+    '{"type": "box", "xyxy": [40, 60, 180, 220]}, {"type": "point", "xy": [90, 120]} or '
+    '{"type": "scribble", "xy": [[80, 90], [95, 140]], "width": 8}; with "positive": false a mark '
+    "says what is not meant. Returns a mask of 0 and 255 for each target, in its size."
+)
 
 _calls: deque[tuple[float, Path]] = deque()
 _calls_lock = threading.Lock()
@@ -39,29 +47,6 @@ def segment_endpoint(get_predictor: PredictorFactory) -> Callable[..., list[File
         exhaustive: bool = False,
         threshold: float = 0.5,
     ) -> list[FileData]:
-        """Mark an object in one picture and find every one like it in others.
-
-        Parameters
-        ----------
-        reference
-            The picture that carries the marks.
-        marks
-            In pixels of the reference, x to the right and y down, for example
-            {"type": "box", "xyxy": [40, 60, 180, 220]}, {"type": "point", "xy": [90, 120]} or
-            {"type": "scribble", "xy": [[80, 90], [95, 140]], "width": 8}; with "positive": false
-            a mark says what is not meant.
-        targets
-            The pictures to look in.
-        exhaustive
-            True if everything of this kind is marked in the reference.
-        threshold
-            Probability above which a pixel belongs to the object.
-
-        Returns
-        -------
-        masks
-            A PNG of 0 and 255 for each target, in its order and size.
-        """
         pictures = [_uploaded(target) for target in targets]
         if not 0 < len(pictures) <= MAX_TARGETS:
             raise ImageFileError(

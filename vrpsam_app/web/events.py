@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
+from gradio.utils import get_upload_folder
 
 from vrpsam_app.errors import VRPSAMError
 from vrpsam_app.web import callbacks, collection, downloads, view
-from vrpsam_app.web.endpoint import segment_endpoint
+from vrpsam_app.web.endpoint import DESCRIPTION, segment_endpoint
 from vrpsam_app.web.model import PredictorFactory
+from vrpsam_app.web.pictures import without_folders
 from vrpsam_app.web.session import Answers, Session, opening_session
 
 if TYPE_CHECKING:
@@ -26,10 +28,7 @@ ON_MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 # The button is invisible and filled by the server; the browser then saves what it holds.
-_SAVE_FILE = """() => {
-  const button = document.querySelector('#download button, #download a, button#download, a#download');
-  setTimeout(() => button.click(), 100);
-}"""
+_SAVE_FILE = "() => setTimeout(() => document.querySelector('#download').click(), 100)"
 
 _log = logging.getLogger(__name__)
 
@@ -46,7 +45,7 @@ def in_plain_words(function: Callable[..., Any]) -> Callable[..., Any]:
 
     def shown(error: VRPSAMError) -> gr.Error:
         _log.info("Shown to the visitor: %s", error, exc_info=error)
-        return gr.Error(html.escape(str(error)), title="That did not work", print_exception=False)
+        return gr.Error(_for_visitors(str(error)), print_exception=False)
 
     if inspect.isgeneratorfunction(function):
 
@@ -71,7 +70,12 @@ def in_plain_words(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def serve_endpoint(get_predictor: PredictorFactory) -> None:
     """Add ``/segment``, the one public endpoint, to the app that is being built."""
-    gr.api(in_plain_words(segment_endpoint(get_predictor)), api_name="segment", **ON_MODEL)
+    gr.api(
+        in_plain_words(segment_endpoint(get_predictor)),
+        api_name="segment",
+        api_description=DESCRIPTION,
+        **ON_MODEL,
+    )
 
 
 class Handlers:
@@ -116,9 +120,7 @@ class Handlers:
         ):
             yield (
                 progress.answers,
-                gr.HTML(
-                    tiles=view.tiles(session, progress.answers, threshold, progress.searching)
-                ),
+                gr.HTML(tiles=view.tiles(session, progress.answers, threshold, progress.searching)),
                 status_line(view.progress_words(progress)),
                 *_busy_buttons(),
             )
@@ -151,7 +153,7 @@ class Handlers:
             session or opening_session(), [Path(upload) for upload in uploads]
         )
         for complaint in complaints:
-            gr.Warning(html.escape(complaint), title="One picture was left out")
+            gr.Warning(_for_visitors(complaint))
         found = callbacks.answers_now(session, answers or Answers(), canvas, exhaustive)
         return session, *_results(session, found, threshold, view.preview_words(session, found))
 
@@ -213,10 +215,11 @@ def connect(app: gr.Blocks, page: Page, get_predictor: PredictorFactory) -> None
     ]  # fmt: skip
     kept = [page.session, page.answers, page.threshold]
     buttons = [page.find, page.stop]
-    ready = (in_plain_words(on.get_ready), [page.session, page.board], None)
+    get_ready = in_plain_words(on.get_ready)
+    seen = [page.session, page.board]
     idle: dict[str, Any] = {"queue": False, **QUIET}
 
-    app.load(*ready, **ON_MODEL, **QUIET)
+    app.load(get_ready, seen, None, **ON_MODEL, **QUIET)
     search = page.find.click(
         in_plain_words(on.show_findings),
         asked,
@@ -247,7 +250,7 @@ def connect(app: gr.Blocks, page: Page, get_predictor: PredictorFactory) -> None
         )
     page.threshold.input(on.repaint, kept, page.board, trigger_mode="always_last", **QUIET)
 
-    page.board.pick(*ready, trigger_mode="always_last", **ON_MODEL, **QUIET)
+    page.board.pick(get_ready, seen, None, trigger_mode="always_last", **ON_MODEL, **QUIET)
     page.board.remove(
         on.remove_target, asked, [page.session, *results], cancels=[search], **QUIET
     ).then(_idle_buttons, None, buttons, **idle)
@@ -257,14 +260,14 @@ def connect(app: gr.Blocks, page: Page, get_predictor: PredictorFactory) -> None
         [page.session, page.canvas, *results],
         cancels=[search],
         **QUIET,
-    ).then(_idle_buttons, None, buttons, **idle).then(*ready, **ON_MODEL, **QUIET)
+    ).then(_idle_buttons, None, buttons, **idle).then(get_ready, seen, None, **ON_MODEL, **QUIET)
     page.add.upload(
         in_plain_words(on.add_targets),
         [*asked[:4], page.add, page.threshold],
         [page.session, *results],
         cancels=[search],
         **QUIET,
-    ).then(_idle_buttons, None, buttons, **idle).then(*ready, **ON_MODEL, **QUIET)
+    ).then(_idle_buttons, None, buttons, **idle).then(get_ready, seen, None, **ON_MODEL, **QUIET)
 
     for button, save in ((page.save_mask, on.save_mask), (page.save_all, on.save_all)):
         button.click(
@@ -280,6 +283,11 @@ def connect(app: gr.Blocks, page: Page, get_predictor: PredictorFactory) -> None
 def _results(session: Session, answers: Answers, threshold: float, words: str) -> Updates:
     """Return the updates of the answers, the board and the status line."""
     return answers, gr.HTML(tiles=view.tiles(session, answers, threshold)), status_line(words)
+
+
+def _for_visitors(sentence: str) -> str:
+    """Return a sentence as HTML, without the folders of this computer."""
+    return html.escape(without_folders(sentence, get_upload_folder()), quote=False)
 
 
 def _shown(board: object) -> object:

@@ -83,9 +83,7 @@ def _lighter_half(plate: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.rint(lighter * 255).astype(np.uint8)
 
 
-def _coins_on_a_table(
-    plate: NDArray[np.uint8], table: NDArray[np.uint8]
-) -> NDArray[np.uint8]:
+def _coins_on_a_table(plate: NDArray[np.uint8], table: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Cut coins out of the plate and lay them, in bronze and with a soft shadow, on the table."""
     from skimage.filters import gaussian
     from skimage.transform import resize
@@ -127,6 +125,7 @@ def _cut_coins(
     cuts = []
     for region in regions:
         top, left, bottom, right = region.bbox
-        grey = plate[top:bottom, left:right].astype(np.float32) / 255
-        cuts.append((grey, gaussian(region.image_filled.astype(np.float32), 1.0)))
+        grey = plate[top:bottom, left:right].astype(np.float32) / np.float32(255)
+        cover = gaussian(region.image_filled.astype(np.float32), 1.0)
+        cuts.append((grey, np.asarray(cover, dtype=np.float32)))
     return cuts

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +63,8 @@ def launch_app(
     from vrpsam_app.web.layout import build_app
     from vrpsam_app.web.model import embedded_predictor
 
+    if block:
+        _end_in_order()
     app = build_app(predictor_factory or embedded_predictor)
     app.launch(
         server_name=host,
@@ -70,6 +75,12 @@ def launch_app(
         **page_options(),
     )
     return app
+
+
+def _end_in_order() -> None:
+    """Let a polite end of the process remove visitors' files, as Ctrl-C does."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
 
 def page_options() -> dict[str, Any]:

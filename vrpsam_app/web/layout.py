@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import gradio as gr
 
 from vrpsam_app.web import events, view
-from vrpsam_app.web.board import ResultBoard
-from vrpsam_app.web.canvas import MarkingCanvas
+from vrpsam_app.web.board import result_board
+from vrpsam_app.web.canvas import marking_canvas
 from vrpsam_app.web.model import PredictorFactory, embedded_predictor
 from vrpsam_app.web.session import THRESHOLD_STEPS, Answers, close_session, opening_session
 
@@ -34,13 +34,13 @@ class Page:
 
     session: gr.State
     answers: gr.State
-    canvas: MarkingCanvas
+    canvas: gr.HTML
     exhaustive: gr.Checkbox
     choose: gr.UploadButton
     find: gr.Button
     stop: gr.Button
     status: gr.HTML
-    board: ResultBoard
+    board: gr.HTML
     add: gr.UploadButton
     threshold: gr.Slider
     save_mask: gr.Button
@@ -79,8 +79,8 @@ def _build_page() -> Page:
                 choose = gr.UploadButton(
                     "Use my picture", file_types=["image"], size="sm", elem_id="choose-reference"
                 )
-            canvas = MarkingCanvas(
-                picture=view.canvas_picture(opening),
+            canvas = marking_canvas(
+                view.canvas_picture(opening),
                 upload_selector="input:has(+ #choose-reference)",
                 elem_id="canvas",
             )
@@ -106,8 +106,8 @@ def _build_page() -> Page:
                     size="sm",
                     elem_id="add-targets",
                 )
-            board = ResultBoard(
-                tiles=view.tiles(opening, Answers(), DEFAULT_THRESHOLD),
+            board = result_board(
+                view.tiles(opening, Answers(), DEFAULT_THRESHOLD),
                 upload_selector="input:has(+ #add-targets)",
                 elem_id="board",
             )

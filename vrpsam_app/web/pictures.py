@@ -1,9 +1,10 @@
-"""Picture files as the page needs them: checked once, small enough to send, read again when asked."""
+"""Picture files as the page needs them: checked once, small to send, read again when asked."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
+import re
 import shutil
 import tempfile
 import threading
@@ -141,6 +142,13 @@ def workspace() -> tempfile.TemporaryDirectory[str]:
 def new_folder(parent: Path | None = None) -> Path:
     """Make an empty folder that no other visitor knows."""
     return Path(tempfile.mkdtemp(dir=parent or workspace().name))
+
+
+def without_folders(sentence: str, *roots: str) -> str:
+    """Take the folders of visitors' files out of a sentence: they are nobody's business."""
+    for root in (workspace().name, *roots):
+        sentence = re.sub(rf"{re.escape(root)}[/\\](?:[^/\\\s]+[/\\])*", "", sentence)
+    return sentence
 
 
 def keep_file(source: Path, folder: Path) -> Path:

@@ -1,4 +1,4 @@
-"""What one visitor has on the page: pictures, the question asked of them, and the answers so far."""
+"""What one visitor has on the page: pictures, the question asked of them, the answers so far."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from vrpsam_app.segmenter import Prediction
 from vrpsam_app.web.examples import coin_example
 from vrpsam_app.web.pictures import Picture, new_folder, open_picture
 
-# Steps of the slider. A probability is kept as the number of steps it lies above, which is enough to
-# cut it at any of them exactly.
+# Steps of the slider. A probability is kept as the number of steps it lies above, which is enough
+# to cut it at any of them exactly.
 THRESHOLD_STEPS = 100
 _STEPS = (np.arange(1, THRESHOLD_STEPS) / THRESHOLD_STEPS).astype(np.float32)
 
@@ -114,9 +114,7 @@ class Finding:
         if probability.shape != shown_hw:
             probability = resize_bilinear(probability, shown_hw)
         levels = np.searchsorted(_STEPS, probability, side="left").astype(np.uint8)
-        return cls(
-            encode_png(levels), prediction.score, prediction.presence, prediction.present
-        )
+        return cls(encode_png(levels), prediction.score, prediction.presence, prediction.present)
 
     def at_threshold(self, threshold: float) -> Prediction:
         """Return the prediction in the page's size, cut at a step of the slider."""

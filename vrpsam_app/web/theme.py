@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from gradio.themes import Base
 from gradio.themes.utils.colors import Color
 from gradio.themes.utils.fonts import LocalFont
+
+from vrpsam_app.web.page_files import read_page_files
 
 # Warm greys, so that a grey picture on the page is the only thing that is neutral.
 PAPER = Color(
@@ -75,4 +75,4 @@ def page_theme() -> Base:
 
 def page_css() -> str:
     """Return the style sheet of the page."""
-    return Path(__file__).with_name("style.css").read_text(encoding="utf-8")
+    return read_page_files("style.css")

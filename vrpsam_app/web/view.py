@@ -16,7 +16,7 @@ START_MARKING = "Mark one object of the kind you are after."
 
 
 def canvas_picture(session: Session) -> dict[str, Any]:
-    """Return the reference as :class:`~vrpsam_app.web.canvas.MarkingCanvas` takes it."""
+    """Return the reference as :func:`~vrpsam_app.web.canvas.marking_canvas` takes it."""
     height, width = session.reference.hw
     return {
         "id": session.reference.id,
@@ -30,7 +30,7 @@ def canvas_picture(session: Session) -> dict[str, Any]:
 def tiles(
     session: Session, answers: Answers, threshold: float, searching: Picture | None = None
 ) -> list[dict[str, str]]:
-    """Return the targets as :class:`~vrpsam_app.web.board.ResultBoard` takes them."""
+    """Return the targets as :func:`~vrpsam_app.web.board.result_board` takes them."""
     return [
         _tile(target, answers.findings.get(target.id), threshold, target == searching)
         for target in session.targets
@@ -53,11 +53,12 @@ def preview_words(session: Session, answers: Answers) -> str:
     left = len(session.targets) - len(answers.findings)
     if left <= 0:
         return "All pictures are up to date."
-    return f"Press Find to look in the other {left}." if left > 1 else "Press Find for the other one."
+    others = f"to look in the other {left}" if left > 1 else "for the other one"
+    return f"Press Find {others}."
 
 
 def found_words(score: float, share: float) -> tuple[str, str]:
-    """Say what was found, on what share of the picture, for someone who has read nothing about it."""
+    """Say what was found, on which share of the picture, to someone who has read nothing."""
     covered = f"{share:.0%}" if share >= 0.01 else "less than 1%"
     return (
         "Found, but look twice" if score < DOUBTFUL_SCORE else "Found",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+
 from vrpsam_app.models.closed_form_prior import ClosedFormPrior, NormalEquations
 
 NOT_A_BOX = torch.tensor([False])

@@ -1,7 +1,7 @@
 """The web app on a segmenter that looks for a colour; run as a program, it serves on a port.
 
-It runs in a process of its own because a Gradio server leaves sockets and event loops to the garbage
-collector, which the tests of everything else would be blamed for.
+It runs in a process of its own because a Gradio server leaves sockets and event loops to the
+garbage collector, which the tests of everything else would be blamed for.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ SLOW_WIDTH, SLOW_SECONDS = 333, 1.0
 class NearestColour:
     """Says "object" where a pixel is closer to the marked colours than to those marked "not this".
 
-    Pictures `SLOW_WIDTH` pixels wide take `SLOW_SECONDS`, so that there is time to stop. Records what it was asked, so that tests see which marks reached the model.
+    Pictures `SLOW_WIDTH` pixels wide take `SLOW_SECONDS`, so that there is time to stop. Records
+    what it was asked, so that tests see which marks reached the model.
     """
 
     def __init__(self) -> None:

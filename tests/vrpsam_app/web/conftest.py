@@ -105,12 +105,14 @@ def segmenter() -> Any:
 
 
 @pytest.fixture(scope="session")
-def served() -> Iterator[str]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of the app, served for all tests of the page and of the endpoint."""
+    folder = tmp_path_factory.mktemp("served")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+    path = os.pathsep.join([str(ROOT), *sys.path])
+    environment = os.environ | {"PYTHONPATH": path, "TMPDIR": str(folder)}
     url = f"http://127.0.0.1:{port}/"
     with subprocess.Popen([sys.executable, str(SERVER), str(port)], env=environment) as process:
         try:
@@ -118,6 +120,7 @@ def served() -> Iterator[str]:
             yield url
         finally:
             process.terminate()
+    assert list(folder.glob("vrpsam-web-*")) == [], "visitors' files outlived the server"
 
 
 def wait_until_served(url: str, process: subprocess.Popen[bytes]) -> None:
@@ -140,8 +143,6 @@ def browser() -> Iterator[Browser]:
     paths = [path for name in BROWSERS if (path := shutil.which(name))]
     assert paths, f"no browser found, install one of {', '.join(BROWSERS)} (Debian: chromium)"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=paths[0], args=list(BROWSER_ARGUMENTS)
-        )
+        browser = playwright.chromium.launch(executable_path=paths[0], args=list(BROWSER_ARGUMENTS))
         yield browser
         browser.close()

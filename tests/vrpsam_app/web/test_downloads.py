@@ -15,7 +15,9 @@ from vrpsam_app.web import callbacks, downloads
 from vrpsam_app.web.pictures import new_folder
 
 
-def test_archive_holds_masks_overlays_and_recipe(session, segmenter, canvas_with, red_box, tmp_path):
+def test_archive_holds_masks_overlays_and_recipe(
+    session, segmenter, canvas_with, red_box, tmp_path
+):
     session, archive = downloads.save_archive(segmenter, session, canvas_with(red_box), True, 0.6)
     with zipfile.ZipFile(archive) as bundle:
         assert sorted(bundle.namelist()) == sorted(

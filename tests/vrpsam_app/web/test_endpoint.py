@@ -93,7 +93,9 @@ def test_bad_settings_and_files_are_a_sentence(client, pictures, tmp_path):
     assert len(call(client, pictures, [BOX])) == 1
 
 
-@pytest.mark.parametrize("path", ["/etc/passwd", "../../etc/passwd", "/proc/self/environ", "\0", ""])
+@pytest.mark.parametrize(
+    "path", ["/etc/passwd", "../../etc/passwd", "/proc/self/environ", "\0", ""]
+)
 def test_files_that_were_not_uploaded_are_refused(served, path):
     for file in (path, {"path": path}, {"path": path, "meta": {"_type": "gradio.FileData"}}, None):
         answer = raw_call(served, file, [BOX], [file], False, 0.5)

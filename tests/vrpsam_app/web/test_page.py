@@ -97,6 +97,7 @@ def visit(browser: Browser, url: str, **options: Any) -> Visit:
     page.on("pageerror", lambda error: visitor.errors.append(str(error)))
     page.goto(url)
     expect(page.locator(".mark-list li")).to_have_count(1)
+    expect(page.locator(".thumb")).to_have_count(3)
     return visitor
 
 
@@ -115,7 +116,7 @@ def test_one_click_gives_results(visitor):
     visitor.status("Found in 2 of 3 pictures")
     expect(visitor.page.locator(".board-caption")).to_contain_text("Found")
     states = visitor.page.locator(".thumb").evaluate_all("all => all.map(t => t.dataset.state)")
-    assert states == ["found", "found", "absent"]
+    assert sorted(states) == ["absent", "found", "found"]
     assert np.abs(visitor.large().astype(int) - plain).max() > 40
 
 
@@ -135,7 +136,11 @@ def test_marks_are_in_pixels_of_the_picture(visitor, pictures):
     assert point["xy"] == pytest.approx([50.25, 60.5], abs=0.02)
     assert (not_this["type"], not_this["positive"]) == ("point", False)
     assert not_this["xy"] == pytest.approx([150, 20], abs=0.02)
-    assert box == {"type": "box", "positive": True, "xyxy": pytest.approx([30.5, 45, 70, 80], abs=0.02)}
+    assert box == {
+        "type": "box",
+        "positive": True,
+        "xyxy": pytest.approx([30.5, 45, 70, 80], abs=0.02),
+    }
     assert (stroke["type"], stroke["width"]) == ("scribble", 6)
     np.testing.assert_allclose(stroke["xy"], [[10, 100], [60, 100], [60, 110]], atol=0.02)
 
@@ -161,11 +166,11 @@ def test_live_result_follows_the_mark(visitor, pictures):
 
 def test_undo_redo_clear_escape_and_slips(visitor, pictures):
     visitor.choose_reference(pictures["reference"])
-    size, chips, keys = (200, 120), visitor.page.locator(".mark-list li"), visitor.page.keyboard
+    size, chips, keys = (200, 120), visitor.page.locator(".mark-list span"), visitor.page.keyboard
     visitor.tool("point")
     for x in (50, 90):
         visitor.page.mouse.click(*visitor.at(x, 60, size))
-    expect(chips).to_have_text(["Point at 50, 60×", "Point at 90, 60×"])
+    expect(chips).to_have_text(["Point at 50, 60", "Point at 90, 60"])
     keys.press("Control+z")
     expect(chips).to_have_count(1)
     keys.press("Control+Shift+z")
@@ -197,16 +202,22 @@ def test_keyboard_alone_can_mark(visitor, pictures):
 
 def test_zoomed_marks_are_exact(visitor, pictures):
     visitor.choose_reference(pictures["reference"])
-    size = (200, 120)
-    visitor.page.mouse.move(*visitor.at(50, 60, size))
+    # A wheel reports whole pixels, so the middle of the zoom has to be one.
+    place = [round(value) for value in visitor.at(50, 60, (200, 120))]
+    box = visitor.page.locator("#canvas canvas").bounding_box()
+    scale = 200 / box["width"]
+    there = [(place[0] - box["x"]) * scale, (place[1] - box["y"]) * scale]
+    visitor.page.mouse.move(*place)
     visitor.page.keyboard.down("Control")
     visitor.page.mouse.wheel(0, -300)
     visitor.page.keyboard.up("Control")
     expect(visitor.page.locator(".marker-zoom")).to_be_visible()
     visitor.tool("point")
-    visitor.page.mouse.click(*visitor.at(50, 60, size))
-    (point,) = visitor.marks(1)
-    assert point["xy"] == pytest.approx([50, 60], abs=0.02)
+    visitor.page.mouse.click(*place)
+    visitor.page.mouse.click(place[0] + 33, place[1])
+    first, second = visitor.marks(2)
+    assert first["xy"] == pytest.approx(there, abs=0.02)
+    assert 0 < second["xy"][0] - there[0] < 33 * scale / 2
     visitor.page.click(".marker-zoom")
     expect(visitor.page.locator(".marker-zoom")).to_be_hidden()
 
@@ -224,7 +235,7 @@ def test_photo_of_a_turned_camera(visitor, tmp_path):
     assert box["xyxy"] == pytest.approx([5, 6, 19, 20], abs=0.02)
     visitor.status("up to date")
     assert visitor.large().shape == (90, 60, 3)
-    expect(visitor.page.locator(".board-caption")).to_contain_text("18% of the picture")
+    expect(visitor.page.locator(".board-caption")).to_contain_text("5% of the picture")
 
 
 def test_touch_on_a_narrow_screen(browser, served, pictures):
@@ -252,7 +263,7 @@ def test_two_visitors_never_see_each_other(browser, served, pictures):
     first.status("Press Find for the other one")
     second.page.click("#find")
     second.status("Found in 2 of 3 pictures")
-    expect(second.page.locator(".mark-list li")).to_have_text(["Box 49 × 45 px at 252, 31×"])
+    expect(second.page.locator(".mark-list span")).to_have_text(["Box 49 x 45 px at 252, 31"])
     expect(second.page.locator(".thumb-name")).to_have_text(
         ["coins-lighter.png", "coins-on-a-table.png", "cat.png"]
     )
@@ -268,7 +279,7 @@ def test_bad_upload_is_a_sentence_and_the_page_goes_on(visitor, pictures, tmp_pa
     toast = visitor.page.locator(".toast-body")
     visitor.page.set_input_files(REFERENCE_INPUT, str(text))
     expect(toast).to_contain_text("notes.png")
-    expect(toast).not_to_contain_text("Traceback")
+    expect(toast).not_to_contain_text("/notes.png")
     visitor.page.locator(".toast-close").click()
     visitor.page.set_input_files(TARGETS_INPUT, [str(text), str(pictures["first"])])
     expect(toast).to_contain_text("notes.png")
@@ -325,7 +336,7 @@ def test_a_search_can_be_stopped(visitor, pictures, tmp_path):
     visitor.choose_reference(pictures["reference"])
     visitor.add_targets(*slow)
     visitor.drag([(40, 50), (60, 70)], (200, 120))
-    visitor.status("Press Find for the other 3")
+    visitor.status("Press Find to look in the other 3")
     visitor.page.click("#find")
     visitor.status("Looking at 2 of 4")
     visitor.page.click("#stop")

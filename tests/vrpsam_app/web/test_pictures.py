@@ -7,7 +7,14 @@ import pytest
 from PIL import Image
 
 from vrpsam_app.errors import ImageFileError
-from vrpsam_app.web.pictures import PREVIEW_SIDE, DecodedPictures, keep_file, open_picture
+from vrpsam_app.web.pictures import (
+    PREVIEW_SIDE,
+    DecodedPictures,
+    keep_file,
+    new_folder,
+    open_picture,
+    without_folders,
+)
 
 
 def test_large_picture_is_sent_small_and_kept_whole(tmp_path):
@@ -80,3 +87,11 @@ def test_kept_files_never_replace_each_other(tmp_path):
     folder = tmp_path / "kept"
     folder.mkdir()
     assert [keep_file(source, folder).name for _ in range(3)] == ["x.png", "x-2.png", "x-3.png"]
+
+
+def test_sentences_do_not_tell_where_files_lie(tmp_path):
+    folder = new_folder()
+    sentence = f"{folder}/in it/my photo.png is damaged; {tmp_path}/x.png too."
+    assert without_folders(f"{folder}/a/my photo.png is damaged") == "my photo.png is damaged"
+    assert str(folder) not in without_folders(sentence)
+    assert without_folders(sentence, str(tmp_path)).endswith("; x.png too.")

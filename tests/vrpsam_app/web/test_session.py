@@ -24,7 +24,9 @@ def prediction(probability: np.ndarray, *, present: bool = True) -> Prediction:
 def test_kept_finding_is_cut_exactly_at_every_step_of_the_slider(threshold: float):
     rng = np.random.default_rng(0)
     edges = np.arange(0, 101) / 100
-    values = np.concatenate([edges, np.nextafter(edges, 0), np.nextafter(edges, 1), rng.random(297)])
+    values = np.concatenate(
+        [edges, np.nextafter(edges, 0), np.nextafter(edges, 1), rng.random(297)]
+    )
     whole = prediction(values.clip(0, 1).astype(np.float32).reshape(20, 30))
     kept = Finding.from_prediction(whole, (20, 30)).at_threshold(threshold)
     np.testing.assert_array_equal(kept.mask, whole.at_threshold(threshold).mask)

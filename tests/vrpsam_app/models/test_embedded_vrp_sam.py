@@ -1,0 +1,150 @@
+"""The embedded module: shapes, the reference's influence, and what depends on what."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+from torch import Tensor
+
+from vrpsam_app.config import EMBEDDED_CONFIG
+from vrpsam_app.errors import EmptyReferenceError
+from vrpsam_app.models.embedded_vrp_sam import EmbeddedVRPSAM, ImageEmbedding
+from vrpsam_app.models.embeddings import PromptTensors
+
+NOT_A_BOX = torch.zeros(1, dtype=torch.bool)
+
+
+@pytest.fixture(scope="module")
+def model() -> EmbeddedVRPSAM:
+    torch.manual_seed(0)
+    model = EmbeddedVRPSAM(EMBEDDED_CONFIG).eval()
+    with torch.no_grad():
+        # The decoder starts almost silent; here it must speak.
+        model.decoder_scale.fill_(1.0)
+        for parameter in model.parameters():
+            parameter.add_(0.02 * torch.randn_like(parameter))
+    return model
+
+
+def picture(seed: int, h: int = 96, w: int = 64) -> Tensor:
+    return torch.rand(1, 3, h, w, generator=torch.Generator().manual_seed(seed))
+
+
+def marks(rows: slice, cols: slice, h: int = 96, w: int = 64, which: int = 0) -> Tensor:
+    maps = torch.zeros(1, 3, h, w)
+    maps[:, which, rows, cols] = 1
+    return maps
+
+
+@torch.inference_mode()
+def test_shapes_on_a_grid_that_is_not_square(model: EmbeddedVRPSAM) -> None:
+    embedding = model.encode_images(picture(0))
+    reference = model.encode_reference(embedding, marks(slice(8, 40), slice(8, 30)), NOT_A_BOX)
+    output = model.decode(embedding, [reference])
+    assert output.mask_logits.shape == (1, 1, *model.output_hw((96, 64))) == (1, 1, 48, 32)
+    assert output.pseudo_mask.shape == (1, 1, 24, 16)
+    assert output.score.shape == output.presence.shape == (1,)
+    assert 0 <= float(output.pseudo_mask.min()) <= float(output.pseudo_mask.max()) <= 1
+
+
+@torch.inference_mode()
+def test_the_answer_follows_the_marks_and_the_reference_image(model: EmbeddedVRPSAM) -> None:
+    target = model.encode_images(picture(0))
+    here, there = marks(slice(8, 40), slice(8, 30)), marks(slice(50, 90), slice(30, 60))
+    answers = [
+        model.decode(target, [model.encode_reference(target, m, NOT_A_BOX)]).mask_logits
+        for m in (here, there)
+    ]
+    assert float((answers[0] - answers[1]).abs().mean()) > 0.05
+
+
+@torch.inference_mode()
+def test_a_batch_equals_its_items_alone(model: EmbeddedVRPSAM) -> None:
+    images = torch.cat([picture(1), picture(2)])
+    both_marks = torch.cat([marks(slice(8, 40), slice(8, 30)), marks(slice(0, 20), slice(0, 60))])
+    together = model.encode_images(images)
+    flags = torch.tensor([False, True])
+    joint = model.decode(together, [model.encode_reference(together, both_marks, flags)])
+    for k in range(2):
+        alone = model.encode_images(images[k : k + 1])
+        encoded = model.encode_reference(alone, both_marks[k : k + 1], flags[k : k + 1])
+        output = model.decode(alone, [encoded])
+        torch.testing.assert_close(
+            output.mask_logits[0], joint.mask_logits[k], atol=2e-3, rtol=1e-3
+        )
+
+
+@torch.inference_mode()
+def test_more_references_add_tokens_and_their_order_hardly_matters(model: EmbeddedVRPSAM) -> None:
+    target = model.encode_images(picture(0))
+    first = model.encode_reference(target, marks(slice(8, 40), slice(8, 30)), NOT_A_BOX)
+    other = model.encode_images(picture(3))
+    second = model.encode_reference(other, marks(slice(0, 30), slice(20, 60)), NOT_A_BOX)
+    a = model.decode(target, [first, second]).mask_logits
+    b = model.decode(target, [second, first]).mask_logits
+    torch.testing.assert_close(a, b, atol=1e-3, rtol=1e-3)
+    assert float((a - model.decode(target, [first]).mask_logits).abs().mean()) > 1e-3
+
+
+@torch.inference_mode()
+def test_not_this_alone_is_refused_but_helps_beside_an_object(model: EmbeddedVRPSAM) -> None:
+    target = model.encode_images(picture(0))
+    shown = model.encode_reference(target, marks(slice(8, 40), slice(8, 30)), NOT_A_BOX)
+    against = model.encode_reference(
+        target, marks(slice(50, 90), slice(30, 60), which=1), NOT_A_BOX
+    )
+    with pytest.raises(EmptyReferenceError, match="not this"):
+        model.decode(target, [against])
+    before = model.decode(target, [shown]).pseudo_mask[..., 13:22, 8:15].mean()
+    after = model.decode(target, [shown, against]).pseudo_mask[..., 13:22, 8:15].mean()
+    assert float(after) < float(before)
+
+
+@torch.inference_mode()
+def test_clicks_and_a_previous_mask_change_the_answer(model: EmbeddedVRPSAM) -> None:
+    target = model.encode_images(picture(0))
+    reference = [model.encode_reference(target, marks(slice(8, 40), slice(8, 30)), NOT_A_BOX)]
+    plain = model.decode(target, reference).mask_logits
+    clicked = PromptTensors(
+        points_xy=torch.tensor([[[20.0, 70.0]]]), point_labels=torch.tensor([[0]])
+    )
+    previous = PromptTensors(mask_logits=torch.full((1, 1, 48, 32), -5.0))
+    boxed = PromptTensors(boxes_xyxy=torch.tensor([[4.0, 4.0, 30.0, 40.0]]))
+    for prompts in (clicked, previous, boxed):
+        changed = model.decode(target, reference, prompts).mask_logits
+        assert float((changed - plain).abs().mean()) > 1e-4
+
+
+def test_gradients_reach_every_parameter(model: EmbeddedVRPSAM) -> None:
+    trained = EmbeddedVRPSAM(EMBEDDED_CONFIG)
+    trained.load_state_dict(model.state_dict())
+    embedding: ImageEmbedding = trained.encode_images(picture(0))
+    boxed = marks(slice(8, 40), slice(8, 30)) + marks(slice(42, 50), slice(8, 30), which=2)
+    reference = trained.encode_reference(embedding, boxed, torch.tensor([True]))
+    clicks = PromptTensors(
+        points_xy=torch.tensor([[[20.0, 70.0], [9.0, 9.0], [0.0, 0.0]]]),
+        point_labels=torch.tensor([[0, 1, -1]]),
+    )
+    output = trained.decode(embedding, [reference], clicks)
+    total = output.mask_logits.mean() + output.score.sum() + output.presence.sum()
+    (total + output.pseudo_mask.mean()).backward()
+    silent = {n for n, p in trained.named_parameters() if p.grad is None or not p.grad.abs().any()}
+    # SAM's classes hold what is not used here: three more masks, boxes, "no mask".
+    expected = ("output_hypernetworks_mlps", "no_mask_embed", "point_embeddings")
+    assert not {n for n in silent if not any(word in n for word in expected)}
+
+
+@torch.inference_mode()
+def test_a_large_object_keeps_at_most_the_configured_cells() -> None:
+    encoder = dataclasses.replace(EMBEDDED_CONFIG.vrp_encoder, max_foreground=10)
+    model = EmbeddedVRPSAM(dataclasses.replace(EMBEDDED_CONFIG, vrp_encoder=encoder)).eval()
+    embedding = model.encode_images(picture(0))
+    everything = model.encode_reference(embedding, marks(slice(None), slice(None)), NOT_A_BOX)
+    assert everything.foreground.shape[1] == 10
+    # Spread over the picture: not the ten first cells, which are one row and a bit.
+    rows = model.augmenter.reduce(embedding.semantic).flatten(2).transpose(1, 2)[0]
+    unit = torch.nn.functional.normalize(rows, dim=1)
+    at = (everything.foreground[0] @ unit.T).argmax(1)
+    assert int(at.max() - at.min()) > len(unit) // 2

@@ -1,0 +1,217 @@
+"""The predictor: any array in, full-size masks out, nothing computed twice."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from vrpsam_app.annotations import Box, Point, Scribble
+from vrpsam_app.config import EMBEDDED_CONFIG
+from vrpsam_app.corrections import Corrections
+from vrpsam_app.embedding_store import EmbeddingStore
+from vrpsam_app.errors import AnnotationError, EmptyReferenceError, ImageError, WeightsError
+from vrpsam_app.models.build import build_model
+from vrpsam_app.predictor import VRPSAMPredictor
+from vrpsam_app.references import Reference
+
+
+class Counting:
+    """Counts the calls of a model's methods."""
+
+    def __init__(self, model: Any) -> None:
+        self.counts = dict.fromkeys(("encode_images", "encode_reference", "decode"), 0)
+        for name in self.counts:
+            setattr(model, name, self._counted(name, getattr(model, name)))
+
+    def _counted(self, name: str, method: Any) -> Any:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            self.counts[name] += 1
+            return method(*args, **kwargs)
+
+        return call
+
+
+@pytest.fixture(scope="module")
+def shared() -> VRPSAMPredictor:
+    torch.manual_seed(0)
+    return VRPSAMPredictor(build_model(EMBEDDED_CONFIG).eval(), device=torch.device("cpu"))
+
+
+@pytest.fixture
+def counted() -> Iterator[tuple[VRPSAMPredictor, dict[str, int]]]:
+    torch.manual_seed(0)
+    model = build_model(EMBEDDED_CONFIG).eval()
+    counting = Counting(model)
+    yield VRPSAMPredictor(model, device=torch.device("cpu")), counting.counts
+
+
+def scene(seed: int = 0, h: int = 80, w: int = 60) -> NDArray[np.uint8]:
+    """Noise with a bright square at rows 20:40, columns 10:30."""
+    picture = np.random.default_rng(seed).integers(40, 80, (h, w, 3)).astype(np.uint8)
+    picture[20:40, 10:30] += 120
+    return picture
+
+
+def reference(image: NDArray[Any] | None = None, label: str = "square") -> Reference:
+    box = Box(top=20, left=10, bottom=40, right=30)
+    return Reference.from_annotations(scene() if image is None else image, [box], label=label)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        scene(),
+        scene()[..., 0],
+        np.dstack([scene(), np.full((80, 60), 255, np.uint8)]),
+        scene()[..., 0].astype(np.uint16) * 200,
+        scene().astype(np.float32) / 255,
+        scene()[..., 0] > 100,
+        scene()[:1],
+        np.full((50, 40), 7, np.uint8),
+    ],
+    ids=["rgb", "grey", "rgba", "uint16", "float", "bool", "one row", "constant"],
+)
+def test_any_array_gives_a_mask_of_its_size(shared: VRPSAMPredictor, image: NDArray[Any]) -> None:
+    found = shared.predict(image, reference())
+    assert found.mask.shape == found.probability.shape == image.shape[:2]
+    assert found.mask.dtype == bool
+    assert found.probability.dtype == np.float32
+    assert 0 <= found.score <= 1
+    assert 0 <= found.presence <= 1
+    assert np.isfinite(found.probability).all()
+
+
+def test_a_large_image_is_seen_small_and_answered_full_size(shared: VRPSAMPredictor) -> None:
+    large = np.kron(scene(), np.ones((20, 20, 1), np.uint8))
+    found = shared.predict(large, reference())
+    assert found.mask.shape == (1600, 1200)
+    assert found.made_by["input_hw"] == (512, 384)
+
+
+def test_refused_arrays_are_explained(shared: VRPSAMPredictor) -> None:
+    with pytest.raises(ImageError, match="moveaxis"):
+        shared.predict(np.moveaxis(scene(), 2, 0), reference())
+    with pytest.raises(ImageError, match="predict_stack"):
+        shared.predict(np.zeros((5, 64, 64), np.uint8), reference())
+
+
+def test_references_are_needed_and_must_agree(shared: VRPSAMPredictor) -> None:
+    with pytest.raises(EmptyReferenceError, match="No reference"):
+        shared.predict(scene(), [])
+    with pytest.raises(AnnotationError, match="predict_classes"):
+        shared.predict(scene(), [reference(label="a"), reference(label="b")])
+    with pytest.raises(EmptyReferenceError, match="not this"):
+        shared.predict(scene(), [reference().as_not_this()])
+
+
+def test_the_reference_side_runs_once_per_reference(
+    counted: tuple[VRPSAMPredictor, dict[str, int]],
+) -> None:
+    predictor, counts = counted
+    for seed in range(4):
+        predictor.predict(scene(seed + 1), reference())
+    assert counts == {"encode_images": 5, "encode_reference": 1, "decode": 4}
+
+
+def test_a_target_is_encoded_once_whatever_is_asked_of_it(
+    counted: tuple[VRPSAMPredictor, dict[str, int]],
+) -> None:
+    predictor, counts = counted
+    target = scene(9)
+    predictor.prepare(target)
+    assert counts["encode_images"] == 1
+    predictor.predict(target, reference())
+    click = Reference.from_annotations(scene(), [Point(row=30, col=20)], label="square")
+    predictor.predict(target, click)
+    predictor.predict(target.copy(), click)
+    predictor.predict(target, click, corrections=Corrections((Point(5, 5, positive=False),)))
+    assert counts["encode_images"] == 2
+    assert counts["encode_reference"] == 3
+
+
+def test_found_again_or_computed_the_answer_has_equal_bytes(shared: VRPSAMPredictor) -> None:
+    first = shared.predict(scene(3), reference())
+    second = shared.predict(scene(3), reference())
+    fresh = VRPSAMPredictor(
+        shared._model, device=torch.device("cpu"), store=EmbeddingStore(max_bytes=0)
+    ).predict(scene(3), reference())
+    assert first.probability.tobytes() == second.probability.tobytes()
+    assert first.probability.tobytes() == fresh.probability.tobytes()
+
+
+def test_threads_get_the_answers_they_would_get_alone(shared: VRPSAMPredictor) -> None:
+    alone = [shared.predict(scene(s), reference()).probability for s in range(4)]
+    fresh = VRPSAMPredictor(shared._model, device=torch.device("cpu"))
+    found: dict[int, NDArray[np.float32]] = {}
+
+    def ask(seed: int) -> None:
+        found[seed] = fresh.predict(scene(seed), reference()).probability
+
+    threads = [threading.Thread(target=ask, args=(s,)) for s in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for seed in range(4):
+        np.testing.assert_allclose(found[seed], alone[seed], atol=1e-5)
+
+
+def test_one_intensity_range_for_the_whole_set(shared: VRPSAMPredictor) -> None:
+    dim = scene()[..., 0].astype(np.uint16)
+    bright = scene()[..., 0].astype(np.uint16) * 100
+    ranges = {p.made_by["range"] for p in shared.predict_many([dim, bright], reference())}
+    assert len(ranges) == 1
+    alone = shared.predict(dim, reference()).made_by["range"]
+    assert alone not in ranges
+
+
+def test_classes_compete_for_each_pixel(shared: VRPSAMPredictor) -> None:
+    ground = Reference.from_annotations(
+        scene(), [Scribble(((60.0, 10.0), (70.0, 50.0)), width=6)], label="ground"
+    )
+    both = shared.predict_classes(scene(5), [reference(), ground])
+    assert both.names == ("square", "ground")
+    square, other = (both.predictions[n].mask for n in both.names)
+    assert not (square & other).any()
+    assert set(np.unique(both.labels)) <= {0, 1, 2}
+    np.testing.assert_array_equal(both.labels == 1, square)
+
+
+def test_corrections_change_the_answer_where_they_are(shared: VRPSAMPredictor) -> None:
+    target = scene(6)
+    before = shared.predict(target, reference()).probability
+    against = Corrections((Scribble(((25.0, 15.0), (35.0, 25.0)), width=8, positive=False),))
+    after = shared.predict(target, reference(), corrections=against).probability
+    assert after[22:38, 12:28].mean() < before[22:38, 12:28].mean()
+    logits = np.full(target.shape[:2], -6.0, np.float32)
+    refined = shared.predict(target, reference(), corrections=Corrections(mask_logits=logits))
+    assert np.abs(refined.probability - before).max() > 0
+
+
+def test_inputs_are_left_alone(shared: VRPSAMPredictor) -> None:
+    target, image = scene(7), scene()
+    copies = target.copy(), image.copy()
+    shared.predict(target, reference(image))
+    np.testing.assert_array_equal(target, copies[0])
+    np.testing.assert_array_equal(image, copies[1])
+
+
+def test_an_absent_object_has_an_empty_mask_and_its_probability(shared: VRPSAMPredictor) -> None:
+    import dataclasses
+
+    strict = build_model(dataclasses.replace(EMBEDDED_CONFIG, presence_threshold=1.1)).eval()
+    found = VRPSAMPredictor(strict, device=torch.device("cpu")).predict(scene(), reference())
+    assert not found.present
+    assert not found.mask.any()
+    assert found.probability.max() > 0
+
+
+def test_an_unknown_model_is_explained() -> None:
+    with pytest.raises(WeightsError, match="known name"):
+        VRPSAMPredictor.from_pretrained("no-such-model")

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import logging
+
+import gradio as gr
+import pytest
+
+from vrpsam_app.errors import AnnotationError
+from vrpsam_app.web import events
+from vrpsam_app.web.pictures import new_folder
+
+
+def test_our_sentences_reach_the_person_and_the_log(caplog: pytest.LogCaptureFixture):
+    place = new_folder()
+
+    @events.in_plain_words
+    def fail() -> None:
+        raise AnnotationError(f"{place}/x.png is <b>bad</b>")
+
+    with caplog.at_level(logging.INFO), pytest.raises(gr.Error) as caught:
+        fail()
+    assert caught.value.message == "x.png is &lt;b&gt;bad&lt;/b&gt;"
+    assert str(place) in caplog.text
+
+
+def test_results_before_an_error_are_kept():
+    @events.in_plain_words
+    def steps():
+        yield 1
+        raise AnnotationError("no")
+
+    shown = steps()
+    assert next(shown) == 1
+    with pytest.raises(gr.Error, match="no"):
+        next(shown)
+
+
+def test_other_errors_are_not_dressed_up():
+    @events.in_plain_words
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+
+
+def test_status_is_escaped():
+    assert events.status_line("<b>") == '<p role="status">&lt;b&gt;</p>'

@@ -1,0 +1,96 @@
+"""What every VRP-SAM module can do, whatever it is made of: encode images, references, decode.
+
+========================  ============================================  =====================
+step                      in -> out                                     once per
+========================  ============================================  =====================
+``encode_images``         (B, 3, H, W) in [0, 1] -> embedding           image
+``encode_reference``      embedding, marks (B, 3, H, W) -> encoding     annotated reference
+``decode``                embedding, encodings -> `DecoderOutput`       target and class
+========================  ============================================  =====================
+
+Embeddings and encodings are :class:`TensorRecord` values that only the module they come from reads;
+whoever calls it may keep, move and hand them back.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Generic, TypeVar
+
+from torch import Tensor, nn
+
+from vrpsam_app.config import ModelConfig
+from vrpsam_app.errors import EmptyReferenceError
+from vrpsam_app.models.embeddings import DecoderOutput, PromptTensors, TensorRecord
+
+Embedding = TypeVar("Embedding", bound=TensorRecord)
+Encoding = TypeVar("Encoding", bound=TensorRecord)
+
+
+class VRPSAM(nn.Module, Generic[Embedding, Encoding]):
+    """Base of the modules; ``build_model`` picks one for a configuration."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+
+    @abstractmethod
+    def encode_images(self, images: Tensor) -> Embedding:
+        """Encode images (B, 3, H, W) in [0, 1]."""
+
+    @abstractmethod
+    def encode_reference(self, embedding: Embedding, marks: Tensor, is_box: Tensor) -> Encoding:
+        """Encode annotated references, one per batch item.
+
+        Parameters
+        ----------
+        embedding : Embedding
+            Of the reference images.
+        marks : shape (B, 3, H, W), float in [0, 1]
+            Share of each input pixel that is object, certain background, weak background.
+        is_box : shape (B,), bool
+            Whether the object marks are boxes.
+        """
+
+    @abstractmethod
+    def decode(
+        self,
+        target: Embedding,
+        references: Sequence[Encoding],
+        prompts: PromptTensors | None = None,
+    ) -> DecoderOutput:
+        """Find the references' object in each target.
+
+        Parameters
+        ----------
+        target : Embedding
+            B targets.
+        references : sequence of Encoding
+            One per shot, each holding B references, item i for target i.
+        prompts : PromptTensors, optional
+            Clicks, boxes or a previous mask on the targets.
+
+        Raises
+        ------
+        EmptyReferenceError
+            If no reference marks an object.
+        """
+
+    @abstractmethod
+    def output_hw(self, input_hw: tuple[int, int]) -> tuple[int, int]:
+        """Size of the decoder's output grid for an input of this size."""
+
+
+def require_object(showing: Sequence[TensorRecord]) -> None:
+    """Refuse references that only say what the object is not.
+
+    Raises
+    ------
+    EmptyReferenceError
+    """
+    if not showing:
+        raise EmptyReferenceError(
+            "No reference marks an object, all say 'not this': expected at least one with "
+            "positive marks. Mark an object in one of them."
+        )

@@ -1,0 +1,153 @@
+"""What every segmenter does around its own work: one label, one intensity range, rival classes."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+from numpy.typing import NDArray
+
+from vrpsam_app.corrections import Corrections
+from vrpsam_app.errors import AnnotationError, EmptyReferenceError
+from vrpsam_app.images import IntensityRange, check_plane, intensity_range_of
+from vrpsam_app.references import Reference
+from vrpsam_app.segmenter import ClassPredictions, Prediction
+
+References = Reference | Sequence[Reference]
+
+
+class ReferenceSegmenter(ABC):
+    """Base of everything that answers "where is this in that picture?".
+
+    A subclass says in :meth:`_predict_one` where one class is; the rules about labels, intensities
+    and several classes are the same for all.
+    """
+
+    @abstractmethod
+    def describe(self) -> dict[str, object]:
+        """Return what a recipe must pin: method, model, weights, device, precision, versions."""
+
+    def predict(
+        self,
+        target: NDArray[Any],
+        references: References,
+        *,
+        corrections: Corrections | None = None,
+        intensity_range: IntensityRange | None = None,
+        threshold: float = 0.5,
+    ) -> Prediction:
+        """Find what the references show in one target.
+
+        Parameters
+        ----------
+        target : shape (H, W), (H, W, 3) or (H, W, 4), any real dtype
+            uint8 is taken as it is; other types are brought to 8 bits by one intensity range for
+            target and references.
+        references : Reference or sequence of Reference
+            All of one label; "not this" references may be among them.
+        corrections : Corrections, optional
+            Marks on the target.
+        intensity_range : IntensityRange, optional
+            Default: the 0.1 and 99.9 percentiles of this set of images.
+        threshold : float
+            On the probability.
+
+        Raises
+        ------
+        EmptyReferenceError
+            If there is no reference, or none with positive marks.
+        AnnotationError
+            If the references have several labels.
+        ImageError
+            If the target is not a plane.
+        """
+        references = as_sequence(references)
+        label = only_label(references)
+        target = check_plane(target, name="target")
+        intensity_range = intensity_range or range_of(target, references)
+        return self._predict_one(
+            target, references, label, corrections, intensity_range, threshold
+        )
+
+    def predict_classes(
+        self,
+        target: NDArray[Any],
+        references: References,
+        *,
+        corrections: Corrections | None = None,
+        intensity_range: IntensityRange | None = None,
+        threshold: float = 0.5,
+    ) -> ClassPredictions:
+        """Find every label of the references in one target; the labels compete per pixel.
+
+        The references of the other labels count as "not this" for each label. Arguments and
+        errors as for :meth:`predict`; `corrections` apply to the first label.
+        """
+        references = as_sequence(references)
+        target = check_plane(target, name="target")
+        intensity_range = intensity_range or range_of(target, references)
+        alone: dict[str, Prediction] = {}
+        for name in dict.fromkeys(r.label for r in references):
+            own = [r for r in references if r.label == name]
+            others = [r.as_not_this() for r in references if r.label != name and r.positive.any()]
+            alone[name] = self._predict_one(
+                target,
+                own + others,
+                name,
+                None if alone else corrections,
+                intensity_range,
+                threshold,
+            )
+        return ClassPredictions.compete(alone)
+
+    @abstractmethod
+    def _predict_one(
+        self,
+        target: NDArray[Any],
+        references: Sequence[Reference],
+        label: str,
+        corrections: Corrections | None,
+        intensity_range: IntensityRange | None,
+        threshold: float,
+    ) -> Prediction:
+        """Find one class in a checked target, all images under one intensity range."""
+
+
+def as_sequence(references: References) -> Sequence[Reference]:
+    """Return the references as a sequence.
+
+    Raises
+    ------
+    EmptyReferenceError
+        If there is none.
+    """
+    sequence = [references] if isinstance(references, Reference) else list(references)
+    if not sequence:
+        raise EmptyReferenceError(
+            "No reference was given: expected at least one annotated image. "
+            "Make one with Reference.from_annotations(image, marks)."
+        )
+    return sequence
+
+
+def only_label(references: Sequence[Reference]) -> str:
+    """Return the label that all references have.
+
+    Raises
+    ------
+    AnnotationError
+        If they have several.
+    """
+    labels = list(dict.fromkeys(r.label for r in references))
+    if len(labels) > 1:
+        raise AnnotationError(
+            f"The references have the labels {', '.join(map(repr, labels))}: predict expects "
+            "one. Use predict_classes for several."
+        )
+    return labels[0]
+
+
+def range_of(target: NDArray[Any], references: Sequence[Reference]) -> IntensityRange | None:
+    """Return the intensity range that a target shares with its references, None for 8 bits."""
+    return intensity_range_of([target, *(r.image for r in references)])
