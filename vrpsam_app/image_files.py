@@ -283,10 +283,7 @@ def decode_png(data: bytes, *, max_pixels: int = MAX_PIXELS) -> NDArray[Any]:
 def read_pixels(
     path: Path, max_pixels: int, *, as_stored: bool, indices: bool = False
 ) -> tuple[NDArray[Any], str]:
-    """Return pixels and format of a file.
-
-    `as_stored` leaves white-is-zero TIFFs uninverted, `indices` leaves palettes unapplied.
-    """
+    """Return pixels and format; `as_stored` inverts no TIFF, `indices` applies no palette."""
     try:
         with path.open("rb") as stream:
             start = stream.read(16)

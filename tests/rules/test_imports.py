@@ -22,6 +22,7 @@ DOORS = {
     "huggingface_hub": ("hub_weights",),
     "magicgui": ("napari_plugin",),
     "napari": ("napari_plugin",),
+    "pycocotools": ("vrpsam_app.data.coco_masks",),
     "qtpy": ("napari_plugin",),
     "segment_anything": ("vrpsam_app.models",),
     "sklearn": ("vrpsam_app.methods",),

@@ -12,8 +12,7 @@ PALETTE = [0, 0, 0, 128, 0, 0, 0, 128, 0] + [7, 7, 7] * 253
 
 
 def palette_picture(labels=LABELS):
-    picture = Image.fromarray(labels, mode=None).convert("P")
-    picture.putdata(labels.ravel().tolist())
+    picture = Image.fromarray(labels)
     picture.putpalette(PALETTE)
     return picture
 

@@ -1,7 +1,8 @@
-"""Groups of views cut from labelled folders: real pictures in the shape of synthetic groups."""
+"""Groups of views cut from labelled pictures: real ones in the shape of synthetic groups."""
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vrpsam_app.data.folder_dataset import FolderDataset, Split
+from vrpsam_app.data.labelled_dataset import LabelledDataset
 from vrpsam_app.data.synthetic_scenes import SceneGroup
 from vrpsam_app.errors import ConfigError
 
@@ -23,20 +25,23 @@ MAX_STUFF_ZOOM = 1.5
 MIN_AREA = 30
 # Pictures longer than this are read smaller.
 LONGEST_SIDE = 512
+# Read pictures are kept up to this size in all.
+KEPT_BYTES = 1 << 30
 
 Box = tuple[int, int, int, int]  # top, left, bottom, right
 View = tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.uint16]]
 
 
 class FolderGroups:
-    """Draws groups of views that show the same class from a `FolderDataset`.
+    """Draws groups of views that show the same class from a data set.
 
-    Pictures stay in memory once read, as 8-bit arrays with a long side of at most 512 pixels.
+    Pictures stay in memory once read, up to 1 GiB, as 8-bit arrays with a long side of at most 512
+    pixels. Pixels that a data set leaves undecided (borders, crowds) are background here.
 
     Parameters
     ----------
-    folder : labelled folder, see `FolderDataset`
-    split : "train", "val" or None
+    folder : labelled folder, see `FolderDataset`, or an opened data set
+    split : "train", "val" or None, of a folder
     one_image : whether each picture is a class of its own, so that all views of a group are
         disjoint parts of one picture
     upright : whether views are only mirrored, not turned (photographs)
@@ -50,25 +55,25 @@ class FolderGroups:
 
     def __init__(
         self,
-        folder: str | Path | FolderDataset,
+        folder: str | Path | LabelledDataset,
         *,
         split: Split | None = "train",
         one_image: bool = False,
         upright: bool = False,
         absent_share: float = 0.1,
     ) -> None:
-        opened = folder if isinstance(folder, FolderDataset) else FolderDataset.open(folder, split)
-        self.dataset = opened
+        self.dataset: LabelledDataset = (
+            FolderDataset.open(folder, split) if isinstance(folder, str | Path) else folder
+        )
         self.one_image = one_image
         self.upright = upright
         self.absent_share = absent_share
-        self._images: dict[int, NDArray[np.uint8]] = {}
-        self._labels: dict[int, tuple[NDArray[np.int32], NDArray[np.uint16]]] = {}
-        self._shapes: dict[int, tuple[int, ...]] = {}
+        self._kept: OrderedDict[int, View] = OrderedDict()
+        self._kept_bytes = 0
         self._pools = self._index()
         if not self._pools:
             raise ConfigError(
-                f"{self.dataset.folder} has no class with "
+                f"{self.dataset.name} has no class with "
                 f"{'a picture' if one_image else 'pictures of two fields'} to make a pair of: "
                 "add pictures, or try one_image=True."
             )
@@ -77,12 +82,10 @@ class FolderGroups:
         """Pictures by group and class, for those with which a pair can be made."""
         pools: dict[tuple[str, int], list[int]] = {}
         for index, name in enumerate(self.dataset.names):
-            _, classes = self._read_labels(index)
-            areas = np.bincount(classes.ravel())
-            for class_id in np.flatnonzero(areas >= MIN_AREA):
-                if class_id:
-                    key = (self.dataset.groups[name], int(class_id))
-                    pools.setdefault(key, []).append(index)
+            areas = self.dataset.shown(index)
+            for class_id in sorted(areas):
+                if areas[class_id] >= MIN_AREA:
+                    pools.setdefault((self.dataset.groups[name], class_id), []).append(index)
         if self.one_image:
             return pools
         return {
@@ -155,7 +158,7 @@ class FolderGroups:
             same = self.dataset.groups[self.dataset.names[index]] == group
             if not same or self._field(index) in fields:
                 continue
-            if not (self._read_labels(index)[1] == wanted).any():
+            if wanted not in self.dataset.shown(index):
                 return index
         return None
 
@@ -256,7 +259,7 @@ class FolderGroups:
             instances=np.where(classes > 0, instances, 0).astype(np.int32),
             classes=classes,
             class_names=tuple(self.dataset.class_names[c - 1] for c in order),
-            world=self.dataset.folder.name,
+            world=self.dataset.name,
             has_instances=(self.dataset.has_instances,) * len(order),
         )
 
@@ -267,33 +270,35 @@ class FolderGroups:
         return (0, 0, *self._read_labels(index)[1].shape)
 
     def _read_image(self, index: int) -> NDArray[np.uint8]:
-        known = self._images.get(index)
-        if known is None:
-            height, width = self._read_labels(index)[1].shape
-            known = self.dataset.load_image(index, self._shapes[index])
-            if known.shape[:2] != (height, width):
-                small = Image.fromarray(known).resize((width, height), Image.Resampling.BOX)
-                known = np.array(small)
-            self._images[index] = known
-        return known
+        return self._read(index)[0]
 
     def _read_labels(self, index: int) -> tuple[NDArray[np.int32], NDArray[np.uint16]]:
-        """Read objects and classes, each (H, W), with a long side of at most 512."""
-        known = self._labels.get(index)
-        if known is None:
-            values = self.dataset.load_mask(index)
-            self._shapes[index] = values.shape
-            step = max(values.shape) / LONGEST_SIDE
-            if step > 1.0:
-                rows, cols = (
-                    ((np.arange(int(side / step)) + 0.5) * step).astype(np.intp)
-                    for side in values.shape
-                )
-                values = values[rows[:, None], cols[None, :]]
-            instances, classes = self.dataset.labels(index, values)
-            known = instances, classes.astype(np.uint16)
-            self._labels[index] = known
-        return known
+        return self._read(index)[1:]
+
+    def _read(self, index: int) -> View:
+        """Read picture, objects and classes, with a long side of at most 512, or find them kept."""
+        known = self._kept.get(index)
+        if known is not None:
+            self._kept.move_to_end(index)
+            return known
+        loaded = self.dataset.load(index)
+        image, instances, classes = loaded.image, loaded.instances, loaded.classes
+        step = max(classes.shape) / LONGEST_SIDE
+        if step > 1.0:
+            rows, cols = (
+                ((np.arange(int(side / step)) + 0.5) * step).astype(np.intp)
+                for side in classes.shape
+            )
+            instances = instances[rows[:, None], cols[None, :]]
+            classes = classes[rows[:, None], cols[None, :]]
+            small = Image.fromarray(image).resize((len(cols), len(rows)), Image.Resampling.BOX)
+            image = np.array(small)
+        view = (image, instances, classes.astype(np.uint16))
+        self._kept[index] = view
+        self._kept_bytes += sum(array.nbytes for array in view)
+        while self._kept_bytes > KEPT_BYTES and len(self._kept) > 1:
+            self._kept_bytes -= sum(a.nbytes for a in self._kept.popitem(last=False)[1])
+        return view
 
 
 def _random_spot(

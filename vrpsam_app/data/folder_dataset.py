@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vrpsam_app.data.folder_layout import (
     MaskKind,
@@ -25,37 +23,15 @@ from vrpsam_app.data.folder_layout import (
     pictures_of_split,
     read_document,
 )
+from vrpsam_app.data.labelled_dataset import LabelledFiles, Labels
 from vrpsam_app.errors import ConfigError, ImageError, ImageFileError
-from vrpsam_app.image_files import read_image
-from vrpsam_app.images import to_rgb
+from vrpsam_app.label_files import read_labels
 
-__all__ = ["FolderDataset", "LabelledImage", "Split"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LabelledImage:
-    """One picture with its labels.
-
-    Attributes
-    ----------
-    name : file name without its ending
-    image : shape (H, W, 3), uint8
-    instances : shape (H, W), int32
-        Number of the object; 0 for background, and everywhere where masks hold no objects.
-    classes : shape (H, W), int32
-        Class of the pixel, 1 and up in the order of `class_names`; 0 is background.
-    class_names : name of each class, that of class 1 first
-    """
-
-    name: str
-    image: NDArray[np.uint8]
-    instances: NDArray[np.int32]
-    classes: NDArray[np.int32]
-    class_names: tuple[str, ...]
+__all__ = ["FolderDataset", "Split"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class FolderDataset:
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class FolderDataset(LabelledFiles):
     """Pictures in ``images/`` with label images of the same name in ``masks/``.
 
     Beside them may lie ``meta.json`` (``kind`` of the masks, ``classes``), ``per_image.json``
@@ -65,19 +41,11 @@ class FolderDataset:
     Attributes
     ----------
     folder : where it lies
-    names : pictures of the split, sorted
     kind : what a value in a mask is: an object, a class, or 1 for the only class
-    class_names : class 1 first
-    groups : for each name, which pictures it may be paired with (same group)
-    fields : for each name, the field of view; pictures of one field may overlap
     """
 
     folder: Path
-    names: tuple[str, ...]
     kind: MaskKind
-    class_names: tuple[str, ...]
-    groups: Mapping[str, str]
-    fields: Mapping[str, str]
     _files: Mapping[str, Path]
     _class_of: Mapping[str, Mapping[int, int]]
     _class_ids: Mapping[int, int]
@@ -134,71 +102,41 @@ class FolderDataset:
                 f"{root} has no picture for the split {split!r}: check splits.json and images/."
             )
         return cls(
+            name=root.name,
             folder=root,
             names=tuple(names),
             kind=kind,
             class_names=class_names,
-            groups=MappingProxyType({n: pairing_group(n, details.get(n, {})) for n in names}),
-            fields=MappingProxyType({n: field_of(n) for n in names}),
-            _files=MappingProxyType(files),
-            _class_of=MappingProxyType(class_of),
-            _class_ids=MappingProxyType(class_ids),
+            groups={n: pairing_group(n, details.get(n, {})) for n in names},
+            fields={n: field_of(n) for n in names},
+            has_instances=kind == "instance",
+            _files=files,
+            _class_of=class_of,
+            _class_ids=class_ids,
         )
 
-    def __len__(self) -> int:
-        """Count the pictures of the split."""
-        return len(self.names)
+    def image_path(self, index: int) -> Path:
+        """Return where picture number `index` lies."""
+        return self._files[self.names[index]]
 
-    @property
-    def has_instances(self) -> bool:
-        """Whether the masks tell objects of a class apart."""
-        return self.kind == "instance"
+    def label_path(self, index: int) -> Path:
+        """Return where the mask of picture number `index` lies."""
+        return self.folder / "masks" / f"{self.names[index]}.png"
 
-    def load(self, index: int) -> LabelledImage:
-        """Read picture and labels number `index`.
+    def labels(self, index: int) -> Labels:
+        """Read object numbers and classes of picture number `index`.
+
+        Objects of classes outside the split, and values that have no name, are background.
 
         Raises
         ------
         ImageFileError
-            If a file cannot be read.
+            If the mask cannot be read.
         ImageError
-            If picture and mask differ in size, or a mask holds values nobody has named.
-        """
-        values = self.load_mask(index)
-        image = self.load_image(index, values.shape)
-        instances, classes = self.labels(index, values)
-        return LabelledImage(self.names[index], image, instances, classes, self.class_names)
-
-    def load_image(self, index: int, mask_shape: tuple[int, ...]) -> NDArray[np.uint8]:
-        """Read picture number `index`, shape (H, W, 3), which has a mask of `mask_shape`."""
-        image = to_rgb(read_image(self._files[self.names[index]]))
-        if image.shape[:2] != mask_shape:
-            raise ImageError(
-                f"{self._mask_path(index)} has shape {mask_shape}, its picture "
-                f"{image.shape[:2]}: save the mask at the size of the picture."
-            )
-        return image
-
-    def load_mask(self, index: int) -> NDArray[np.integer]:
-        """Read the label image of picture number `index` as it is stored, shape (H, W)."""
-        path = self._mask_path(index)
-        values = read_image(path)
-        if values.ndim != 2 or values.dtype.kind not in "bui":
-            raise ImageError(
-                f"{path} has shape {values.shape} and type {values.dtype}: expected one channel of "
-                "whole numbers, 0 for background. Save labels as a grey PNG of 8 or 16 bits."
-            )
-        return values
-
-    def labels(
-        self, index: int, values: NDArray[np.integer]
-    ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """Turn stored mask values into object numbers and classes, both of shape (H, W), int32.
-
-        Objects of classes outside the split, and values that have no name, are background.
+            If it holds no whole numbers, or only values that nobody has named.
         """
         name = self.names[index]
-        numbers = values.astype(np.int32)
+        numbers = read_labels(self.label_path(index)).astype(np.int32)
         table = np.zeros(int(numbers.max(initial=0)) + 1, np.int32)
         if self._class_of:
             for number, class_id in self._class_of.get(name, {}).items():
@@ -210,15 +148,12 @@ class FolderDataset:
                     table[value] = class_id
             if numbers.any() and not table[numbers].any():
                 raise ImageError(
-                    f"{self._mask_path(index)} holds only values that meta.json does not name "
+                    f"{self.label_path(index)} holds only values that meta.json does not name "
                     f'({np.unique(numbers[numbers > 0])[:5].tolist()}): correct "classes" there.'
                 )
         else:
             table[1:] = 1
         classes = table[numbers]
         if not self.has_instances:
-            return np.zeros_like(numbers), classes
-        return np.where(classes > 0, numbers, 0).astype(np.int32), classes
-
-    def _mask_path(self, index: int) -> Path:
-        return self.folder / "masks" / f"{self.names[index]}.png"
+            return Labels(np.zeros_like(numbers), classes)
+        return Labels(np.where(classes > 0, numbers, 0).astype(np.int32), classes)

@@ -7,14 +7,15 @@ to beat.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vrpsam_app.embedding_store import EmbeddingStore
 from vrpsam_app.errors import MissingExtraError
-from vrpsam_app.methods.pixel_method import Example, Picture, PixelMethod, Share, picture_key
+from vrpsam_app.images import plane_key
+from vrpsam_app.methods.pixel_method import Example, Picture, PixelMethod, Share, has_colour
 
 Features = NDArray[np.float32]
 
@@ -24,11 +25,17 @@ LOW_PERCENTILE, HIGH_PERCENTILE = 1.0, 99.8
 SIGMAS = (1.0, 8.0)
 """Smallest and largest Gaussian in pixels; scikit-image doubles from one to the other."""
 
-SAMPLES_PER_SIDE = 3000
-"""Pixels drawn of the object and of the background, over all references."""
+SAMPLES = 3000
+"""Pixels drawn at most of each side, object and background, of all references together."""
+
+LEAST_UNMARKED = 60
+"""Unmarked pixels drawn at least; else as many as the reference has marked pixels."""
 
 TRUST_IN_RING, TRUST_IN_UNMARKED = 0.6, 0.4
 """Weight of weak background, beside 1 for pixels that certainly are background."""
+
+LEAF_SHARE, SPARSE_LEAF_SHARE = 0.01, 0.15
+"""Share of all weight that a leaf must hold: where everything is marked, and where little is."""
 
 
 class PixelForest(PixelMethod):
@@ -46,9 +53,15 @@ class PixelForest(PixelMethod):
 
     Notes
     -----
-    Unmarked pixels of a reference that is not exhaustive are drawn at random as weak background,
-    at a smaller weight. Object and background weigh the same in all, so that a click is not
-    outvoted. One thread, because more would add the trees' votes in changing order.
+    Unmarked pixels of a reference that is not exhaustive are drawn at random as weak background.
+    Object and background weigh the same in all, so that a click is not outvoted.
+
+    A plain forest learns a click by heart: on real pictures it found the clicked pixels and not
+    their like. Where something is left unmarked the trees therefore split at random (extremely
+    randomised trees) and end in large leaves, which was the best of a small grid for clicks, boxes
+    and outlines alike.
+
+    One thread, because more would add the trees' votes in changing order.
     """
 
     name: ClassVar[str] = "pixel_forest"
@@ -65,46 +78,46 @@ class PixelForest(PixelMethod):
         self._store = EmbeddingStore() if store is None else store
 
     def _probability(self, picture: Picture, examples: Sequence[Example]) -> Share:
-        colour = any(_has_colour(p) for p in (picture, *(e.picture for e in examples)))
+        colour = any(has_colour(p) for p in (picture, *(e.picture for e in examples)))
         rng = np.random.default_rng(self.seed)
-        drawn = [
-            (self._features(e.picture, colour)[chosen], weight)
-            for e, chosen, weight in _samples(examples, rng, positive=True)
-        ]
-        against = [
-            (self._features(e.picture, colour)[chosen], weight)
-            for e, chosen, weight in _samples(examples, rng, positive=False)
-        ]
-        if not against:
+        samples = [_draw(rng, _objects(examples)), _draw(rng, _background(examples))]
+        if not samples[1]:
+            # A picture that is object all over says nothing of what is not.
             return np.ones(picture.shape[:2], np.float32)
-        truth = np.repeat([1, 0], [sum(len(w) for _, w in side) for side in (drawn, against)])
-        weights = np.concatenate([_unit(side) for side in (drawn, against)])
-        forest = self._forest()
-        forest.fit(np.concatenate([x for x, _ in drawn + against]), truth, weights)
-        rows = self._features(picture, colour).reshape(picture.shape[0] * picture.shape[1], -1)
-        probability: Share = forest.predict_proba(rows)[:, 1].astype(np.float32)
+        rows = [self._features(s.picture, colour)[s.spots] for side in samples for s in side]
+        counts = [sum(len(s.weights) for s in side) for side in samples]
+        weights = [np.concatenate([s.weights for s in side]) for side in samples]
+        forest = self._forest(sparse=any(e.unmarked.any() for e in examples))
+        forest.fit(
+            np.concatenate(rows),
+            np.repeat([1, 0], counts),
+            np.concatenate([w / w.sum() for w in weights]) * sum(counts),
+        )
+        features = self._features(picture, colour)
+        flat = features.reshape(-1, features.shape[-1])
+        probability: Share = forest.predict_proba(flat)[:, 1].astype(np.float32)
         return probability.reshape(picture.shape[:2])
 
     def _features(self, picture: Picture, colour: bool) -> Features:
         """Filter a picture, or find its features, shape (h, w, F)."""
         return self._store.get_or_compute(
-            f"{self.name}/{picture_key(picture)}/{colour}",
+            f"{self.name}/{plane_key(picture)}/{colour}",
             lambda: multiscale_features(picture, colour=colour),
         )
 
-    def _forest(self) -> Any:
+    def _forest(self, *, sparse: bool) -> Any:
         try:
-            from sklearn.ensemble import RandomForestClassifier
+            from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
         except ImportError as error:
             raise MissingExtraError(
                 "The pixel forest needs scikit-learn, which is not installed: "
                 "pip install 'vrpsam-app[evaluate]'."
             ) from error
-        return RandomForestClassifier(
+        return (ExtraTreesClassifier if sparse else RandomForestClassifier)(
             self.trees,
             max_depth=self.depth,
-            max_features="sqrt",
             min_samples_leaf=2,
+            min_weight_fraction_leaf=SPARSE_LEAF_SHARE if sparse else LEAF_SHARE,
             random_state=self.seed,
             n_jobs=1,
         )
@@ -146,36 +159,49 @@ def multiscale_features(picture: Picture, *, colour: bool) -> Features:
     return features[:height, :width].astype(np.float32)
 
 
-def _has_colour(picture: Picture) -> bool:
-    return bool((picture != picture[..., :1]).any())
+class _Group(NamedTuple):
+    """Pixels of one reference that stand for one side of the question."""
+
+    picture: Picture
+    share: Share
+    trust: float
+    count: int
 
 
-def _samples(
-    examples: Sequence[Example], rng: np.random.Generator, *, positive: bool
-) -> list[tuple[Example, tuple[NDArray[np.intp], ...], NDArray[np.float64]]]:
-    """Draw pixels of one side: example, (rows, columns), weights."""
-    wanted: list[tuple[Example, Share, float]] = []
-    for example in examples:
-        if positive:
-            wanted.append((example, example.positive, 1.0))
-            continue
-        wanted.append((example, example.certain, 1.0))
-        if example.shows_object:
-            wanted.append((example, example.weak, TRUST_IN_RING))
-            wanted.append((example, example.unmarked, TRUST_IN_UNMARKED))
-    wanted = [(e, share, trust) for e, share, trust in wanted if share.any()]
-    drawn = []
-    for example, share, trust in wanted:
-        spots = np.flatnonzero(share)
-        count = SAMPLES_PER_SIDE // len(wanted)
+class _Sample(NamedTuple):
+    """Drawn pixels: (rows, columns) of a picture, and what each weighs."""
+
+    picture: Picture
+    spots: tuple[NDArray[np.intp], ...]
+    weights: NDArray[np.float64]
+
+
+def _objects(examples: Sequence[Example]) -> list[_Group]:
+    return [_Group(e.picture, e.positive, 1.0, SAMPLES) for e in examples]
+
+
+def _background(examples: Sequence[Example]) -> list[_Group]:
+    groups = []
+    for e in examples:
+        groups.append(_Group(e.picture, e.certain, 1.0, SAMPLES))
+        if e.shows_object:
+            few = max(LEAST_UNMARKED, int(np.count_nonzero(e.positive)))
+            groups.append(_Group(e.picture, e.weak, TRUST_IN_RING, SAMPLES))
+            groups.append(_Group(e.picture, e.unmarked, TRUST_IN_UNMARKED, min(few, SAMPLES)))
+    return groups
+
+
+def _draw(rng: np.random.Generator, groups: Sequence[_Group]) -> list[_Sample]:
+    """Draw pixels of each group that has any; a group weighs what it is trusted."""
+    groups = [g for g in groups if g.share.any()]
+    samples = []
+    for group in groups:
+        spots = np.flatnonzero(group.share)
+        count = min(group.count, SAMPLES // len(groups))
         if len(spots) > count:
             spots = rng.choice(spots, count, replace=False)
-        weight = share.ravel()[spots].astype(np.float64)
-        drawn.append((example, np.unravel_index(spots, share.shape), weight * trust / weight.sum()))
-    return drawn
-
-
-def _unit(side: list[tuple[Features, NDArray[np.float64]]]) -> NDArray[np.float64]:
-    """Return all weights of one side, scaled to a mean of 1 over `SAMPLES_PER_SIDE`."""
-    weights = np.concatenate([w for _, w in side])
-    return weights / weights.sum() * SAMPLES_PER_SIDE
+        weights = group.share.ravel()[spots].astype(np.float64)
+        weights *= group.trust / weights.sum()
+        where = np.unravel_index(spots, group.share.shape)
+        samples.append(_Sample(group.picture, where, weights))
+    return samples

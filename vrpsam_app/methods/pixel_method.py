@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from vrpsam_app.corrections import Corrections
 from vrpsam_app.errors import EmptyReferenceError
 from vrpsam_app.geometry import fit_within, resize_bilinear, resize_mask_area
-from vrpsam_app.images import IntensityRange, plane_key, to_rgb
+from vrpsam_app.images import IntensityRange, to_rgb
 from vrpsam_app.reference_segmenter import ReferenceSegmenter
 from vrpsam_app.references import Reference
 from vrpsam_app.segmenter import Prediction
@@ -166,9 +166,9 @@ def on_grid(picture: Picture, side: int) -> Picture:
     return small
 
 
-def picture_key(picture: Picture) -> str:
-    """Return a hash of a picture's pixels."""
-    return plane_key(picture)
+def has_colour(picture: Picture) -> bool:
+    """Tell a colour picture from a grey one in three equal channels."""
+    return bool((picture != picture[..., :1]).any())
 
 
 def expected_iou(probability: Share, mask: NDArray[np.bool_]) -> float:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from vrpsam_app.embedding_store import EmbeddingStore
-from vrpsam_app.methods.pixel_method import Example, Picture, PixelMethod, Share
+from vrpsam_app.methods.pixel_method import Example, Picture, PixelMethod, Share, has_colour
 
 Channel = Literal["grey", "red", "green", "blue", "saturation", "red_green", "yellow_blue"]
 Rule = Literal["otsu", "local"]
@@ -92,7 +92,7 @@ class TunedThreshold(PixelMethod):
         return rules[int(np.argmax(hit / np.maximum(wanted + false, 1e-9)))]
 
     def _probability(self, picture: Picture, examples: Sequence[Example]) -> Share:
-        grey = not any(_has_colour(p) for p in (picture, *(e.picture for e in examples)))
+        grey = not any(has_colour(p) for p in (picture, *(e.picture for e in examples)))
         rule = self.choose(examples, GREY_RULES if grey else ALL_RULES)
         probability: Share = 1 / (1 + np.exp(-STEEPNESS * rule.distance(picture)))
         return probability
@@ -138,10 +138,6 @@ def otsu(values: Share) -> float:
     from skimage.filters import threshold_otsu
 
     return float(threshold_otsu(values))
-
-
-def _has_colour(picture: Picture) -> bool:
-    return bool((picture != picture[..., :1]).any())
 
 
 def _weights(example: Example) -> tuple[Share, Share]:

@@ -11,7 +11,9 @@ leaves out those that the first one already takes for the object.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from functools import wraps
+from typing import NamedTuple, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +23,22 @@ SCORE_LIMIT = 3.0
 
 FEW_CELLS = 20.0
 """Marked cells from which on an object is taken to be shown well rather than by a click."""
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def in_full_precision(method: Callable[P, R]) -> Callable[P, R]:
+    """Keep mixed precision out: in bf16 the moments would be wrong by as much as the ridge adds."""
+
+    @wraps(method)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        features = next(a for a in args if isinstance(a, Tensor))
+        with torch.autocast(features.device.type, enabled=False):
+            return method(*args, **kwargs)
+
+    return call
 
 
 class NormalEquations(NamedTuple):
@@ -74,6 +92,7 @@ class ClosedFormPrior(nn.Module):
         self.shift = nn.Parameter(torch.tensor(-0.05))
         self.shift_of_few = nn.Parameter(torch.tensor(0.5))
 
+    @in_full_precision
     def fit(self, features: Tensor, marks: Tensor, is_box: Tensor) -> NormalEquations:
         """Fit one reference per batch item, twice (module docstring).
 
@@ -103,6 +122,7 @@ class ClosedFormPrior(nn.Module):
             x, positive * keep, certain, weak, unknown * (1.02 - looks_like_object)
         )
 
+    @in_full_precision
     def score(self, features: Tensor, equations: NormalEquations) -> Tensor:
         """Score every pixel of the targets.
 

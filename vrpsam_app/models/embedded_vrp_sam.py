@@ -129,6 +129,8 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
         target: ImageEmbedding,
         references: Sequence[ReferenceEncoding],
         prompts: PromptTensors | None = None,
+        *,
+        visual_prompts: bool = True,
     ) -> DecoderOutput:
         """Find the references' object in each target; see :meth:`VRPSAM.decode`.
 

@@ -155,6 +155,8 @@ class PaperVRPSAM(VRPSAM[PaperEmbedding, PaperReference]):
         target: PaperEmbedding,
         references: Sequence[PaperReference],
         prompts: PromptTensors | None = None,
+        *,
+        visual_prompts: bool = True,
     ) -> DecoderOutput:
         """Find the references' object in each target; see :meth:`VRPSAM.decode`.
 

@@ -59,6 +59,8 @@ class VRPSAM(nn.Module, Generic[Embedding, Encoding]):
         target: Embedding,
         references: Sequence[Encoding],
         prompts: PromptTensors | None = None,
+        *,
+        visual_prompts: bool = True,
     ) -> DecoderOutput:
         """Find the references' object in each target.
 
@@ -70,6 +72,8 @@ class VRPSAM(nn.Module, Generic[Embedding, Encoding]):
             One per shot, each holding B references, item i for target i.
         prompts : PromptTensors, optional
             Clicks, boxes or a previous mask on the targets.
+        visual_prompts : bool
+            False leaves the decoder to SAM's own prompts; the pseudo-mask is made all the same.
 
         Raises
         ------

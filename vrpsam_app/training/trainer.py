@@ -92,6 +92,8 @@ class Trainer:
         self.folder = folder
         self.device = device
         decayed, plain = _parameter_groups(model)
+        # Without it sums of gradients depend on how threads were scheduled, and no run repeats.
+        torch.use_deterministic_algorithms(True, warn_only=True)
         self.optimizer = torch.optim.AdamW(
             [
                 {"params": decayed, "weight_decay": options.weight_decay},

@@ -42,9 +42,10 @@ class Progress:
 
 
 def prepare(predictor: WebPredictor, session: Session, shown: object) -> None:
-    """Encode the visible target while the person is still drawing."""
+    """Encode the visible target and the reference while the person is still drawing."""
     if target := shown_target(session, shown):
-        predictor.prepare(decoded.read(target), intensity_range=session.intensity_range)
+        for picture in (target, session.reference):
+            predictor.prepare(decoded.read(picture), intensity_range=session.intensity_range)
 
 
 def preview(

@@ -25,8 +25,7 @@ def choose_reference(session: Session, upload: Path) -> Session:
     ImageFileError, ImageError
         If it cannot be read; the session stays as it is.
     """
-    session, folder = session.with_folder()
-    picture = open_picture(keep_file(upload, folder))
+    picture = open_picture(keep_file(upload, _folder_of(session)))
     targets = (picture,) if _only_examples(session) else session.targets
     return _ranged(dataclasses.replace(session, reference=picture, marks=(), targets=targets))
 
@@ -40,7 +39,7 @@ def add_targets(session: Session, uploads: Sequence[Path]) -> tuple[Session, lis
     complaints : list of str
         A sentence for each file that could not be taken.
     """
-    session, folder = session.with_folder()
+    folder = _folder_of(session)
     targets = [] if _only_examples(session) else list(session.targets)
     complaints = []
     before = len(targets)
@@ -58,6 +57,12 @@ def remove_target(session: Session, target_id: object) -> Session:
     """Take a picture out."""
     left = tuple(picture for picture in session.targets if picture.id != target_id)
     return _ranged(dataclasses.replace(session, targets=left))
+
+
+def _folder_of(session: Session) -> Path:
+    if session.folder is None:
+        raise ImageFileError("This visit has ended. Reload the page and add the picture again.")
+    return session.folder
 
 
 def _only_examples(session: Session) -> bool:

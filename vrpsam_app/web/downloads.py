@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,21 +20,15 @@ from vrpsam_app.web.session import Session
 
 def save_archive(
     predictor: WebPredictor, session: Session, canvas: object, exhaustive: bool, threshold: float
-) -> tuple[Session, Path]:
-    """Write masks, overlays and the recipe of all targets into one zip file.
-
-    Returns
-    -------
-    session : Session
-        With the folder in which the file lies.
-    archive : Path
-    """
-    session, results = _save(predictor, session, session.targets, canvas, exhaustive, threshold)
+) -> Path:
+    """Write masks, overlays and the recipe of all targets into one zip file."""
+    results = _save(predictor, session, session.targets, canvas, exhaustive, threshold)
     archive = results.parent / "vrpsam-results.zip"
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as bundle:
         for path in sorted(results.iterdir()):
             bundle.write(path, path.name)
-    return session, archive
+    shutil.rmtree(results)
+    return archive
 
 
 def save_mask(
@@ -43,12 +38,12 @@ def save_mask(
     exhaustive: bool,
     threshold: float,
     shown: object,
-) -> tuple[Session, Path]:
+) -> Path:
     """Write the mask of the visible target: a PNG of 0 and 255 in the size of the original."""
     target = shown_target(session, shown)
     targets = [] if target is None else [target]
-    session, results = _save(predictor, session, targets, canvas, exhaustive, threshold)
-    return session, next(results.glob("*_mask.png"))
+    results = _save(predictor, session, targets, canvas, exhaustive, threshold)
+    return next(results.glob("*_mask.png"))
 
 
 def run_to_folder(
@@ -98,13 +93,12 @@ def _save(
     canvas: object,
     exhaustive: bool,
     threshold: float,
-) -> tuple[Session, Path]:
-    """Run into a new folder and return the session that owns it, and the folder."""
+) -> Path:
+    """Run into a new folder of this visitor and return it."""
     if not targets:
         raise ImageFileError(NO_TARGET)
     reference = marked_reference(session, canvas, exhaustive)
-    session, own = session.with_folder()
-    results = output_paths.prepare_folder(new_folder(own) / "results")
+    results = output_paths.prepare_folder(new_folder(session.folder) / "results")
     run_to_folder(
         predictor,
         reference,
@@ -113,4 +107,4 @@ def _save(
         intensity_range=session.intensity_range,
         threshold=threshold,
     )
-    return session, results
+    return results

@@ -18,7 +18,7 @@ from vrpsam_app.web import callbacks, collection, downloads, view
 from vrpsam_app.web.endpoint import DESCRIPTION, segment_endpoint
 from vrpsam_app.web.model import PredictorFactory
 from vrpsam_app.web.pictures import without_folders
-from vrpsam_app.web.session import Answers, Session, opening_session
+from vrpsam_app.web.session import Answers, Session, new_session, opening_session
 
 if TYPE_CHECKING:
     from vrpsam_app.web.layout import Page
@@ -85,7 +85,7 @@ class Handlers:
         self._get_predictor = get_predictor
 
     def get_ready(self, session: Session | None, board: object) -> None:
-        """Encode the visible target."""
+        """Encode what is visible."""
         callbacks.prepare(self._get_predictor(), session or opening_session(), _shown(board))
 
     def show_live(
@@ -179,17 +179,13 @@ class Handlers:
         exhaustive: bool,
         board: object,
         threshold: float,
-    ) -> Updates:
+    ) -> str:
         """Write the visible target's mask."""
-        session, path = downloads.save_mask(
-            self._get_predictor(),
-            session or opening_session(),
-            canvas,
-            exhaustive,
-            threshold,
-            _shown(board),
+        session = session or opening_session()
+        path = downloads.save_mask(
+            self._get_predictor(), session, canvas, exhaustive, threshold, _shown(board)
         )
-        return session, str(path)
+        return str(path)
 
     def save_all(
         self,
@@ -198,12 +194,12 @@ class Handlers:
         exhaustive: bool,
         board: object,
         threshold: float,
-    ) -> Updates:
+    ) -> str:
         """Write everything into one file."""
-        session, path = downloads.save_archive(
-            self._get_predictor(), session or opening_session(), canvas, exhaustive, threshold
+        session = session or opening_session()
+        return str(
+            downloads.save_archive(self._get_predictor(), session, canvas, exhaustive, threshold)
         )
-        return session, str(path)
 
 
 def connect(app: gr.Blocks, page: Page, get_predictor: PredictorFactory) -> None:
@@ -219,7 +215,9 @@ def connect(app: gr.Blocks, page: Page, get_predictor: PredictorFactory) -> None
     seen = [page.session, page.board]
     idle: dict[str, Any] = {"queue": False, **QUIET}
 
-    app.load(get_ready, seen, None, **ON_MODEL, **QUIET)
+    app.load(new_session, None, page.session, **idle).then(
+        get_ready, seen, None, **ON_MODEL, **QUIET
+    )
     search = page.find.click(
         in_plain_words(on.show_findings),
         asked,
@@ -273,7 +271,7 @@ def connect(app: gr.Blocks, page: Page, get_predictor: PredictorFactory) -> None
         button.click(
             in_plain_words(save),
             [page.session, *asked[2:]],
-            [page.session, page.download],
+            page.download,
             trigger_mode="once",
             **ON_MODEL,
             **(QUIET | {"show_progress": "minimal"}),

@@ -40,7 +40,7 @@ class Session:
     targets
         The pictures to look in, no two with the same id.
     folder
-        Where this visitor's files lie; None as long as there are only the examples.
+        Where this visitor's files lie; None in what everybody starts from.
     intensity_range
         The one range of reference and targets; None where all have 8 bits.
     """
@@ -50,13 +50,6 @@ class Session:
     targets: tuple[Picture, ...]
     folder: Path | None = None
     intensity_range: IntensityRange | None = None
-
-    def with_folder(self) -> tuple[Session, Path]:
-        """Return the session with a folder of its own, and that folder."""
-        if self.folder is not None:
-            return self, self.folder
-        folder = new_folder()
-        return dataclasses.replace(self, folder=folder), folder
 
 
 @functools.cache
@@ -72,6 +65,11 @@ def opening_session() -> Session:
             for name, image in example.targets.items()
         ),
     )
+
+
+def new_session() -> Session:
+    """Return what a new visitor has: the opening pictures and a folder."""
+    return dataclasses.replace(opening_session(), folder=new_folder())
 
 
 def close_session(session: Session | None) -> None:

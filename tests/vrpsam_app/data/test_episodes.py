@@ -188,7 +188,7 @@ def test_large_pictures_are_kept_small(tmp_path, write_folder):
     groups = FolderGroups(folder, split=None)
     group = groups.sample(np.random.default_rng(0), 32, 2)
     assert group.images[0][group.classes[0] == 1].mean() > 200
-    assert max(groups._images[0].shape) == 512
+    assert max(groups._read(0)[0].shape) == 512
 
 
 def test_an_open_dataset_may_be_given(pets):

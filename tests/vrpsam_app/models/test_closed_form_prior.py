@@ -116,3 +116,15 @@ def test_a_single_marked_cell_counts() -> None:
     assert isinstance(equations, NormalEquations)
     assert float(equations.has_positive) == 1
     assert iou(prior.logits(prior.score(features, equations), equations), objects) > 0.8
+
+
+@torch.no_grad()
+def test_mixed_precision_does_not_touch_the_fit() -> None:
+    features, objects = two_materials(0)
+    prior = ClosedFormPrior(8)
+    plain = prior.fit(features, marks_of(objects), NOT_A_BOX)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = prior.fit(features, marks_of(objects), NOT_A_BOX)
+        score = prior.score(features, mixed)
+    assert torch.equal(plain.gram, mixed.gram)
+    assert torch.equal(score, prior.score(features, plain))

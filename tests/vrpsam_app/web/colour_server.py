@@ -30,13 +30,13 @@ class NearestColour:
 
     def __init__(self) -> None:
         self.asked: list[Reference] = []
-        self.prepared = 0
+        self.prepared: list[tuple[int, ...]] = []
 
     def describe(self) -> dict[str, object]:
         return {"method": "nearest_colour", "sha256": "0" * 64, "device": "cpu"}
 
     def prepare(self, image: NDArray[Any], *, intensity_range: Any = None) -> None:
-        self.prepared += 1
+        self.prepared.append(image.shape)
 
     def predict(
         self,

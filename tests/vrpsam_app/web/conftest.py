@@ -71,9 +71,9 @@ def pictures(tmp_path: Path) -> dict[str, Path]:
 def session(pictures: dict[str, Path]) -> Iterator[Session]:
     """A visitor who brought the reference and the three targets."""
     from vrpsam_app.web import collection
-    from vrpsam_app.web.session import close_session, opening_session
+    from vrpsam_app.web.session import close_session, new_session
 
-    session = collection.choose_reference(opening_session(), pictures["reference"])
+    session = collection.choose_reference(new_session(), pictures["reference"])
     targets = [pictures[name] for name in ("first", "second", "without")]
     session, complaints = collection.add_targets(session, targets)
     session = collection.remove_target(session, session.reference.id)

@@ -118,10 +118,10 @@ def test_without_targets_find_says_so(session, segmenter, canvas_with, red_box):
     with pytest.raises(ImageFileError, match="no picture to look in"):
         next(callbacks.find(segmenter, empty, Answers(), canvas, False, None))
     callbacks.prepare(segmenter, empty, None)
-    assert segmenter.prepared == 0
+    assert segmenter.prepared == []
 
 
-def test_visible_target_is_prepared(session, segmenter):
+def test_visible_target_and_reference_are_prepared(session, segmenter):
     callbacks.prepare(segmenter, session, session.targets[1].id)
-    assert segmenter.prepared == 1
+    assert segmenter.prepared == [(150, 160, 3), (120, 200, 3)]
     assert callbacks.shown_target(session, "unknown") == session.targets[0]

@@ -18,7 +18,7 @@ from vrpsam_app.web.pictures import new_folder
 def test_archive_holds_masks_overlays_and_recipe(
     session, segmenter, canvas_with, red_box, tmp_path
 ):
-    session, archive = downloads.save_archive(segmenter, session, canvas_with(red_box), True, 0.6)
+    archive = downloads.save_archive(segmenter, session, canvas_with(red_box), True, 0.6)
     with zipfile.ZipFile(archive) as bundle:
         assert sorted(bundle.namelist()) == sorted(
             [f"{n}_{k}.png" for n in ("first", "second", "without") for k in ("mask", "overlay")]
@@ -43,7 +43,7 @@ def test_masks_are_those_of_the_command_line(session, segmenter, canvas_with, re
     paths = [target.path for target in session.targets]
     plan = output_paths.plan_outputs(paths, tmp_path, batch.labels_of([reference]))
     assert all(not r.error for r in batch.segment_files(segmenter, [reference], plan))
-    _, archive = downloads.save_archive(segmenter, session, canvas, False, 0.5)
+    archive = downloads.save_archive(segmenter, session, canvas, False, 0.5)
     with zipfile.ZipFile(archive) as bundle:
         for outputs in plan:
             mask = outputs.masks["object"]
@@ -52,7 +52,7 @@ def test_masks_are_those_of_the_command_line(session, segmenter, canvas_with, re
 
 def test_single_mask_is_of_the_visible_target(session, segmenter, canvas_with, red_box):
     shown = session.targets[1]
-    _, path = downloads.save_mask(segmenter, session, canvas_with(red_box), False, 0.5, shown.id)
+    path = downloads.save_mask(segmenter, session, canvas_with(red_box), False, 0.5, shown.id)
     assert path.name == "second_mask.png"
     mask = read_mask(path)
     image = read_image(shown.path)
@@ -61,8 +61,8 @@ def test_single_mask_is_of_the_visible_target(session, segmenter, canvas_with, r
 
 def test_every_download_has_a_folder_of_its_own(session, segmenter, canvas_with, red_box):
     canvas = canvas_with(red_box)
-    session, first = downloads.save_archive(segmenter, session, canvas, False, 0.5)
-    session, second = downloads.save_archive(segmenter, session, canvas, False, 0.5)
+    first = downloads.save_archive(segmenter, session, canvas, False, 0.5)
+    second = downloads.save_archive(segmenter, session, canvas, False, 0.5)
     assert first != second
     assert first.is_relative_to(session.folder)
     assert second.is_relative_to(session.folder)

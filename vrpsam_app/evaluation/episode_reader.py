@@ -1,0 +1,282 @@
+"""From an episode to what a method is given and judged by: references, target and truth."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vrpsam_app.annotations import Kind
+from vrpsam_app.data.annotation_simulation import Gesture, simulate
+from vrpsam_app.data.labelled_dataset import LabelledDataset, LabelledImage
+from vrpsam_app.data.paper_marks import paper_marks
+from vrpsam_app.errors import ConfigError
+from vrpsam_app.evaluation.episode_list import Episode, Part, Place
+from vrpsam_app.geometry import resize_bilinear
+from vrpsam_app.references import Reference
+
+Format = Literal["mask", "click", "stroke", "box", "outline"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+# Formats that need to know where one object ends.
+OBJECT_FORMATS: tuple[Format, ...] = ("box", "outline")
+# Pictures and masks of the paper's experiments are squashed to this side.
+PAPER_SIDE = 512
+# Pictures kept, as several formats in turn ask for those of one episode.
+KEPT_PICTURES = 8
+
+_GESTURES: dict[Format, Gesture] = {
+    "mask": "mask",
+    "click": "point",
+    "stroke": "scribble",
+    "box": "box",
+    "outline": "outline",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Question:
+    """An episode with its pixels.
+
+    Attributes
+    ----------
+    references : marked pictures
+    target : shape (H, W, 3), uint8
+    truth : shape (H, W), bool
+        All of the class in the target, however much of it the references mark.
+    ignored : shape (H, W), bool
+        Where nobody knows the truth; left out of every figure.
+    objects : shape (H, W), int32, or None where the data have no objects
+        Number of each object of the class in the target, 0 elsewhere.
+    """
+
+    references: tuple[Reference, ...]
+    target: NDArray[np.uint8]
+    truth: NDArray[np.bool_]
+    ignored: NDArray[np.bool_]
+    objects: NDArray[np.int32] | None
+
+
+class EpisodeReader:
+    """Reads the pictures of episodes and marks the references.
+
+    Marks depend on the episode, the format and the place of the reference among the episode's
+    references alone: the first reference of five is the one of one.
+
+    Parameters
+    ----------
+    dataset : LabelledDataset
+    components : whether connected parts of a class count as objects where the data have none, as
+        cells apart do and a network of membranes does not
+    """
+
+    def __init__(self, dataset: LabelledDataset, *, components: bool = False) -> None:
+        self.dataset = dataset
+        self.components = components
+        self._number = {name: i for i, name in enumerate(dataset.names)}
+        self._load: Callable[[int], LabelledImage] = lru_cache(KEPT_PICTURES)(dataset.load)
+
+    @property
+    def formats(self) -> tuple[Format, ...]:
+        """Return the formats that make sense: without objects neither boxes nor outlines."""
+        if self.dataset.has_instances or self.components:
+            return FORMATS
+        return tuple(name for name in FORMATS if name not in OBJECT_FORMATS)
+
+    def to_references(self, episode: Episode, format: Format, shots: int = 1) -> Question:
+        """Mark the references of an episode as people do, at the pictures' own size.
+
+        Parameters
+        ----------
+        episode : of a list drawn from this data set
+        format : "mask" marks all objects and says so; "click", "stroke", "box" and "outline" mark
+            one object and say nothing of the rest. Where several references are the same part of
+            one picture, each marks another object, and a mask is given once.
+        shots : number of references, the first ones of the episode
+
+        Returns
+        -------
+        question : Question
+
+        Raises
+        ------
+        ConfigError
+            If the episode has too few references, names what the data set does not have, or the
+            format makes no sense for it.
+        """
+        if format not in self.formats:
+            raise ConfigError(
+                f"Format {format!r} cannot be drawn on {self.dataset.name}: expected one of "
+                f"{', '.join(self.formats)}. Boxes and outlines need data that tell objects apart."
+            )
+        places = self._places(episode, shots)
+        if format == "mask":
+            places = tuple(dict.fromkeys(places))
+        references = []
+        marked: dict[Place, NDArray[np.bool_]] = {}
+        for shot, place in enumerate(places):
+            picture, wanted = self._shown(episode, place)
+            objects = self._objects(picture, wanted)
+            left = objects * ~marked[place] if place in marked else objects
+            rng = _generator(episode, format, shot)
+            marks = simulate(rng, _GESTURES[format], left if left.any() else objects)
+            marked[place] = marked.get(place, np.zeros_like(wanted)) | marks.target
+            unknown = picture.ignored_for(self._class_id(episode))
+            # With unknown pixels, what is known not to be the class is said pixel by pixel.
+            said = marks.exhaustive and bool(unknown.any())
+            references.append(
+                Reference(
+                    image=picture.image,
+                    positive=marks.positive,
+                    negative=~wanted & ~unknown if said else marks.negative,
+                    kind=marks.kind,
+                    exhaustive=marks.exhaustive and not said,
+                    label=episode.label,
+                )
+            )
+        return self._question(episode, tuple(references), self._picture(episode.target))
+
+    def to_paper_references(self, episode: Episode, kind: Kind, shots: int = 1) -> Question:
+        """Mark the references of an episode as the paper's experiments do.
+
+        Pictures and labels are squashed to 512 x 512 (labels by nearest neighbour), and marks are
+        made from the mask of all objects: see `paper_marks`.
+
+        Parameters
+        ----------
+        episode : of a list drawn from this data set with ``least_area=2048``
+        kind : kind of the marks
+        shots : number of references, the first ones of the episode
+
+        Raises
+        ------
+        ConfigError
+            As for :meth:`to_references`, or if the class vanishes at that size.
+        """
+        references = []
+        for shot, place in enumerate(self._places(episode, shots)):
+            picture = _squashed(self._picture(place))
+            mask = picture.classes == self._class_id(episode)
+            if not mask.any():
+                raise ConfigError(
+                    f"Episode {episode.index}: {episode.label!r} in {place.picture} vanishes at "
+                    f"{PAPER_SIDE} x {PAPER_SIDE}: draw the list with least_area=2048."
+                )
+            marks = paper_marks(_generator(episode, kind, shot), kind, mask, training=False)
+            references.append(
+                Reference(
+                    image=picture.image,
+                    positive=marks,
+                    negative=np.zeros_like(mask),
+                    kind=kind,
+                    exhaustive=kind == "mask",
+                    label=episode.label,
+                )
+            )
+        return self._question(episode, tuple(references), _squashed(self._picture(episode.target)))
+
+    def _question(
+        self, episode: Episode, references: tuple[Reference, ...], target: LabelledImage
+    ) -> Question:
+        class_id = self._class_id(episode)
+        truth = target.classes == class_id
+        objects = self._objects(target, truth)
+        return Question(
+            references=references,
+            target=target.image,
+            truth=truth,
+            ignored=target.ignored_for(class_id),
+            objects=None if objects.dtype == np.bool_ else objects.astype(np.int32),
+        )
+
+    def _places(self, episode: Episode, shots: int) -> tuple[Place, ...]:
+        if not 1 <= shots <= len(episode.references):
+            raise ConfigError(
+                f"Episode {episode.index} of {self.dataset.name} has {len(episode.references)} "
+                f"references: {shots} shots cannot be given. EpisodeList.most_shots tells how many "
+                "every episode has."
+            )
+        return episode.references[:shots]
+
+    def _shown(self, episode: Episode, place: Place) -> tuple[LabelledImage, NDArray[np.bool_]]:
+        """Return a reference's picture and where it shows the class."""
+        picture = self._picture(place)
+        wanted = picture.classes == self._class_id(episode)
+        if not wanted.any():
+            raise ConfigError(
+                f"Episode {episode.index}: {place.picture} of {self.dataset.name} does not show "
+                f"{episode.label!r}: the labels are not those that the list was drawn from. Draw a "
+                "new list."
+            )
+        return picture, wanted
+
+    def _picture(self, place: Place) -> LabelledImage:
+        number = self._number.get(place.picture)
+        if number is None:
+            raise ConfigError(
+                f"{self.dataset.name} has no picture {place.picture!r}: open the data that the "
+                "list was drawn from, or draw a new list."
+            )
+        picture = self._load(number)
+        return picture if place.part is None else _cropped(picture, place.part)
+
+    def _class_id(self, episode: Episode) -> int:
+        names = self.dataset.class_names
+        if episode.label not in names:
+            raise ConfigError(
+                f"{self.dataset.name} has no class {episode.label!r}: open the data that the list "
+                "was drawn from, or draw a new list."
+            )
+        return names.index(episode.label) + 1
+
+    def _objects(
+        self, picture: LabelledImage, wanted: NDArray[np.bool_]
+    ) -> NDArray[np.int32] | NDArray[np.bool_]:
+        """Return the objects of the class, numbered; a mask where the data have none."""
+        if self.dataset.has_instances:
+            numbered = (picture.instances * wanted).astype(np.int32)
+            return numbered if numbered.any() or not wanted.any() else wanted
+        return _numbered(wanted) if self.components else wanted
+
+
+def _numbered(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
+    from scipy import ndimage
+
+    parts: NDArray[np.int32] = ndimage.label(mask)[0].astype(np.int32)
+    return parts
+
+
+def _cropped(picture: LabelledImage, part: Part) -> LabelledImage:
+    top, left, bottom, right = part
+    window = slice(top, bottom), slice(left, right)
+    return replace(
+        picture,
+        image=np.ascontiguousarray(picture.image[window]),
+        instances=picture.instances[window],
+        classes=picture.classes[window],
+        ignored=None if picture.ignored is None else picture.ignored[window],
+    )
+
+
+def _squashed(picture: LabelledImage) -> LabelledImage:
+    """Bring a picture to the paper's square, labels as torch's nearest neighbour takes them."""
+    height, width = picture.classes.shape
+    rows = (np.arange(PAPER_SIDE) * height // PAPER_SIDE)[:, None]
+    cols = (np.arange(PAPER_SIDE) * width // PAPER_SIDE)[None, :]
+    return replace(
+        picture,
+        image=resize_bilinear(picture.image, (PAPER_SIDE, PAPER_SIDE)),
+        instances=picture.instances[rows, cols],
+        classes=picture.classes[rows, cols],
+        ignored=None if picture.ignored is None else picture.ignored[rows, cols],
+    )
+
+
+def _generator(episode: Episode, format: str, shot: int) -> np.random.Generator:
+    words = (episode.seed, episode.index, episode.label, format, shot)
+    digest = hashlib.blake2b("\0".join(map(str, words)).encode(), digest_size=8).digest()
+    return np.random.default_rng(int.from_bytes(digest, "big"))
