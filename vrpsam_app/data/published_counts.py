@@ -31,8 +31,8 @@ PUBLISHED: Mapping[str, tuple[Mapping[str, int], str]] = {
     "fss-1000/val": ({"pictures": 2400, "classes": 240}, "Li et al., CVPR 2020"),
     "fss-1000/test": ({"pictures": 2400, "classes": 240}, "Li et al., CVPR 2020"),
     "perseg": ({"classes": 40}, "Zhang et al., ICLR 2024"),
-    "davis-2017/train": ({"sequences": 60}, "Pont-Tuset et al., 2017"),
-    "davis-2017/val": ({"sequences": 30}, "Pont-Tuset et al., 2017"),
+    "davis-2017/train": ({"sequences": 60}, "DAVIS challenge 2017"),
+    "davis-2017/val": ({"sequences": 30}, "DAVIS challenge 2017"),
     "isic-2018": ({"pictures": 2594}, "ISIC 2018 challenge, task 1, training part"),
     "kvasir-seg": ({"pictures": 1000}, "Jha et al., MMM 2020"),
 }

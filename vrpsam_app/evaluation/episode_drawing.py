@@ -8,6 +8,7 @@ hang on the order of files or on a random generator that a library may change.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Collection, Iterable
 from functools import cache
 
@@ -22,6 +23,9 @@ from vrpsam_app.evaluation.episode_list import Episode, EpisodeList, Part, Place
 LEAST_AREA = 200
 # References of an episode, of which the first serve fewer shots.
 REFERENCES = 5
+
+Halves = tuple[Part, Part, tuple[int, int]]
+"""Two parts of a picture, and the number of objects in each."""
 
 
 class EpisodeDrawer:
@@ -38,6 +42,7 @@ class EpisodeDrawer:
     negatives : share of episodes whose target lacks the class but is of the same group
     least_area : pixels from which a class counts in a picture
     references : number of references aimed at; where there are not as many pictures, fewer
+    least_references : number of references without which a picture is not asked
     one_image : whether each picture is a class of its own: target and reference are its two halves,
         and every reference is the same half, on which another object is marked each time
     classes : names of the classes that are asked for, all by default
@@ -57,13 +62,19 @@ class EpisodeDrawer:
         negatives: float = 0.0,
         least_area: int = LEAST_AREA,
         references: int = REFERENCES,
+        least_references: int = 1,
         one_image: bool = False,
         classes: Collection[str] | None = None,
     ) -> None:
-        if not 0.0 <= negatives <= 1.0 or references < 1 or least_area < 1 or seed < 0:
+        if not 0.0 <= negatives <= 1.0 or least_area < 1 or seed < 0:
             raise ConfigError(
-                f"seed={seed}, negatives={negatives}, references={references}, least_area="
-                f"{least_area}: expected a seed from 0, a share from 0 to 1 and positive numbers."
+                f"seed={seed}, negatives={negatives}, least_area={least_area}: expected a seed "
+                "from 0, a share from 0 to 1 and a positive area."
+            )
+        if not 1 <= least_references <= references:
+            raise ConfigError(
+                f"least_references={least_references}, references={references}: expected 1 or "
+                "more, and no more needed than are aimed at."
             )
         if one_image and negatives:
             raise ConfigError(
@@ -75,6 +86,7 @@ class EpisodeDrawer:
         self.negatives = negatives
         self.least_area = least_area
         self.references = references
+        self.least_references = least_references
         self.one_image = one_image
         self._number = {name: i for i, name in enumerate(dataset.names)}
         self._class_id = {name: i + 1 for i, name in enumerate(dataset.class_names)}
@@ -92,9 +104,9 @@ class EpisodeDrawer:
         self.labels: tuple[str, ...] = tuple(n for n in asked if self._targets(n))
         if not self.labels:
             raise ConfigError(
-                f"{dataset.name} has no class that two pictures of different fields show on "
-                f"{least_area} pixels or more: add pictures, lower least_area, or try "
-                "one_image=True."
+                f"{dataset.name} has no class that {least_references + 1} pictures, the target in "
+                f"another field than the rest, show on {least_area} pixels or more: add pictures, "
+                "lower least_area or least_references, or try one_image=True."
             )
         if negatives and not any(self._lacking(name) for name in self.labels):
             raise ConfigError(
@@ -121,21 +133,11 @@ class EpisodeDrawer:
             target = targets[turn % len(targets)]
             references = self._references(index, label, target)
             return Episode(self.seed, index, label, Place(target), references)
-        # Some pictures cannot be halved; the next one that can takes the turn.
-        start = turn % len(targets)
-        for name in targets[start:] + targets[:start]:
-            halves = self._halves(name, label)
-            if halves is not None:
-                shown, asked, objects = (
-                    halves if self._draw("half", index) < 0.5 else _swapped(halves)
-                )
-                count = max(1, min(self.references, objects[0]))
-                references = (Place(name, shown),) * count
-                return Episode(self.seed, index, label, Place(name, asked), references)
-        raise ConfigError(
-            f"No picture of {self.dataset.name} shows {label!r} on {self.least_area} pixels in "
-            "both of its halves: lower least_area, or use one_image=False."
-        )
+        name, (shown, asked, objects) = self._halved(label, turn)
+        if self._draw("half", index) < 0.5:
+            shown, asked, objects = asked, shown, objects[::-1]
+        references = (Place(name, shown),) * max(1, min(self.references, objects[0]))
+        return Episode(self.seed, index, label, Place(name, asked), references)
 
     def _index(
         self, asked: Iterable[str]
@@ -157,27 +159,35 @@ class EpisodeDrawer:
 
     def _find_targets(self, label: str) -> tuple[str, ...]:
         """Return the pictures that can be asked for a class, in the order of their turns."""
-        fields = self.dataset.fields
-        pools = self._members[label].values()
-        pairs = [p for p in pools if self.one_image or len({fields[name] for name in p}) > 1]
-        return self._ordered([name for pool in pairs for name in pool], "target", label)
+        names: list[str] = []
+        for pool in self._members[label].values():
+            shared = Counter(self.dataset.fields[name] for name in pool)
+            names += [
+                name
+                for name in pool
+                if self.one_image
+                or len(pool) - shared[self.dataset.fields[name]] >= self.least_references
+            ]
+        return self._ordered(names, "target", label)
 
     def _find_lacking(self, label: str) -> tuple[str, ...]:
         """Return the pictures that lack a class which others of their group show."""
         fields, groups = self.dataset.fields, self.dataset.groups
         shown = {
-            group: {fields[name] for name in pool} for group, pool in self._members[label].items()
+            group: Counter(fields[name] for name in pool)
+            for group, pool in self._members[label].items()
         }
         names = [
             name
             for name in self.dataset.names
             if name not in self._shown_in[label]
-            if shown.get(groups[name], set()) - {fields[name]}
+            if (there := shown.get(groups[name]))
+            if there.total() - there[fields[name]] >= self.least_references
         ]
         return self._ordered(names, "lacking", label)
 
     def _references(self, index: int, label: str, target: str) -> tuple[Place, ...]:
-        """Choose references of other fields than the target's, and of different ones if possible."""
+        """Choose references of other fields than the target's, of different ones if possible."""
         pool = self._members[label][self.dataset.groups[target]]
         order = self._ordered(self._others(pool, target), "reference", index, label)
         firsts = {self.dataset.fields[name]: name for name in reversed(order)}
@@ -189,7 +199,23 @@ class EpisodeDrawer:
         fields = self.dataset.fields
         return [name for name in pool if fields[name] != fields[target]]
 
-    def _find_halves(self, name: str, label: str) -> tuple[Part, Part, tuple[int, int]] | None:
+    def _halved(self, label: str, turn: int) -> tuple[str, Halves]:
+        """Return the picture whose turn it is among those that can be halved."""
+        usable: list[tuple[str, Halves]] = []
+        for name in self._targets(label):
+            halves = self._halves(name, label)
+            if halves is not None and max(1, min(halves[2])) >= self.least_references:
+                usable.append((name, halves))
+            if len(usable) > turn:
+                break
+        if not usable:
+            raise ConfigError(
+                f"No picture of {self.dataset.name} shows {label!r} on {self.least_area} pixels in "
+                "both of its halves: lower least_area, or use one_image=False."
+            )
+        return usable[turn % len(usable)]
+
+    def _find_halves(self, name: str, label: str) -> Halves | None:
         """Cut a picture so that both halves show a class; count the objects of each half."""
         loaded = self.dataset.load(self._number[name])
         mask = loaded.classes == self._class_id[label]
@@ -200,8 +226,8 @@ class EpisodeDrawer:
             areas = [int(np.count_nonzero(_cut(mask, part))) for part in (one, two)]
             if min(areas) >= self.least_area:
                 numbered = loaded.instances * mask
-                counts = [np.count_nonzero(np.unique(_cut(numbered, p))) for p in (one, two)]
-                return one, two, (counts[0], counts[1])
+                first, second = (np.unique(_cut(numbered, part)) for part in (one, two))
+                return one, two, (int((first > 0).sum()), int((second > 0).sum()))
         return None
 
     def _ordered(self, names: Iterable[str], *words: object) -> tuple[str, ...]:
@@ -226,6 +252,7 @@ def build_episode_list(
     negatives: float = 0.0,
     least_area: int = LEAST_AREA,
     references: int = REFERENCES,
+    least_references: int = 1,
     one_image: bool = False,
     classes: Collection[str] | None = None,
 ) -> EpisodeList:
@@ -244,6 +271,7 @@ def build_episode_list(
         negatives=negatives,
         least_area=least_area,
         references=references,
+        least_references=least_references,
         one_image=one_image,
         classes=classes,
     )
@@ -251,6 +279,7 @@ def build_episode_list(
         "negatives": negatives,
         "least_area": least_area,
         "references": references,
+        "least_references": least_references,
         "one_image": one_image,
         "classes": None if classes is None else sorted(classes),
     }
@@ -288,8 +317,3 @@ def first_picture_episodes(dataset: LabelledDataset, *, least_area: int = 1) -> 
 def _cut(array: NDArray[np.generic], part: Part) -> NDArray[np.generic]:
     top, left, bottom, right = part
     return array[top:bottom, left:right]
-
-
-def _swapped(halves: tuple[Part, Part, tuple[int, int]]) -> tuple[Part, Part, tuple[int, int]]:
-    one, two, (first, second) = halves
-    return two, one, (second, first)

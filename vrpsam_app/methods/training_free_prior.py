@@ -16,7 +16,6 @@ from torch import Tensor
 from vrpsam_app.methods.pixel_method import Example, Picture, PixelMethod, Share
 from vrpsam_app.models.closed_form_prior import ClosedFormPrior
 from vrpsam_app.models.filter_bank import CHANNELS, FilterBank
-from vrpsam_app.models.resize import pool_mask
 
 FOURIER_CHANNELS = 256
 """Random Fourier features (Rahimi and Recht, 2007) that let a linear fit draw curved borders."""
@@ -80,3 +79,21 @@ class TrainingFreePrior(PixelMethod):
 
     def _versions(self) -> dict[str, str]:
         return {"torch": torch.__version__}
+
+
+def _tensor(picture: Picture) -> Tensor:
+    """Turn (h, w, 3) uint8 into (1, 3, h, w) in [0, 1]."""
+    return torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None].float() / 255
+
+
+def _marks(example: Example) -> Tensor:
+    """Stack object, certain and weak background to (1, 3, h, w)."""
+    return torch.from_numpy(np.stack([example.positive, example.certain, example.weak]))[None]
+
+
+def _statistics(banks: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Mean and deviation of each channel over all references, (1, C, 1, 1) each."""
+    cells = torch.cat([bank.flatten(2) for bank in banks], 2)
+    mean = cells.mean(2)[..., None, None]
+    deviation = cells.std(2, correction=0)[..., None, None]
+    return mean, deviation + 1e-3

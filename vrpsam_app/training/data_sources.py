@@ -65,6 +65,15 @@ class FolderWords:
                 ) from error
         return cls(Path(name), weight, "one-image" in flags, "upright" in flags)
 
+    def facts(self) -> dict[str, object]:
+        """Return what a model's configuration says of the folder: all but where it lay."""
+        return {
+            "name": self.folder.name,
+            "weight": self.weight,
+            "one_image": self.one_image,
+            "upright": self.upright,
+        }
+
     def groups(self, split: Split) -> FolderGroups:
         """Open the folder."""
         return FolderGroups(

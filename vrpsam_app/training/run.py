@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from vrpsam_app.devices import choose_device
 from vrpsam_app.models.embedded_vrp_sam import EmbeddedVRPSAM
 from vrpsam_app.models.load import load_model
 from vrpsam_app.training.batch_source import BatchPlan, SyntheticGroups, stream_batches
+from vrpsam_app.training.calibration import calibration_batches, presence_threshold
 from vrpsam_app.training.data_sources import (
     FolderWords,
     training_sources,
@@ -98,11 +100,14 @@ def train(run: TrainingRun, report: Callable[[str], None] | None = None) -> Path
     )
     facts = {
         "synthetic_share": run.synthetic_share if words else 1.0,
-        "folders": [w.folder.name for w in words],
+        "folders": [w.facts() for w in words],
         "learned_from": "procedural scenes" + (" and the folders' training parts" if words else ""),
     }
-    folder = trainer.save_model(run.config, run.folder / "model", **facts)
+    batches = calibration_batches(SyntheticGroups())
+    threshold = trainer.averaged(lambda m: presence_threshold(m, batches))
+    config = dataclasses.replace(run.config, presence_threshold=round(threshold, 4))
+    folder = trainer.save_model(config, run.folder / "model", **facts)
     if run.export is not None:
-        folder = trainer.save_model(run.config, run.export, **facts)
+        folder = trainer.save_model(config, run.export, **facts)
     report(f"wrote {folder}")
     return folder

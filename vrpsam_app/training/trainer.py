@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -30,6 +30,8 @@ from vrpsam_app.training.checkpoints import (
 )
 from vrpsam_app.training.episode_batch import EpisodeBatch
 from vrpsam_app.training.objective import LossWeights, evaluate_batch
+
+T = TypeVar("T")
 
 BatchSource = Callable[[int], Iterator[EpisodeBatch]]
 """Given the first step, yields the batches of that step and all later ones."""
@@ -145,22 +147,23 @@ class Trainer:
                 report(self._progress(row))
                 recent = []
             if validate and self.step % validate_every == 0:
-                figures = self.validated(validate)
+                figures = self.averaged(validate)
+                self._log("validation.csv", figures)
                 report("validation " + " ".join(f"{k} {v:.3f}" for k, v in figures.items()))
             if self.step % options.save_every == 0:
                 self.save_state()
         self.save_state()
 
-    def validated(self, validate: Callable[[EmbeddedVRPSAM], dict[str, float]]) -> dict[str, float]:
-        """Measure the averaged weights, log and return the figures."""
+    def averaged(self, measure: Callable[[EmbeddedVRPSAM], T]) -> T:
+        """Measure the model with its averaged weights, the ones that are saved."""
         own = {k: v.clone() for k, v in self.model.state_dict().items()}
         self.model.load_state_dict(self.average.weights)
         self.model.eval()
-        figures = validate(self.model)
-        self.model.load_state_dict(own)
-        self.model.train()
-        self._log("validation.csv", figures)
-        return figures
+        try:
+            return measure(self.model)
+        finally:
+            self.model.load_state_dict(own)
+            self.model.train()
 
     def save_state(self) -> None:
         """Write all that a resume needs."""

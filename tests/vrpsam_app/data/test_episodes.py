@@ -5,8 +5,10 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from vrpsam_app.data import episodes
 from vrpsam_app.data.episodes import FolderGroups
 from vrpsam_app.data.folder_dataset import FolderDataset
+from vrpsam_app.data.synthetic_dataset import SyntheticDataset
 from vrpsam_app.errors import ConfigError, ImageError
 
 
@@ -207,3 +209,21 @@ def test_one_picture_makes_no_pair(tmp_path, write_folder, picture):
     folder = write_folder(tmp_path / "set", {"a": picture()})
     with pytest.raises(ConfigError, match="one_image=True"):
         FolderGroups(folder, split=None)
+
+
+def test_any_data_set_will_do():
+    scenes = SyntheticDataset.draw(2, images=3, size=48, worlds=["nuclei"])
+    group = FolderGroups(scenes).sample(np.random.default_rng(0), 32, 2)
+    assert group.world == "synthetic"
+    assert group.class_names[0].endswith("nuclei/nucleus")
+    assert group.images.shape == (2, 32, 32, 3)
+
+
+def test_memory_is_bounded_and_changes_nothing(cells, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(episodes, "KEPT_BYTES", 1)
+        bounded = [cells.sample(np.random.default_rng(seed), 48, 3).images for seed in range(3)]
+        assert len(cells._kept) == 1
+    for seed, images in enumerate(bounded):
+        assert np.array_equal(cells.sample(np.random.default_rng(seed), 48, 3).images, images)
+    assert len(cells._kept) > 1

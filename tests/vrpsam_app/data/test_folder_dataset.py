@@ -53,6 +53,14 @@ def test_grey_and_16_bit_files_are_read(tmp_path, write_folder, picture):
     assert set(np.unique(loaded.instances)) == {0, 300, 600}
 
 
+def test_masks_with_palettes_hold_indices(tmp_path, write_folder, write_palette, picture):
+    folder = write_folder(tmp_path / "set", {"a": picture()})
+    write_palette(folder / "masks" / "a.png", picture()[1])
+    dataset = FolderDataset.open(folder)
+    assert np.array_equal(dataset.load(0).instances, picture()[1])
+    assert dataset.shown(0) == {1: 150 + 240}
+
+
 def test_splits_may_list_pictures(tmp_path, write_folder, picture):
     pictures = {name: picture() for name in ("a", "b", "c")}
     splits = {"train": ["c", "a"], "val": ["b"]}

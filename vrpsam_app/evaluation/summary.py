@@ -1,0 +1,276 @@
+"""From the results of single episodes to the figures of a cell: method, data set, format, shots."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from vrpsam_app.evaluation.bootstrap import Interval, grouped_mean_interval, mean_interval
+from vrpsam_app.evaluation.doubt import doubt
+from vrpsam_app.evaluation.episode_result import EpisodeResult, Figures
+
+PEERS = ("pixel_forest", "tuned_threshold")
+"""Of these the one with the higher mean IoU in a cell is the peer there."""
+
+PRIOR = "training_free_prior"
+
+ABSENT_SHARE = 0.01
+"""A mask over more of the picture than this says that the object is there."""
+
+
+class Column(NamedTuple):
+    """What is asked how: the same column of every method and data set can be compared."""
+
+    format: str
+    shots: int
+    shift: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """IoU against another method on the same episodes.
+
+    Attributes
+    ----------
+    other : name of the other method
+    interval : of this method's IoU minus the other's
+    """
+
+    other: str
+    interval: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Figures of one method in one column on one data set; NaN where there is nothing to measure.
+
+    Attributes
+    ----------
+    dataset, method, column : which cell
+    episodes, absent, failed : questions answered whose target shows the class, whose target lacks
+        it, and questions that failed
+    iou : mean over episodes
+    class_iou : mean over classes of intersections over unions summed over episodes
+    fb_iou : mean of that of the foreground and of the background, over all classes together
+    boundary_iou : mean over episodes
+    object_f1 : mean over episodes of F1 at IoU 0.5
+    count_error : mean over episodes of the difference of the numbers of objects, as share of the
+        true number
+    absent_found : share of absent targets whose mask covers more than 1 % of the picture
+    gate_loss : IoU lost on targets that show the class because they were judged to lack it
+    doubt_correlation : rank correlation of the method's score with IoU
+    doubt_caught : share of targets with IoU below 0.5 among the fifth with the lowest scores
+    seconds_fresh, seconds_again : mean time of the first answer on a target, and of later ones
+    peak_bytes : most memory of the process
+    against_peer, against_prior : None for those methods themselves and where they were not asked
+    """
+
+    dataset: str
+    method: str
+    column: Column
+    episodes: int
+    absent: int
+    failed: int
+    iou: Interval
+    class_iou: float
+    fb_iou: float
+    boundary_iou: float
+    object_f1: float
+    count_error: float
+    absent_found: float
+    gate_loss: float
+    doubt_correlation: float
+    doubt_caught: float
+    seconds_fresh: float
+    seconds_again: float
+    peak_bytes: int
+    against_peer: Difference | None
+    against_prior: Difference | None
+
+
+@dataclass(frozen=True, slots=True)
+class Overall:
+    """One method in one column over the data sets on which all methods of the column were asked.
+
+    Attributes
+    ----------
+    method, column : which
+    datasets : number of data sets
+    iou : mean over data sets of their means
+    against_peer, against_prior : as in :class:`Cell`; the peer may differ from set to set
+    """
+
+    method: str
+    column: Column
+    datasets: int
+    iou: Interval
+    against_peer: Interval | None
+    against_prior: Interval | None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """All cells, the means over data sets, and what failed.
+
+    Attributes
+    ----------
+    cells : in the order in which they were measured
+    overall : of columns asked on two data sets or more
+    failures : results without figures
+    """
+
+    cells: tuple[Cell, ...]
+    overall: tuple[Overall, ...]
+    failures: tuple[EpisodeResult, ...]
+
+    @classmethod
+    def of(cls, results: Iterable[EpisodeResult]) -> Summary:
+        """Sum up results, each question once."""
+        grouped: dict[tuple[str, Column, str], list[EpisodeResult]] = defaultdict(list)
+        failures = []
+        for r in results:
+            column = Column(r.asked.format, r.asked.shots, r.asked.shift)
+            grouped[r.asked.dataset, column, r.asked.method].append(r)
+            if r.figures is None:
+                failures.append(r)
+        ious = {key: _ious(group) for key, group in grouped.items()}
+        cells = tuple(_cell(key, group, ious) for key, group in grouped.items())
+        return cls(cells, tuple(_overall(cells, ious)), tuple(failures))
+
+
+_Key = tuple[str, Column, str]
+_Ious = dict[int, float]
+"""IoU by number of the episode, of those whose target shows the class."""
+
+
+def _ious(group: Sequence[EpisodeResult]) -> _Ious:
+    return {
+        r.asked.index: r.figures.iou for r in group if r.figures and not r.asked.negative
+    }
+
+
+def _cell(key: _Key, group: Sequence[EpisodeResult], ious: dict[_Key, _Ious]) -> Cell:
+    dataset, column, method = key
+    shown = [r for r in group if r.figures and not r.asked.negative]
+    figures = [r.figures for r in shown if r.figures]
+    absent = [r.figures for r in group if r.figures and r.asked.negative]
+    all_figures = figures + absent
+    said = doubt([f.score for f in figures], [f.iou for f in figures])
+    return Cell(
+        dataset=dataset,
+        method=method,
+        column=column,
+        episodes=len(figures),
+        absent=len(absent),
+        failed=sum(r.figures is None for r in group),
+        iou=mean_interval([f.iou for f in figures]),
+        class_iou=_class_iou(shown),
+        fb_iou=_fb_iou(figures),
+        boundary_iou=_mean(f.boundary_iou for f in figures),
+        object_f1=_mean(map(_f1, figures)),
+        count_error=_mean(map(_count_error, figures)),
+        absent_found=_mean(float(f.found_share > ABSENT_SHARE) for f in absent),
+        gate_loss=_mean(f.ungated_iou - f.iou for f in figures),
+        doubt_correlation=said.correlation,
+        doubt_caught=said.bad_share,
+        seconds_fresh=_mean(f.seconds for f in all_figures if f.fresh),
+        seconds_again=_mean(f.seconds for f in all_figures if not f.fresh),
+        peak_bytes=max((f.peak_bytes for f in all_figures), default=0),
+        against_peer=_difference(key, _peer(dataset, column, ious), ious),
+        against_prior=_difference(key, PRIOR, ious),
+    )
+
+
+def _peer(dataset: str, column: Column, ious: dict[_Key, _Ious]) -> str | None:
+    means = {name: _mean(ious.get((dataset, column, name), {}).values()) for name in PEERS}
+    known = [name for name in PEERS if not math.isnan(means[name])]
+    return max(known, key=lambda name: means[name], default=None)
+
+
+def _difference(key: _Key, other: str | None, ious: dict[_Key, _Ious]) -> Difference | None:
+    dataset, column, method = key
+    if other is None or method == other:
+        return None
+    gains = _gains(ious[key], ious.get((dataset, column, other), {}))
+    return Difference(other, mean_interval(gains)) if gains else None
+
+
+def _gains(own: _Ious, others: _Ious) -> list[float]:
+    return [own[i] - others[i] for i in own if i in others]
+
+
+def _overall(cells: Sequence[Cell], ious: dict[_Key, _Ious]) -> Iterable[Overall]:
+    by_column: dict[Column, dict[str, list[Cell]]] = defaultdict(lambda: defaultdict(list))
+    for cell in cells:
+        if cell.episodes:
+            by_column[cell.column][cell.method].append(cell)
+    for column, methods in by_column.items():
+        shared = set.intersection(*({c.dataset for c in own} for own in methods.values()))
+        if len(shared) < 2:
+            continue
+        for method, own in methods.items():
+            kept = [c for c in own if c.dataset in shared]
+
+            def gains(
+                other: Callable[[Cell], Difference | None],
+                kept: list[Cell] = kept,
+                column: Column = column,
+                method: str = method,
+            ) -> Interval | None:
+                pairs = [(c.dataset, d.other) for c in kept if (d := other(c))]
+                groups = [
+                    _gains(ious[name, column, method], ious[name, column, than])
+                    for name, than in pairs
+                ]
+                return grouped_mean_interval(groups) if groups else None
+
+            yield Overall(
+                method=method,
+                column=column,
+                datasets=len(shared),
+                iou=grouped_mean_interval(
+                    [list(ious[c.dataset, column, method].values()) for c in kept]
+                ),
+                against_peer=gains(lambda c: c.against_peer),
+                against_prior=gains(lambda c: c.against_prior),
+            )
+
+
+def _class_iou(shown: Sequence[EpisodeResult]) -> float:
+    sums: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for r in shown:
+        if r.figures:
+            sums[r.asked.label][0] += r.figures.intersection
+            sums[r.asked.label][1] += r.figures.union
+    # As in print, a class that neither is nor was found counts as missed.
+    return _mean(shared / max(union, 1) for shared, union in sums.values())
+
+
+def _fb_iou(figures: Sequence[Figures]) -> float:
+    if not figures:
+        return math.nan
+    front = sum(f.intersection for f in figures) / max(sum(f.union for f in figures), 1)
+    back = sum(f.background_intersection for f in figures) / max(
+        sum(f.background_union for f in figures), 1
+    )
+    return (front + back) / 2
+
+
+def _f1(figures: Figures) -> float | None:
+    if figures.matched is None or figures.found is None or figures.wanted is None:
+        return None
+    return 2 * figures.matched / max(figures.found + figures.wanted, 1)
+
+
+def _count_error(figures: Figures) -> float | None:
+    if figures.found is None or not figures.wanted:
+        return None
+    return abs(figures.found - figures.wanted) / figures.wanted
+
+
+def _mean(values: Iterable[float | None]) -> float:
+    known = [v for v in values if v is not None]
+    return sum(known) / len(known) if known else math.nan
