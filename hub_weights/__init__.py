@@ -13,7 +13,14 @@ Files, not models: this package knows names, folders and checksums, imports neit
 """
 
 from hub_weights.errors import ChecksumMismatchError, HubWeightsError, WeightsNotFoundError
-from hub_weights.model_folder import ModelFolder, cache_folder, embedded_folder, find_model
+from hub_weights.model_folder import (
+    ModelFolder,
+    cache_folder,
+    embedded_folder,
+    find_model,
+    models_folder,
+    own_models,
+)
 from hub_weights.registry import REGISTRY, WeightsEntry
 
 __all__ = [
@@ -26,4 +33,6 @@ __all__ = [
     "cache_folder",
     "embedded_folder",
     "find_model",
+    "models_folder",
+    "own_models",
 ]

@@ -71,8 +71,18 @@ def cache_folder() -> Path:
     return Path(home).expanduser() / "hub"
 
 
+def models_folder() -> Path:
+    """Return where models made on this computer are kept: ``VRPSAM_MODELS`` or the default."""
+    return Path(os.environ.get("VRPSAM_MODELS", "~/.vrpsam/models")).expanduser()
+
+
+def own_models() -> tuple[str, ...]:
+    """Return the names of the models made on this computer, in alphabetical order."""
+    return tuple(sorted(p.parent.name for p in models_folder().glob(f"*/{CONFIG_NAME}")))
+
+
 def find_model(name_or_folder: str | Path) -> ModelFolder:
-    """Find a model by its registry name or folder.
+    """Find a model by its registry name, the name it was given on this computer, or its folder.
 
     Raises
     ------
@@ -83,10 +93,12 @@ def find_model(name_or_folder: str | Path) -> ModelFolder:
     """
     if name_or_folder == "embedded":
         return ModelFolder.open(embedded_folder())
+    if str(name_or_folder) in own_models():
+        return ModelFolder.open(models_folder() / name_or_folder)
     path = Path(name_or_folder).expanduser()
     if not path.is_dir():
         raise WeightsNotFoundError(
             f"{str(name_or_folder)!r} is neither a folder nor a known name. Known names: "
-            f"{', '.join(REGISTRY)}."
+            f"{', '.join((*REGISTRY, *own_models()))}."
         )
     return ModelFolder.open(path)

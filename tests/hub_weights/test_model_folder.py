@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hub_weights import WeightsNotFoundError, cache_folder, embedded_folder, find_model
+from hub_weights import WeightsNotFoundError, cache_folder, embedded_folder, find_model, own_models
 from hub_weights.checksums import read_sums
 
 
@@ -33,3 +33,18 @@ def test_the_cache_follows_the_environment(tmp_path: Path, monkeypatch: pytest.M
     assert cache_folder() == tmp_path / "hub"
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "elsewhere"))
     assert cache_folder() == tmp_path / "elsewhere"
+
+
+def test_a_model_made_here_is_found_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VRPSAM_MODELS", str(tmp_path))
+    assert own_models() == ()
+    folder = tmp_path / "blood"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    (folder / "model.safetensors").write_bytes(b"weights")
+    assert own_models() == ("blood",)
+    assert find_model("blood").path == folder
+    with pytest.raises(WeightsNotFoundError, match="embedded, blood"):
+        find_model("no-such-model")

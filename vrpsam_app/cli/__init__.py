@@ -7,10 +7,10 @@ import sys
 from collections.abc import Callable, Sequence
 
 from vrpsam_app import __version__
-from vrpsam_app.cli import app, doctor, segment, train
+from vrpsam_app.cli import app, doctor, evaluate, finetune, segment, train
 from vrpsam_app.errors import VRPSAMError
 
-COMMANDS = (segment, app, train, doctor)
+COMMANDS = (segment, app, train, finetune, evaluate, doctor)
 
 EXIT_INPUT_ERROR = 2  # as argparse has it for options that it cannot read
 EXIT_INTERRUPTED = 130  # as shells have it: 128 + SIGINT
@@ -41,7 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         0: done. 1: some of the work failed and was named. 2: the input cannot be used; one
         sentence on standard error says why. 130: interrupted.
     """
-    options = build_parser().parse_args(argv)
+    typed = list(sys.argv[1:] if argv is None else argv)
+    options = build_parser().parse_args(typed, argparse.Namespace(typed=typed))
     run: Callable[[argparse.Namespace], int] = options.run
     try:
         return run(options)

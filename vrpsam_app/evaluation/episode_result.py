@@ -10,7 +10,7 @@ import numpy as np
 
 from vrpsam_app.errors import ConfigError
 from vrpsam_app.evaluation.episode_reader import Question
-from vrpsam_app.evaluation.metrics import boundary_iou
+from vrpsam_app.evaluation.metrics import boundary_iou, iou, match_objects
 from vrpsam_app.segmenter import Prediction
 
 
@@ -145,21 +145,26 @@ def measure(
     ImageError
         If the sizes differ.
     """
-    counts = confusion(prediction.mask, question.truth, question.ignored)
-    ungated = prediction.probability > prediction.threshold
+    counted = ~question.ignored
+    truth = question.truth & counted
+    found = prediction.mask & counted
+    ungated = (prediction.probability > prediction.threshold) & counted
+    pixels = int(np.count_nonzero(counted))
+    intersection = int(np.count_nonzero(found & truth))
+    union = int(np.count_nonzero(found | truth))
     objects = None
     if question.objects is not None:
-        objects = match_objects(prediction.mask, question.objects, question.ignored)
+        objects = match_objects(found, question.objects * counted)
     return Figures(
-        intersection=counts.intersection,
-        union=counts.union,
-        background_intersection=counts.background_intersection,
-        background_union=counts.background_union,
-        boundary_iou=boundary_iou(prediction.mask, question.truth, ignored=question.ignored),
+        intersection=intersection,
+        union=union,
+        background_intersection=pixels - union,
+        background_union=pixels - intersection,
+        boundary_iou=boundary_iou(found, truth),
         matched=None if objects is None else objects.matched,
         found=None if objects is None else objects.found,
         wanted=None if objects is None else objects.wanted,
-        ungated_iou=iou(ungated, question.truth, question.ignored),
+        ungated_iou=iou(ungated, truth),
         found_share=float(prediction.mask.mean()),
         score=float(prediction.score),
         presence=float(prediction.presence),

@@ -22,6 +22,7 @@ from vrpsam_app.evaluation.evaluation_plan import (
 from vrpsam_app.evaluation.evaluation_set import EvaluationSet
 from vrpsam_app.evaluation.peak_memory import peak_memory, reset_peak_memory
 from vrpsam_app.evaluation.result_file import ResultFile
+from vrpsam_app.evaluation.shifts import shifted
 from vrpsam_app.image_files import write_mask
 from vrpsam_app.output_paths import prepare_folder
 

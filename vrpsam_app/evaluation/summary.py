@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -213,30 +213,31 @@ def _overall(cells: Sequence[Cell], ious: dict[_Key, _Ious]) -> Iterable[Overall
             continue
         for method, own in methods.items():
             kept = [c for c in own if c.dataset in shared]
-
-            def gains(
-                other: Callable[[Cell], Difference | None],
-                kept: list[Cell] = kept,
-                column: Column = column,
-                method: str = method,
-            ) -> Interval | None:
-                pairs = [(c.dataset, d.other) for c in kept if (d := other(c))]
-                groups = [
-                    _gains(ious[name, column, method], ious[name, column, than])
-                    for name, than in pairs
-                ]
-                return grouped_mean_interval(groups) if groups else None
-
+            peers = [] if method in PEERS else [(c, c.against_peer) for c in kept]
             yield Overall(
                 method=method,
                 column=column,
                 datasets=len(shared),
-                iou=grouped_mean_interval(
-                    [list(ious[c.dataset, column, method].values()) for c in kept]
-                ),
-                against_peer=gains(lambda c: c.against_peer),
-                against_prior=gains(lambda c: c.against_prior),
+                iou=grouped_mean_interval([list(ious[_key(c)].values()) for c in kept]),
+                against_peer=_gain(peers, ious),
+                against_prior=_gain([(c, c.against_prior) for c in kept], ious),
             )
+
+
+def _gain(
+    pairs: Sequence[tuple[Cell, Difference | None]], ious: dict[_Key, _Ious]
+) -> Interval | None:
+    """Return the mean over data sets of the mean differences, each against its own other."""
+    groups = [
+        _gains(ious[_key(cell)], ious[cell.dataset, cell.column, difference.other])
+        for cell, difference in pairs
+        if difference is not None
+    ]
+    return grouped_mean_interval(groups) if groups else None
+
+
+def _key(cell: Cell) -> _Key:
+    return cell.dataset, cell.column, cell.method
 
 
 def _class_iou(shown: Sequence[EpisodeResult]) -> float:

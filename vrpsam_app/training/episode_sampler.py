@@ -45,7 +45,7 @@ class EpisodeMix:
     two_shots: float = 0.2
     negatives: float = 0.15
     clicks: float = 0.15
-    background: float = 0.06
+    background: float = 0.15
     same_image: float = 0.08
     absent: float = 0.12
 

@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from vrpsam_app.evaluation.episode_result import Asked, EpisodeResult, Figures
+from vrpsam_app.evaluation.summary import Column, Summary
+
+
+def result(
+    method: str = "vrp_sam",
+    index: int = 0,
+    intersection: int = 0,
+    union: int = 100,
+    *,
+    dataset: str = "cells",
+    label: str = "cell",
+    negative: bool = False,
+    failed: bool = False,
+    **figures: object,
+) -> EpisodeResult:
+    key = f"{method} {dataset} {index} {negative}"
+    asked = Asked(key, method, dataset, label, f"p{index}", index, negative, "click", 1)
+    if failed:
+        return EpisodeResult(asked, None, "broken")
+    values = {
+        "intersection": intersection,
+        "union": union,
+        "background_intersection": 1000 - union,
+        "background_union": 1000 - intersection,
+        "boundary_iou": 0.5,
+        "matched": None,
+        "found": None,
+        "wanted": None,
+        "ungated_iou": intersection / union if union else 1.0,
+        "found_share": 0.0,
+        "score": intersection / union if union else 1.0,
+        "presence": 1.0,
+        "seconds": 1.0,
+        "fresh": True,
+        "peak_bytes": 10,
+        **figures,
+    }
+    return EpisodeResult(asked, Figures(**values))
+
+
+def only_cell(*results: EpisodeResult):
+    (cell,) = Summary.of(results).cells
+    return cell
+
+
+def test_ious_are_averaged_over_episodes_and_classes():
+    cell = only_cell(
+        result(index=0, intersection=10, union=100, label="a"),
+        result(index=1, intersection=50, union=300, label="a"),
+        result(index=2, intersection=30, union=40, label="b"),
+    )
+    assert cell.iou.mean == pytest.approx((10 / 100 + 50 / 300 + 30 / 40) / 3)
+    assert cell.class_iou == pytest.approx((60 / 400 + 30 / 40) / 2)
+    foreground, background = 90 / 440, (3000 - 440) / (3000 - 90)
+    assert cell.fb_iou == pytest.approx((foreground + background) / 2)
+    assert (cell.episodes, cell.absent, cell.failed) == (3, 0, 0)
+    assert cell.column == Column("click", 1)
+
+
+def test_objects_are_counted_where_there_are_some():
+    cell = only_cell(
+        result(index=0, matched=3, found=4, wanted=6),
+        result(index=1, matched=1, found=2, wanted=1),
+        result(index=2),
+    )
+    assert cell.object_f1 == pytest.approx((6 / 10 + 2 / 3) / 2)
+    assert cell.count_error == pytest.approx((2 / 6 + 1 / 1) / 2)
+    assert math.isnan(only_cell(result()).object_f1)
+
+
+def test_absent_targets_are_counted_apart():
+    cell = only_cell(
+        result(index=0, intersection=50, ungated_iou=0.9),
+        result(index=1, intersection=50, ungated_iou=0.5),
+        result(index=0, union=0, negative=True, found_share=0.0),
+        result(index=1, union=300, negative=True, found_share=0.3),
+        result(index=2, union=9, negative=True, found_share=0.009),
+        result(index=3, union=30, negative=True, found_share=0.03),
+    )
+    assert (cell.episodes, cell.absent) == (2, 4)
+    assert cell.iou.mean == 0.5
+    assert cell.absent_found == 0.5
+    assert cell.gate_loss == pytest.approx(0.2)
+
+
+def test_doubt_is_held_against_the_truth():
+    good = [result(index=i, intersection=60 + i, score=0.6 + i / 100) for i in range(8)]
+    cell = only_cell(
+        *good,
+        result(index=8, intersection=10, score=0.1),
+        result(index=9, intersection=90, score=0.2),
+    )
+    assert cell.doubt_caught == 0.5
+    assert 0 < cell.doubt_correlation < 1
+
+
+def test_time_and_memory():
+    cell = only_cell(
+        result(index=0, seconds=3.0, fresh=True, peak_bytes=5),
+        result(index=1, seconds=1.0, fresh=True, peak_bytes=50),
+        result(index=2, seconds=0.5, fresh=False, peak_bytes=7),
+    )
+    assert (cell.seconds_fresh, cell.seconds_again, cell.peak_bytes) == (2.0, 0.5, 50)
+
+
+def test_the_better_of_forest_and_threshold_is_the_peer_of_each_set():
+    def three(dataset: str, ours: int, forest: int, threshold: int) -> list[EpisodeResult]:
+        methods = {"vrp_sam": ours, "pixel_forest": forest, "tuned_threshold": threshold}
+        return [
+            result(name, index, shared + index, dataset=dataset)
+            for name, shared in methods.items()
+            for index in range(3)
+        ]
+
+    summary = Summary.of([*three("cells", 60, 40, 20), *three("wood", 30, 20, 50)])
+    cells = {(c.dataset, c.method): c for c in summary.cells}
+    against = cells["cells", "vrp_sam"].against_peer
+    assert against.other == "pixel_forest"
+    assert against.interval.mean == pytest.approx(0.2)
+    assert against.interval.low == pytest.approx(0.2)  # paired: the episodes differ alike
+    assert against.interval.excludes_zero
+    assert cells["wood", "vrp_sam"].against_peer.other == "tuned_threshold"
+    assert cells["cells", "pixel_forest"].against_peer is None
+    assert cells["cells", "tuned_threshold"].against_peer.interval.mean == pytest.approx(-0.2)
+    assert cells["cells", "vrp_sam"].against_prior is None
+    overall = {o.method: o for o in summary.overall}
+    assert overall["vrp_sam"].datasets == 2
+    assert overall["vrp_sam"].iou.mean == pytest.approx((0.61 + 0.31) / 2)
+    assert overall["vrp_sam"].against_peer.mean == pytest.approx((0.2 - 0.2) / 2)
+    assert overall["pixel_forest"].against_peer is None
+
+
+def test_only_episodes_that_both_answered_are_compared():
+    summary = Summary.of(
+        [
+            result(index=0, intersection=50),
+            result(index=1, intersection=90),
+            result("training_free_prior", 0, 20),
+            result("training_free_prior", 1, failed=True),
+            result("training_free_prior", 2, 99),
+        ]
+    )
+    ours = summary.cells[0].against_prior
+    assert (ours.interval.count, ours.interval.mean) == (1, pytest.approx(0.3))
+
+
+def test_the_mean_over_sets_takes_those_that_all_were_asked():
+    summary = Summary.of(
+        [
+            result(dataset="a", intersection=10),
+            result(dataset="b", intersection=20),
+            result(dataset="c", intersection=90),
+            result("tuned_threshold", dataset="a", intersection=30),
+            result("tuned_threshold", dataset="b", intersection=50),
+        ]
+    )
+    assert {o.method: o.iou.mean for o in summary.overall} == {
+        "vrp_sam": pytest.approx(0.15),
+        "tuned_threshold": pytest.approx(0.4),
+    }
+
+
+def test_failures_are_kept_and_a_cell_of_failures_has_no_figures():
+    summary = Summary.of([result(failed=True)])
+    assert [f.error for f in summary.failures] == ["broken"]
+    assert summary.cells[0].failed == 1
+    assert math.isnan(summary.cells[0].iou.mean)

@@ -1,0 +1,57 @@
+"""``vrpsam finetune``: teach a model one's own images, and see what that gave."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_parser(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+) -> argparse.ArgumentParser:
+    """Add the command."""
+    parser = commands.add_parser(
+        "finetune",
+        help="teach a model your own images",
+        description="Train on some pictures of a labelled folder (images/, masks/), measure on the "
+        "others before and after, and keep the model under a name: `--model NAME` then takes it.",
+    )
+    parser.add_argument("folder", type=Path, help="labelled folder")
+    parser.add_argument("--name", required=True, help="of the new model")
+    parser.add_argument("--model", default="embedded", help="where to start from")
+    parser.add_argument(
+        "--train-images", type=int, default=10, help="fields of view to learn from (default: 10)"
+    )
+    parser.add_argument(
+        "--one-image", action="store_true", help="each picture is a class of its own"
+    )
+    parser.add_argument("--upright", action="store_true", help="mirror pictures, do not turn them")
+    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--groups", type=int, default=3, help="groups of pictures per batch")
+    parser.add_argument("--learning-rate", type=float, default=2e-4, metavar="RATE")
+    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--episodes", type=int, default=40, help="questions to measure by")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def run(options: argparse.Namespace) -> int:
+    """Fine-tune and print the gain."""
+    from vrpsam_app.training.finetune import Finetuning, finetune
+
+    names = Finetuning.__dataclass_fields__
+    folder, gains = finetune(
+        Finetuning(**{name: value for name, value in vars(options).items() if name in names})
+    )
+    print("format  before  after   gain, 95 % interval")
+    for gain in gains:
+        change = gain.difference
+        print(
+            f"{gain.format:<7} {gain.before:.3f}   {gain.after:.3f}   "
+            f"{change.mean:+.3f} ({change.low:+.3f} to {change.high:+.3f}, {change.count} questions)"
+        )
+    print(f"Kept as {options.name!r} in {folder}")
+    return 0

@@ -1,0 +1,134 @@
+"""One evaluation from words to report: opens data and methods, measures, sums up, writes."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Iterable, Iterator, Sized
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from vrpsam_app.embedding_store import EmbeddingStore
+from vrpsam_app.evaluation.data_words import DataWords
+from vrpsam_app.evaluation.effort import EffortResult
+from vrpsam_app.evaluation.effort_run import EffortRun, approaches
+from vrpsam_app.evaluation.evaluation_plan import EvaluationPlan, MeasuredMethod
+from vrpsam_app.evaluation.evaluation_set import EvaluationSet, open_sets
+from vrpsam_app.evaluation.evaluator import Evaluator
+from vrpsam_app.evaluation.method_words import MethodWords
+from vrpsam_app.evaluation.report import Report, describe_methods
+from vrpsam_app.evaluation.report_pictures import choose_examples
+from vrpsam_app.evaluation.summary import Summary
+from vrpsam_app.methods import build_method
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationRun:
+    """What is measured.
+
+    Attributes
+    ----------
+    data, methods : the first method is the one that the others are held against
+    plan : formats, numbers of references, changed pictures
+    model : name or folder of the model
+    device : where it runs
+    episodes : targets that show the class, for each data set
+    negatives : targets that lack it, where there are such
+    effort : episodes of each data set on which effort is measured
+    seed : of the episodes
+    folder : where results go
+    command : as it was typed, for the report
+    """
+
+    data: tuple[DataWords, ...]
+    methods: tuple[MethodWords, ...]
+    plan: EvaluationPlan
+    model: str = "embedded"
+    device: str = "auto"
+    episodes: int = 20
+    negatives: int = 10
+    effort: int = 0
+    seed: int = 0
+    folder: Path = Path("results/eval")
+    command: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """What came of a run.
+
+    Attributes
+    ----------
+    report : everything
+    paths : files by name
+    failed : number of questions and courses without a figure
+    """
+
+    report: Report
+    paths: dict[str, Path]
+    failed: int
+
+
+def evaluate(run: EvaluationRun) -> Outcome:
+    """Measure what is not measured yet, and write the report anew.
+
+    Raises
+    ------
+    VRPSAMError
+        If data, model or results of an earlier run cannot be read, or results not be written. A
+        single picture that fails is named in the report instead.
+    """
+    sets = [s for words in run.data for s in _open(words, run)]
+    store = EmbeddingStore()
+    methods = [_method(words, run, store) for words in run.methods]
+    evaluator = Evaluator(methods, sets, run.plan, run.folder, store=store)
+    results = list(_shown(evaluator.run(), evaluator, "question"))
+    effort: list[EffortResult] = []
+    if run.effort:
+        forest = next((m.segmenter for m in methods if m.name == "pixel_forest"), None)
+        ways = approaches(methods[0].segmenter, forest)
+        courses = EffortRun(ways, sets, run.effort, run.folder, store=store)
+        effort = list(_shown(courses.run(), courses, "picture"))
+    summary = Summary.of(results)
+    report = Report(
+        command=run.command,
+        methods=describe_methods(evaluator),
+        plan={
+            **dataclasses.asdict(run.plan),
+            "episodes": run.episodes,
+            "negatives": run.negatives,
+            "seed": run.seed,
+            "data": [s.name for s in sets],
+        },
+        summary=summary,
+        examples=choose_examples(evaluator, results, summary),
+        effort=effort,
+    )
+    failed = len(summary.failures) + sum(bool(e.error) for e in effort)
+    return Outcome(report, report.write(run.folder), failed)
+
+
+def _open(words: DataWords, run: EvaluationRun) -> list[EvaluationSet]:
+    return open_sets(
+        words,
+        run.folder / "lists",
+        episodes=run.episodes,
+        negatives=run.negatives,
+        seed=run.seed,
+        paper=run.plan.paper,
+    )
+
+
+def _method(words: MethodWords, run: EvaluationRun, store: EmbeddingStore) -> MeasuredMethod:
+    segmenter = build_method(words.name, model=run.model, device=run.device, store=store)
+    return MeasuredMethod(words.name, segmenter, words.formats, words.shots)
+
+
+def _shown(steps: Iterable[T], known_length: Sized, unit: str) -> Iterator[T]:
+    """Show on a terminal how far the work is."""
+    from tqdm import tqdm
+
+    yield from tqdm(steps, total=len(known_length), unit=unit, disable=None, file=sys.stderr)

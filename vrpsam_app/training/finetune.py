@@ -1,0 +1,227 @@
+"""Go on training a model on a person's own images, and measure what that gave on the rest of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from hub_weights import models_folder
+from vrpsam_app.config import ModelConfig
+from vrpsam_app.data.episodes import FolderGroups
+from vrpsam_app.data.folder_dataset import FolderDataset
+from vrpsam_app.devices import choose_device
+from vrpsam_app.errors import ConfigError, OutputError
+from vrpsam_app.evaluation.bootstrap import Interval, mean_interval
+from vrpsam_app.evaluation.episode_drawing import build_episode_list
+from vrpsam_app.evaluation.episode_list import EpisodeList
+from vrpsam_app.evaluation.episode_reader import EpisodeReader, Format
+from vrpsam_app.evaluation.metrics import iou
+from vrpsam_app.models.embedded_vrp_sam import EmbeddedVRPSAM
+from vrpsam_app.models.load import load_model
+from vrpsam_app.predictor import VRPSAMPredictor
+from vrpsam_app.training.batch_source import BatchPlan, SyntheticGroups, stream_batches
+from vrpsam_app.training.data_sources import Rephotographed
+from vrpsam_app.training.trainer import Trainer, TrainingOptions
+
+FORMATS: tuple[Format, ...] = ("click", "box", "mask")
+KEPT_SYNTHETIC = 0.2
+"""Share of generated scenes among the batches: what the model knew is not to be forgotten."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finetuning:
+    """What ``vrpsam finetune`` was asked for; the fields are its options.
+
+    Attributes
+    ----------
+    folder : Path
+        ``images/`` and ``masks/``.
+    name : str
+        Of the new model.
+    train_images : int
+        Fields of view to learn from; the rest measures. Pictures of one field stay together.
+    """
+
+    folder: Path
+    name: str
+    model: str = "embedded"
+    train_images: int = 10
+    one_image: bool = False
+    upright: bool = False
+    steps: int = 300
+    groups: int = 3
+    learning_rate: float = 2e-4
+    precision: str = "fp32"
+    device: str = "auto"
+    workers: int = 1
+    episodes: int = 40
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """Mean IoU on the pictures kept for measuring, before and after, and the paired difference."""
+
+    format: Format
+    before: float
+    after: float
+    difference: Interval
+
+
+def divide(
+    dataset: FolderDataset, train_images: int, seed: int
+) -> tuple[FolderDataset, FolderDataset]:
+    """Divide a folder's pictures by field of view, in an order that depends on names and seed.
+
+    Raises
+    ------
+    ConfigError
+        If no field would be left to learn from or to measure on.
+    """
+    fields = sorted(
+        set(dataset.fields.values()),
+        key=lambda field: hashlib.blake2b(f"{seed}/{field}".encode(), digest_size=8).digest(),
+    )
+    if not 1 <= train_images < len(fields) - 1:
+        raise ConfigError(
+            f"{dataset.folder} has {len(fields)} fields of view, of which {train_images} are to be "
+            "learned from: expected at least one, and at least two left to measure on. Change "
+            "--train-images, or add pictures."
+        )
+    chosen = set(fields[:train_images])
+    parts = []
+    for inside in (True, False):
+        names = tuple(n for n in dataset.names if (dataset.fields[n] in chosen) == inside)
+        parts.append(
+            dataclasses.replace(
+                dataset,
+                names=names,
+                groups={n: dataset.groups[n] for n in names},
+                fields={n: dataset.fields[n] for n in names},
+            )
+        )
+    return parts[0], parts[1]
+
+
+def finetune(
+    options: Finetuning, report: Callable[[str], None] | None = None
+) -> tuple[Path, list[Gain]]:
+    """Train on part of a folder, measure before and after on the rest, write the model.
+
+    Returns
+    -------
+    folder : Path
+        Of the new model; its name is known to every surface from now on.
+    gains : list of Gain
+        One per format that makes sense for the data.
+
+    Raises
+    ------
+    OutputError
+        If a model of that name exists.
+    ConfigError
+        If the folder cannot be divided, or the model is not one that can be fine-tuned.
+    """
+    report = report or (lambda line: print(line, flush=True))
+    folder = models_folder() / options.name
+    if folder.exists():
+        raise OutputError(f"{folder} exists already: choose another name, or remove it first.")
+    dataset = FolderDataset.open(options.folder, None)
+    learned, kept = divide(dataset, options.train_images, options.seed)
+    device = choose_device(options.device)
+    model, source = load_model(options.model)
+    if not isinstance(model, EmbeddedVRPSAM):
+        raise ConfigError(
+            f"{options.model!r} is a {type(model).__name__}: expected a model with a shared "
+            "backbone, as the embedded one. Fine-tune that."
+        )
+    questions = build_episode_list(
+        kept, options.seed, options.episodes, one_image=options.one_image
+    )
+    before = _measure(model, source.sha256, kept, questions, device)
+    report(
+        f"{len(learned)} pictures to learn from, {len(kept)} to measure on; before: {_words(before)}"
+    )
+    # A run that is stopped goes on when the same command is given again.
+    run = folder.with_name(f"{options.name}.run")
+    trainer = _train(model.requires_grad_(True), learned, options, run, device, report)
+    after = trainer.averaged(lambda m: _measure(m, "finetuned", kept, questions, device))
+    gains = [
+        Gain(
+            name,
+            float(np.mean(before[name])),
+            float(np.mean(after[name])),
+            mean_interval(np.subtract(after[name], before[name]), seed=options.seed),
+        )
+        for name in before
+    ]
+    trainer.save_model(_renamed(model.config, options, gains), folder, finetuned_on=dataset.name)
+    shutil.rmtree(run)
+    return folder, gains
+
+
+def _train(
+    model: EmbeddedVRPSAM,
+    learned: FolderDataset,
+    options: Finetuning,
+    folder: Path,
+    device: torch.device,
+    report: Callable[[str], None],
+) -> Trainer:
+    own = FolderGroups(learned, one_image=options.one_image, upright=options.upright)
+    plan = BatchPlan(
+        sources=[(Rephotographed(own), 1 - KEPT_SYNTHETIC), (SyntheticGroups(), KEPT_SYNTHETIC)],
+        groups=options.groups,
+        seed=options.seed,
+    )
+    settings = TrainingOptions(
+        steps=options.steps,
+        learning_rate=options.learning_rate,
+        warmup=min(20, options.steps),
+        precision=options.precision,
+        decay=0.99,
+        seed=options.seed,
+    )
+    trainer = Trainer(model, settings, folder, device=device)
+    trainer.run(
+        lambda step: stream_batches(plan, step, workers=options.workers), report=report
+    )
+    return trainer
+
+
+def _measure(
+    model: EmbeddedVRPSAM,
+    sha256: str,
+    dataset: FolderDataset,
+    questions: EpisodeList,
+    device: torch.device,
+) -> dict[Format, list[float]]:
+    """Return the IoU of every question, by format."""
+    predictor = VRPSAMPredictor(model, device=device, sha256=sha256)
+    reader = EpisodeReader(dataset)
+    found: dict[Format, list[float]] = {}
+    for name in (f for f in FORMATS if f in reader.formats):
+        found[name] = []
+        for episode in questions.episodes:
+            question = reader.to_references(episode, name)
+            mask = predictor.predict(question.target, question.references).mask
+            known = ~question.ignored
+            found[name].append(iou(mask & known, question.truth & known))
+    return found
+
+
+def _renamed(config: ModelConfig, options: Finetuning, gains: Sequence[Gain]) -> ModelConfig:
+    """Name the new model and keep in it what was measured."""
+    figures = {g.format: dataclasses.asdict(g) for g in gains}
+    return dataclasses.replace(config, name=options.name, metrics={"finetuning": figures})
+
+
+def _words(figures: dict[Format, list[float]]) -> str:
+    return ", ".join(f"{name} {np.mean(values):.3f}" for name, values in figures.items())
