@@ -1,7 +1,7 @@
 """Time and memory of the embedded model beside what it may cost, on two threads in fp32.
 
-Run ``python benchmarks/embedded_budgets.py`` on a quiet machine. Medians of seven; the exit code is 1
-when a budget is exceeded.
+Run ``python benchmarks/embedded_budgets.py`` on a quiet machine. The figures are medians of seven;
+the exit code is 1 when a budget is exceeded.
 """
 
 from __future__ import annotations
@@ -84,9 +84,7 @@ def measure() -> Iterator[tuple[str, float]]:
     def stroke() -> float:
         row = float(next(rows))
         marks = [Scribble(((row, 50.0), (row + 5, 300.0)), width=8)]
-        return timed(
-            lambda: predictor.predict(target, Reference.from_annotations(drawn_on, marks))
-        )
+        return timed(lambda: predictor.predict(target, Reference.from_annotations(drawn_on, marks)))
 
     yield "stroke end to new mask on an encoded target, s", median(stroke)
     yield "weight file, MB", find_model("embedded").weights.stat().st_size / 1e6

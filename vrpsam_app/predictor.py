@@ -20,8 +20,8 @@ from vrpsam_app.models.embeddings import DecoderOutput, PromptTensors, TensorRec
 from vrpsam_app.models.load import load_model
 from vrpsam_app.models.vrp_sam import VRPSAM
 from vrpsam_app.reference_segmenter import (
-    ReferenceSegmenter,
     References,
+    ReferenceSegmenter,
     as_sequence,
     only_label,
     range_of,

@@ -1,4 +1,4 @@
-"""The embedded model on real photographs; each question holds a look-alike, and guards must fail it.
+"""The embedded model on real photographs; each question holds a look-alike, and guards fail it.
 
 The guards answer without looking at the reference: everything, nothing, the brighter half by Otsu,
 and one fixed mask whatever is asked.

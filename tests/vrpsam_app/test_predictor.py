@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -44,11 +43,11 @@ def shared() -> VRPSAMPredictor:
 
 
 @pytest.fixture
-def counted() -> Iterator[tuple[VRPSAMPredictor, dict[str, int]]]:
+def counted() -> tuple[VRPSAMPredictor, dict[str, int]]:
     torch.manual_seed(0)
     model = build_model(EMBEDDED_CONFIG).eval()
     counting = Counting(model)
-    yield VRPSAMPredictor(model, device=torch.device("cpu")), counting.counts
+    return VRPSAMPredictor(model, device=torch.device("cpu")), counting.counts
 
 
 def scene(seed: int = 0, h: int = 80, w: int = 60) -> NDArray[np.uint8]:

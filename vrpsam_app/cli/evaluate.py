@@ -67,7 +67,12 @@ def add_parser(
         "paper's protocol: mask)",
     )
     parser.add_argument(
-        "--shots", nargs="+", type=_positive, default=[1], metavar="N", help="references (default: 1)"
+        "--shots",
+        nargs="+",
+        type=_positive,
+        default=[1],
+        metavar="N",
+        help="references (default: 1)",
     )
     amount = parser.add_mutually_exclusive_group()
     amount.add_argument(
@@ -128,7 +133,9 @@ def run(options: argparse.Namespace) -> int:
             data=tuple(map(DataWords.parse, options.data)),
             methods=tuple(map(MethodWords.parse, options.methods or DEFAULT_METHODS)),
             plan=EvaluationPlan(
-                formats=tuple(options.formats or (("mask",) if paper else ("click", "mask", "box"))),
+                formats=tuple(
+                    options.formats or (("mask",) if paper else ("click", "mask", "box"))
+                ),
                 shots=tuple(sorted(set(options.shots))),
                 shifts=tuple(SHIFTS) if options.shift else (),
                 paper=paper,

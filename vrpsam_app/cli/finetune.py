@@ -50,8 +50,8 @@ def run(options: argparse.Namespace) -> int:
     for gain in gains:
         change = gain.difference
         print(
-            f"{gain.format:<7} {gain.before:.3f}   {gain.after:.3f}   "
-            f"{change.mean:+.3f} ({change.low:+.3f} to {change.high:+.3f}, {change.count} questions)"
+            f"{gain.format:<7} {gain.before:.3f}   {gain.after:.3f}   {change.mean:+.3f} "
+            f"({change.low:+.3f} to {change.high:+.3f}, {change.count} questions)"
         )
     print(f"Kept as {options.name!r} in {folder}")
     return 0

@@ -73,9 +73,7 @@ def grouped_mean_interval(groups: Sequence[ArrayLike], *, seed: int = 0) -> Inte
     return Interval(middle, float(low), float(high), sum(a.size for a in kept))
 
 
-def _resampled_means(
-    rng: np.random.Generator, values: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _resampled_means(rng: np.random.Generator, values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the means of samples drawn with replacement, shape (DRAWS,)."""
     picks = rng.integers(0, values.size, (DRAWS, values.size))
     means: NDArray[np.float64] = values[picks].mean(axis=1)

@@ -144,9 +144,7 @@ def with_reference(segmenter: Segmenter, question: Question) -> Answer:
 
     def answer(marks: tuple[Annotation, ...]) -> NDArray[np.bool_]:
         corrections = Corrections(marks) if marks else None
-        return segmenter.predict(
-            question.target, question.references, corrections=corrections
-        ).mask
+        return segmenter.predict(question.target, question.references, corrections=corrections).mask
 
     return answer
 

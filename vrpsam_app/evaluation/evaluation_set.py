@@ -1,4 +1,4 @@
-"""A data set ready to be measured on: its episodes, drawn once, and the reader of their pictures."""
+"""A data set ready to be measured on: episodes, drawn once, and the reader of their pictures."""
 
 from __future__ import annotations
 
@@ -160,9 +160,7 @@ def _present(
     return listed.episodes[:count], listed.most_shots
 
 
-def _absent(
-    dataset: LabelledDataset, rules: _Rules, count: int, least: int
-) -> tuple[Episode, ...]:
+def _absent(dataset: LabelledDataset, rules: _Rules, count: int, least: int) -> tuple[Episode, ...]:
     """Return episodes that lack the class, none where every picture shows every class."""
     try:
         listed = rules.episodes(dataset, count, negatives=1.0, least=least)

@@ -165,9 +165,7 @@ class Evaluator:
             If a picture cannot be read or asked like this.
         """
         if self.plan.paper:
-            return data.reader.to_paper_references(
-                episode, PAPER_KINDS[ask.format], ask.shots
-            )
+            return data.reader.to_paper_references(episode, PAPER_KINDS[ask.format], ask.shots)
         question = data.reader.to_references(episode, ask.format, ask.shots)
         return shifted(question, ask.shift) if ask.shift else question
 

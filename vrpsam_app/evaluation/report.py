@@ -83,8 +83,7 @@ class Report:
                 "overall": self.summary.overall,
                 "effort": list(self.effort),
                 "failures": [
-                    {**dataclasses.asdict(f.asked), "error": f.error}
-                    for f in self.summary.failures
+                    {**dataclasses.asdict(f.asked), "error": f.error} for f in self.summary.failures
                 ],
             }
         )
@@ -133,8 +132,8 @@ class Report:
         changed = shift_table(self.summary)
         if changed is not None:
             tables.append(changed)
-        quality, classes = quality_table(self.summary), class_table(self.summary)
         paper = bool(self.plan.get("paper"))
+        quality, classes = quality_table(self.summary), class_table(self.summary, paper=paper)
         return [
             *([classes] if paper else []),
             *tables,
@@ -147,8 +146,7 @@ class Report:
         if not self.summary.failures:
             return ""
         lines = "\n".join(
-            f"<li>{escape(_where(f.asked))}: {escape(f.error)}</li>"
-            for f in self.summary.failures
+            f"<li>{escape(_where(f.asked))}: {escape(f.error)}</li>" for f in self.summary.failures
         )
         return f"<ul>\n{lines}\n</ul>"
 
@@ -186,7 +184,7 @@ def _anchor(title: str) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Turn dataclasses into dictionaries, tuples into lists and NaN, which is no JSON, into None."""
+    """Turn dataclasses into dictionaries, tuples into lists, NaN, which JSON lacks, into None."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, tuple) and hasattr(value, "_asdict"):

@@ -18,7 +18,9 @@ from vrpsam_app.evaluation.evaluator import Evaluator
 from vrpsam_app.evaluation.summary import PRIOR, Cell, Summary
 from vrpsam_app.geometry import fit_within, resize_bilinear, resize_mask_area
 from vrpsam_app.image_files import read_mask
+from vrpsam_app.images import to_rgb
 from vrpsam_app.overlays import PALETTE, Color, overlay
+from vrpsam_app.references import Reference
 
 PANEL_SIDE = 200
 """Longer side of a picture in pixels: a dozen data sets then make a page of a few megabytes."""
@@ -26,7 +28,10 @@ PANEL_SIDE = 200
 COLOURS = 128
 """Colours of a panel's palette, which makes it a third of the size."""
 
-MARK_COLOR, TRUTH_COLOR, FOUND_COLOR = PALETTE[1], PALETTE[2], PALETTE[0]
+SMALL_MARK = 60
+"""Pixels of a panel; marks below are clicks and thin strokes, and are drawn larger and opaque."""
+
+MARK_COLOR, TRUTH_COLOR, FOUND_COLOR = PALETTE[5], PALETTE[2], PALETTE[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +155,7 @@ def _example(
 ) -> Example:
     reference = question.references[0]
     panels = [
-        _panel("reference and mark", reference.image, reference.positive, MARK_COLOR),
+        _marked("reference and mark", reference),
         _panel("truth", question.target, question.truth, TRUTH_COLOR),
     ]
     for answer in answers:
@@ -164,18 +169,38 @@ def _example(
     return Example(name, tuple(panels))
 
 
-def _panel(
-    caption: str, image: NDArray[np.uint8], mask: NDArray[np.bool_], color: Color
-) -> Panel:
+def _panel(caption: str, image: NDArray[np.uint8], mask: NDArray[np.bool_], color: Color) -> Panel:
+    hw = fit_within((image.shape[0], image.shape[1]), PANEL_SIDE)
+    found = resize_mask_area(mask, hw) > 0.5
+    drawn = overlay(resize_bilinear(image, hw), found, color=color, opacity=0.4, outline=1.0)
+    return Panel(caption, _encode(drawn))
+
+
+def _marked(caption: str, reference: Reference) -> Panel:
+    """Draw what a person marked, a click so large that it can be seen."""
+    from scipy import ndimage
+
+    image = to_rgb(reference.image)
+    hw = fit_within((image.shape[0], image.shape[1]), PANEL_SIDE)
+    marked = resize_mask_area(reference.positive, hw) > 0
+    small = np.count_nonzero(marked) < SMALL_MARK
+    if small:
+        marked = ndimage.binary_dilation(marked, iterations=3)
+    drawn = overlay(
+        resize_bilinear(image, hw),
+        marked,
+        color=MARK_COLOR,
+        opacity=0.9 if small else 0.4,
+        outline=2.0,
+    )
+    return Panel(caption, _encode(drawn))
+
+
+def _encode(picture: NDArray[np.uint8]) -> bytes:
     from PIL import Image
 
-    hw = fit_within((image.shape[0], image.shape[1]), PANEL_SIDE)
-    share = resize_mask_area(mask, hw)
-    small = share > 0.5
-    if not small.any():
-        # A click may cover less than half of any pixel here.
-        small = share > 0
-    drawn = overlay(resize_bilinear(image, hw), small, color=color, outline=1.5)
     stream = io.BytesIO()
-    Image.fromarray(drawn).quantize(COLOURS).save(stream, format="PNG", optimize=True)
-    return Panel(caption, stream.getvalue())
+    Image.fromarray(picture).quantize(COLOURS, Image.Quantize.MAXCOVERAGE).save(
+        stream, format="PNG", optimize=True
+    )
+    return stream.getvalue()

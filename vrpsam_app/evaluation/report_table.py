@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Literal
 
-Tone = Literal["", "best", "good", "bad", "head", "muted"]
+Tone = Literal["", "best", "good", "bad", "head", "muted", "words"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,8 @@ class Entry:
     ----------
     text : what stands there
     small : what stands behind it in smaller print, such as an interval
-    tone : "best" is bold, "good" and "bad" are coloured, "head" names a row, "muted" is grey
+    tone : "best" is bold, "good" and "bad" are coloured, "head" names a row, "muted" is grey,
+        "words" are no number
     """
 
     text: str
@@ -33,9 +34,9 @@ class ReportTable:
     Attributes
     ----------
     title : heading
-    note : what the figures mean, one or two sentences
+    note : what the figures mean, may be empty
     head : names of the columns
-    rows : as many entries each as `head` has
+    rows : at least one, each of as many entries as `head` has
     """
 
     title: str
@@ -45,13 +46,15 @@ class ReportTable:
 
     def to_html(self) -> str:
         """Return a ``figure`` with the table; it scrolls where the window is narrow."""
-        head = "".join(f'<th scope="col">{escape(name)}</th>' for name in self.head)
-        rows = "\n".join(
-            f"<tr>{''.join(map(_html_entry, row))}</tr>" for row in self.rows
+        head = "".join(
+            f'<th scope="col"{_words_class(column)}>{escape(name)}</th>'
+            for name, column in zip(self.head, zip(*self.rows, strict=True), strict=True)
         )
+        rows = "\n".join(f"<tr>{''.join(map(_html_entry, row))}</tr>" for row in self.rows)
+        note = f"<p>{escape(self.note)}</p>" if self.note else ""
         return (
-            f"<figure><figcaption><h3>{escape(self.title)}</h3><p>{escape(self.note)}</p>"
-            f'</figcaption>\n<div class="wide"><table><thead><tr>{head}</tr></thead>\n<tbody>\n'
+            f"<figure><figcaption><h3>{escape(self.title)}</h3>{note}</figcaption>"
+            f'\n<div class="wide"><table><thead><tr>{head}</tr></thead>\n<tbody>\n'
             f"{rows}\n</tbody></table></div></figure>"
         )
 
@@ -60,13 +63,17 @@ class ReportTable:
         lines = [
             f"### {self.title}",
             "",
-            self.note,
-            "",
+            *([self.note, ""] if self.note else []),
             _markdown_row(self.head),
             _markdown_row(["---"] * len(self.head)),
             *(_markdown_row([_markdown_entry(e) for e in row]) for row in self.rows),
         ]
         return "\n".join(lines) + "\n"
+
+
+def _words_class(column: Sequence[Entry]) -> str:
+    """Align the head of a column of words as they are."""
+    return ' class="words"' if all(entry.tone == "words" for entry in column) else ""
 
 
 def _html_entry(entry: Entry) -> str:

@@ -147,9 +147,7 @@ _Ious = dict[int, float]
 
 
 def _ious(group: Sequence[EpisodeResult]) -> _Ious:
-    return {
-        r.asked.index: r.figures.iou for r in group if r.figures and not r.asked.negative
-    }
+    return {r.asked.index: r.figures.iou for r in group if r.figures and not r.asked.negative}
 
 
 def _cell(key: _Key, group: Sequence[EpisodeResult], ious: dict[_Key, _Ious]) -> Cell:

@@ -5,8 +5,8 @@ one solves for the linear classifier that tells the marked pixels from the rest,
 the target. It is differentiable, so the features learn to be separable from one example, and with
 fixed filters among the features it still works on pictures unlike any training image.
 
-Unmarked pixels are unknown, not background: they enter with a small weight, and a second fit
-leaves out those that the first one already takes for the object.
+Unmarked pixels are unknown, not background: they enter with a small weight, and each of a few
+refits leaves out those that the fit before takes for the object.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from torch import Tensor, nn
 
 SCORE_LIMIT = 3.0
 """Normalised scores are clipped here: -1 is the mean background, +1 the mean object."""
+
+REFITS = 3
+"""Further ones change little (tried up to five)."""
 
 FEW_CELLS = 20.0
 """Marked cells from which on an object is taken to be shown well rather than by a click."""
@@ -94,7 +97,7 @@ class ClosedFormPrior(nn.Module):
 
     @in_full_precision
     def fit(self, features: Tensor, marks: Tensor, is_box: Tensor) -> NormalEquations:
-        """Fit one reference per batch item, twice (module docstring).
+        """Fit one reference per batch item, several times over (module docstring).
 
         Parameters
         ----------
@@ -113,14 +116,14 @@ class ClosedFormPrior(nn.Module):
         x = self._rows(features)  # (B, hw, D)
         positive, certain, weak = marks.float().flatten(2).unbind(1)  # each (B, hw)
         unknown = (1 - positive - certain - weak).clamp(0, 1)
-        first = self._equations(x, positive, certain, weak, unknown)
+        keep, left = torch.ones_like(positive), unknown
         with torch.no_grad():
-            score = self._scored(first, x)
-            looks_like_object = torch.sigmoid(4 * score)
-            keep = torch.where(is_box[:, None], 0.1 + 0.9 * looks_like_object, 1.0)
-        return self._equations(
-            x, positive * keep, certain, weak, unknown * (1.02 - looks_like_object)
-        )
+            for _ in range(REFITS):
+                equations = self._equations(x, positive * keep, certain, weak, left)
+                looks_like_object = torch.sigmoid(4 * self._scored(equations, x))
+                keep = torch.where(is_box[:, None], 0.1 + 0.9 * looks_like_object, 1.0)
+                left = unknown * (1.02 - looks_like_object)
+        return self._equations(x, positive * keep, certain, weak, left)
 
     @in_full_precision
     def score(self, features: Tensor, equations: NormalEquations) -> Tensor:

@@ -1,4 +1,4 @@
-"""Choose from which presence on an object counts as there, on scenes the model has not learned from."""
+"""Choose from which presence on an object counts as there, on scenes nothing was learned from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Go on training a model on a person's own images, and measure what that gave on the rest of them."""
+"""Go on training a model on a person's own images, and measure the gain on the rest of them."""
 
 from __future__ import annotations
 
@@ -147,7 +147,8 @@ def finetune(
     )
     before = _measure(model, source.sha256, kept, questions, device)
     report(
-        f"{len(learned)} pictures to learn from, {len(kept)} to measure on; before: {_words(before)}"
+        f"{len(learned)} pictures to learn from, {len(kept)} to measure on; "
+        f"before: {_words(before)}"
     )
     # A run that is stopped goes on when the same command is given again.
     run = folder.with_name(f"{options.name}.run")
@@ -190,9 +191,7 @@ def _train(
         seed=options.seed,
     )
     trainer = Trainer(model, settings, folder, device=device)
-    trainer.run(
-        lambda step: stream_batches(plan, step, workers=options.workers), report=report
-    )
+    trainer.run(lambda step: stream_batches(plan, step, workers=options.workers), report=report)
     return trainer
 
 

@@ -173,9 +173,7 @@ def test_masks_of_the_main_question_are_kept(evaluator_of, pets_set):
         main = (result.asked.format, result.asked.shots) == ("click", 1)
         assert path.exists() is (main and not result.asked.negative)
         if path.exists():
-            assert np.count_nonzero(read_mask(path)) == round(
-                result.figures.found_share * 60 * 90
-            )
+            assert np.count_nonzero(read_mask(path)) == round(result.figures.found_share * 60 * 90)
 
 
 def test_the_store_is_emptied_between_methods(evaluator_of):

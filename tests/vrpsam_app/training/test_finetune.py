@@ -47,9 +47,7 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         sam=dataclasses.replace(
             EMBEDDED_CONFIG.sam, width=8, prompt_dim=32, depth=1, image_size=64
         ),
-        vrp_encoder=dataclasses.replace(
-            EMBEDDED_CONFIG.vrp_encoder, hidden_dim=32, num_queries=4
-        ),
+        vrp_encoder=dataclasses.replace(EMBEDDED_CONFIG.vrp_encoder, hidden_dim=32, num_queries=4),
     )
     return save_model(tmp_path / "base", config, EmbeddedVRPSAM(config).state_dict())
 
