@@ -66,9 +66,7 @@ class ReferenceSegmenter(ABC):
         label = only_label(references)
         target = check_plane(target, name="target")
         intensity_range = intensity_range or range_of(target, references)
-        return self._predict_one(
-            target, references, label, corrections, intensity_range, threshold
-        )
+        return self._predict_one(target, references, label, corrections, intensity_range, threshold)
 
     def predict_classes(
         self,

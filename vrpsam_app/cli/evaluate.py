@@ -124,7 +124,7 @@ def run(options: argparse.Namespace) -> int:
     from vrpsam_app.evaluation.evaluation_plan import EvaluationPlan
     from vrpsam_app.evaluation.evaluation_run import EvaluationRun, evaluate
     from vrpsam_app.evaluation.method_words import MethodWords
-    from vrpsam_app.evaluation.shifts import SHIFTS
+    from vrpsam_app.evaluation.shift_suite import SHIFTS
 
     paper = options.protocol == "paper"
     episodes = options.episodes or (FULL if options.full else PAPER if paper else EPISODES)

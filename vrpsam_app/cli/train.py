@@ -38,6 +38,13 @@ def add_parser(
     )
     parser.add_argument("--synthetic-share", type=float, default=0.5, metavar="SHARE")
     parser.add_argument("--steps", type=int, default=20_000, help="length of the schedule")
+    parser.add_argument(
+        "--quality-steps",
+        type=int,
+        default=400,
+        metavar="STEPS",
+        help="at the end, of the head that judges masks alone",
+    )
     parser.add_argument("--minutes", type=float, help="stop after so long; go on another time")
     parser.add_argument("--groups", type=int, default=5, help="groups of pictures per batch")
     parser.add_argument("--learning-rate", type=float, default=1e-3, metavar="RATE")
@@ -70,6 +77,7 @@ def run(options: argparse.Namespace) -> int:
             data=tuple(options.data),
             synthetic_share=options.synthetic_share,
             steps=options.steps,
+            quality_steps=options.quality_steps,
             minutes=options.minutes,
             groups=options.groups,
             learning_rate=options.learning_rate,

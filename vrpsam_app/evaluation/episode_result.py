@@ -56,7 +56,7 @@ class Figures:
     matched, found, wanted : objects that agree with IoU 0.5, in the answer, in the truth; None
         where the data have no objects
     ungated_iou : IoU of the mask as it would be if the object were never judged absent
-    found_share : share of the picture that the mask covers
+    found_share : share of the picture's pixels that count which the mask covers
     score : what the method thought of its own mask
     presence : how sure it was that the object is there
     seconds : time of the answer
@@ -165,7 +165,7 @@ def measure(
         found=None if objects is None else objects.found,
         wanted=None if objects is None else objects.wanted,
         ungated_iou=iou(ungated, truth),
-        found_share=float(prediction.mask.mean()),
+        found_share=float(np.count_nonzero(found) / max(pixels, 1)),
         score=float(prediction.score),
         presence=float(prediction.presence),
         seconds=seconds,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -36,12 +36,12 @@ class MeasuredMethod:
     Attributes
     ----------
     name : in tables; no two methods share one
-    segmenter : answers
+    build : makes it; done anew for each data set, so that none holds what another left in memory
     formats, shots : those it is asked of the plan's, None for all of them
     """
 
     name: str
-    segmenter: DescribedSegmenter
+    build: Callable[[], DescribedSegmenter]
     formats: tuple[Format, ...] | None = None
     shots: tuple[int, ...] | None = None
 
@@ -63,7 +63,7 @@ class EvaluationPlan:
     formats : the first one is the main one, of which pictures are kept and which is asked of
         changed pictures too
     shots : numbers of references
-    shifts : names of changes of the target, see `vrpsam_app.evaluation.shifts`
+    shifts : names of changes of the target, see `vrpsam_app.evaluation.shift_suite`
     paper : ask as the paper's experiments do, at 512 x 512
     """
 

@@ -6,9 +6,11 @@ import dataclasses
 import sys
 from collections.abc import Iterable, Iterator, Sized
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import TypeVar
 
+from vrpsam_app.devices import choose_device
 from vrpsam_app.embedding_store import EmbeddingStore
 from vrpsam_app.evaluation.data_words import DataWords
 from vrpsam_app.evaluation.effort import EffortResult
@@ -17,10 +19,11 @@ from vrpsam_app.evaluation.evaluation_plan import EvaluationPlan, MeasuredMethod
 from vrpsam_app.evaluation.evaluation_set import EvaluationSet, open_sets
 from vrpsam_app.evaluation.evaluator import Evaluator
 from vrpsam_app.evaluation.method_words import MethodWords
-from vrpsam_app.evaluation.report import Report, describe_methods
+from vrpsam_app.evaluation.report import Report
 from vrpsam_app.evaluation.report_pictures import choose_examples
 from vrpsam_app.evaluation.summary import Summary
-from vrpsam_app.methods import build_method
+from vrpsam_app.methods import METHODS
+from vrpsam_app.predictor import VRPSAMPredictor
 
 T = TypeVar("T")
 
@@ -83,19 +86,23 @@ def evaluate(run: EvaluationRun) -> Outcome:
     """
     sets = [s for words in run.data for s in _open(words, run)]
     store = EmbeddingStore()
-    methods = [_method(words, run, store) for words in run.methods]
+    model = cache(lambda: _load(run.model, run.device, store))
+    methods = [
+        MeasuredMethod(m.name, partial(METHODS[m.name], model), m.formats, m.shots)
+        for m in run.methods
+    ]
     evaluator = Evaluator(methods, sets, run.plan, run.folder, store=store)
     results = list(_shown(evaluator.run(), evaluator, "question"))
     effort: list[EffortResult] = []
     if run.effort:
-        forest = next((m.segmenter for m in methods if m.name == "pixel_forest"), None)
-        ways = approaches(methods[0].segmenter, forest)
+        forest = next((m.build() for m in methods if m.name == "pixel_forest"), None)
+        ways = approaches(methods[0].build(), forest)
         courses = EffortRun(ways, sets, run.effort, run.folder, store=store)
         effort = list(_shown(courses.run(), courses, "picture"))
     summary = Summary.of(results)
     report = Report(
         command=run.command,
-        methods=describe_methods(evaluator),
+        methods=evaluator.descriptions,
         plan={
             **dataclasses.asdict(run.plan),
             "episodes": run.episodes,
@@ -122,9 +129,13 @@ def _open(words: DataWords, run: EvaluationRun) -> list[EvaluationSet]:
     )
 
 
-def _method(words: MethodWords, run: EvaluationRun, store: EmbeddingStore) -> MeasuredMethod:
-    segmenter = build_method(words.name, model=run.model, device=run.device, store=store)
-    return MeasuredMethod(words.name, segmenter, words.formats, words.shots)
+def _load(model: str, device: str, store: EmbeddingStore) -> VRPSAMPredictor:
+    """Load the model, which keeps its embeddings in a store that the evaluator empties."""
+    from vrpsam_app.models.load import load_model
+
+    chosen = choose_device(device)
+    loaded, folder = load_model(model)
+    return VRPSAMPredictor(loaded, device=chosen, sha256=folder.sha256, store=store)
 
 
 def _shown(steps: Iterable[T], known_length: Sized, unit: str) -> Iterator[T]:

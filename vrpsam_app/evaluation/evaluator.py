@@ -16,13 +16,14 @@ from vrpsam_app.evaluation.episode_result import Asked, EpisodeResult, measure
 from vrpsam_app.evaluation.evaluation_plan import (
     PAPER_KINDS,
     Ask,
+    DescribedSegmenter,
     EvaluationPlan,
     MeasuredMethod,
 )
 from vrpsam_app.evaluation.evaluation_set import EvaluationSet
 from vrpsam_app.evaluation.peak_memory import peak_memory, reset_peak_memory
 from vrpsam_app.evaluation.result_file import ResultFile
-from vrpsam_app.evaluation.shifts import shifted
+from vrpsam_app.evaluation.shift_suite import shifted
 from vrpsam_app.image_files import write_mask
 from vrpsam_app.output_paths import prepare_folder
 
@@ -42,7 +43,12 @@ class Evaluator:
     sets : no two of one name
     plan : EvaluationPlan
     folder : where results go; it is made
-    store : shared by the methods, emptied when the next one or the next data set begins
+    store : where methods keep what they computed; emptied when the next one or the next data set
+        begins
+
+    Attributes
+    ----------
+    descriptions : what each method says of itself, by name
 
     Raises
     ------
@@ -72,7 +78,8 @@ class Evaluator:
         self._masks = prepare_folder(folder / "masks")
         self._file = ResultFile(folder / "episodes.jsonl", EpisodeResult.from_json)
         self._store = store
-        self._keys = {m.name: _digest(dict(m.segmenter.describe())) for m in methods}
+        self.descriptions = {m.name: dict(m.build().describe()) for m in methods}
+        self._keys = {name: _digest(said) for name, said in self.descriptions.items()}
         if not len(self):
             raise ConfigError(
                 f"None of the formats {', '.join(plan.formats)} with {list(plan.shots)} references "
@@ -117,6 +124,7 @@ class Evaluator:
         asks = self.plan.asks(method, data)
         main = self.plan.main_ask(data)
         reset_peak_memory()
+        segmenter: DescribedSegmenter | None = None
         for episode in data.episodes:
             fresh = True
             for ask in asks:
@@ -124,14 +132,15 @@ class Evaluator:
                 result = known.get(asked.key)
                 if result is None:
                     kept = ask == main and not episode.negative
-                    result = self._answer(method, data, episode, ask, asked, fresh, kept)
+                    segmenter = segmenter or method.build()
+                    result = self._answer(segmenter, data, episode, ask, asked, fresh, kept)
                     self._file.append(result)
                     fresh = False
                 yield result
 
     def _answer(
         self,
-        method: MeasuredMethod,
+        segmenter: DescribedSegmenter,
         data: EvaluationSet,
         episode: Episode,
         ask: Ask,
@@ -143,7 +152,7 @@ class Evaluator:
         try:
             question = self.question(data, episode, ask)
             begun = time.perf_counter()
-            prediction = method.segmenter.predict(question.target, question.references)
+            prediction = segmenter.predict(question.target, question.references)
             seconds = time.perf_counter() - begun
             figures = measure(
                 question, prediction, seconds=seconds, fresh=fresh, peak_bytes=peak_memory()

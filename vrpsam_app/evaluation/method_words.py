@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from vrpsam_app.errors import ConfigError
 from vrpsam_app.evaluation.episode_reader import FORMATS, Format
+from vrpsam_app.methods import METHODS
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class MethodWords:
         Raises
         ------
         ConfigError
-            If a word after the name means nothing.
+            If there is no such method, or a word after its name means nothing.
 
         Examples
         --------
@@ -37,6 +38,8 @@ class MethodWords:
         MethodWords(name='pixel_forest', formats=('click', 'mask'), shots=(1,))
         """
         name, *words = text.split(",")
+        if name not in METHODS:
+            raise ConfigError(f"--method {text!r}: expected one of {', '.join(METHODS)}.")
         formats: list[Format] = []
         shots: list[int] = []
         for word in words:

@@ -13,7 +13,6 @@ from typing import Any
 
 from vrpsam_app.evaluation.effort import EffortResult
 from vrpsam_app.evaluation.effort_table import effort_table
-from vrpsam_app.evaluation.evaluator import Evaluator
 from vrpsam_app.evaluation.report_pictures import Example
 from vrpsam_app.evaluation.report_table import ReportTable
 from vrpsam_app.evaluation.summary import Summary
@@ -157,11 +156,6 @@ class Report:
             for name, value in facts.items()
         )
         return f"<pre>{escape(self.command)}</pre>\n<dl>\n{lines}\n</dl>"
-
-
-def describe_methods(evaluator: Evaluator) -> dict[str, dict[str, Any]]:
-    """Return what each measured method says of itself."""
-    return {m.name: dict(m.segmenter.describe()) for m in evaluator.methods}
 
 
 def _where(asked: Any) -> str:

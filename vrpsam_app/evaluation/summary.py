@@ -11,9 +11,7 @@ from typing import NamedTuple
 from vrpsam_app.evaluation.bootstrap import Interval, grouped_mean_interval, mean_interval
 from vrpsam_app.evaluation.doubt import doubt
 from vrpsam_app.evaluation.episode_result import EpisodeResult, Figures
-
-PEERS = ("pixel_forest", "tuned_threshold")
-"""Of these the one with the higher mean IoU in a cell is the peer there."""
+from vrpsam_app.methods import PEERS
 
 PRIOR = "training_free_prior"
 
@@ -183,6 +181,7 @@ def _cell(key: _Key, group: Sequence[EpisodeResult], ious: dict[_Key, _Ious]) ->
 
 
 def _peer(dataset: str, column: Column, ious: dict[_Key, _Ious]) -> str | None:
+    """Return the peer with the higher mean, None if none was asked."""
     means = {name: _mean(ious.get((dataset, column, name), {}).values()) for name in PEERS}
     known = [name for name in PEERS if not math.isnan(means[name])]
     return max(known, key=lambda name: means[name], default=None)

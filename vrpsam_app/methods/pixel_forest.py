@@ -15,12 +15,16 @@ from numpy.typing import NDArray
 from vrpsam_app.embedding_store import EmbeddingStore
 from vrpsam_app.errors import MissingExtraError
 from vrpsam_app.images import plane_key
-from vrpsam_app.methods.pixel_method import Example, Picture, PixelMethod, Share, has_colour
+from vrpsam_app.methods.pixel_method import (
+    Example,
+    Picture,
+    PixelMethod,
+    Share,
+    has_colour,
+    stretched,
+)
 
 Features = NDArray[np.float32]
-
-LOW_PERCENTILE, HIGH_PERCENTILE = 1.0, 99.8
-"""Intensities of each picture that become 0 and 1 before it is filtered."""
 
 SIGMAS = (1.0, 8.0)
 """Smallest and largest Gaussian in pixels; scikit-image doubles from one to the other."""
@@ -146,9 +150,7 @@ def multiscale_features(picture: Picture, *, colour: bool) -> Features:
     """
     from skimage.feature import multiscale_basic_features
 
-    values = picture.astype(np.float32) if colour else picture[..., 0].astype(np.float32)
-    low, high = np.percentile(values, (LOW_PERCENTILE, HIGH_PERCENTILE))
-    values = (values - low) / max(float(high - low), 1.0)
+    values = stretched(picture) if colour else stretched(picture)[..., 0]
     height, width = values.shape[:2]
     # Second differences need three rows and columns.
     missing = [(0, max(0, 3 - side)) for side in (height, width)]

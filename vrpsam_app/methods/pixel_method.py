@@ -18,6 +18,9 @@ from vrpsam_app.reference_segmenter import ReferenceSegmenter
 from vrpsam_app.references import Reference
 from vrpsam_app.segmenter import Prediction
 
+LOW_PERCENTILE, HIGH_PERCENTILE = 1.0, 99.8
+"""Intensities of a picture that :func:`stretched` brings to 0 and 1."""
+
 Picture = NDArray[np.uint8]
 Share = NDArray[np.float32]
 
@@ -46,9 +49,7 @@ class Example:
     key: str
 
     @classmethod
-    def of(
-        cls, reference: Reference, side: int, intensity_range: IntensityRange | None
-    ) -> Example:
+    def of(cls, reference: Reference, side: int, intensity_range: IntensityRange | None) -> Example:
         """Bring a reference to a grid whose longer side is at most `side`."""
         picture = on_grid(to_rgb(reference.image, intensity_range), side)
         background = reference.known_background()
@@ -164,6 +165,21 @@ def on_grid(picture: Picture, side: int) -> Picture:
         return picture
     small: Picture = resize_bilinear(picture, fit_within((height, width), side))
     return small
+
+
+def stretched(picture: Picture) -> Share:
+    """Bring a picture's own dark and bright ends to 0 and 1, all channels alike.
+
+    A dim picture and a bright one of the same thing are then alike, which the eight bits alone do
+    not give.
+
+    Returns
+    -------
+    values : shape (h, w, 3), float32 in [0, 1]
+    """
+    low, high = np.percentile(picture, (LOW_PERCENTILE, HIGH_PERCENTILE)).tolist()
+    values: Share = (picture.astype(np.float32) - np.float32(low)) / np.float32(max(high - low, 1))
+    return np.clip(values, 0, 1)
 
 
 def has_colour(picture: Picture) -> bool:

@@ -13,15 +13,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vrpsam_app.methods.pixel_method import Example, Picture, PixelMethod, Share
+from vrpsam_app.methods.pixel_method import Example, Picture, PixelMethod, Share, stretched
 from vrpsam_app.models.closed_form_prior import ClosedFormPrior
 from vrpsam_app.models.filter_bank import CHANNELS, FilterBank
 
-FOURIER_CHANNELS = 256
+FOURIER_CHANNELS = 64
 """Random Fourier features (Rahimi and Recht, 2007) that let a linear fit draw curved borders."""
 
 FOURIER_WIDTH = 0.7
 """Standard deviation of the projections of a vector of unit variance per channel."""
+
+
+LOG_RIDGE_PER_CELL = 4.5
+"""Curved borders want more of a ridge than the straight ones of the model's own prior."""
 
 
 class TrainingFreePrior(PixelMethod):
@@ -41,6 +45,7 @@ class TrainingFreePrior(PixelMethod):
         self.fourier_channels, self.seed = fourier_channels, seed
         self._bank = FilterBank()
         self._prior = ClosedFormPrior(CHANNELS + fourier_channels)
+        torch.nn.init.constant_(self._prior.log_ridge_per_cell, LOG_RIDGE_PER_CELL)
         rng = np.random.default_rng(seed)
         scale = FOURIER_WIDTH / math.sqrt(CHANNELS)
         directions = rng.normal(0, scale, (fourier_channels, CHANNELS)).astype(np.float32)
@@ -72,7 +77,7 @@ class TrainingFreePrior(PixelMethod):
         """Append Fourier features to filtered maps, (1, C, h, w) to (1, C + R, h, w)."""
         z = ((bank - mean) / deviation).clamp(-6, 6)
         projected = F.conv2d(z, self._directions[:, :, None, None], self._phases)
-        return torch.cat([z, projected.cos() * math.sqrt(2)], 1)
+        return torch.cat([bank, projected.cos() * math.sqrt(2)], 1)
 
     def _settings(self) -> dict[str, object]:
         return {"fourier_channels": self.fourier_channels, "seed": self.seed}
@@ -82,8 +87,8 @@ class TrainingFreePrior(PixelMethod):
 
 
 def _tensor(picture: Picture) -> Tensor:
-    """Turn (h, w, 3) uint8 into (1, 3, h, w) in [0, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None].float() / 255
+    """Turn (h, w, 3) uint8 into (1, 3, h, w) in [0, 1], stretched."""
+    return torch.from_numpy(np.ascontiguousarray(stretched(picture).transpose(2, 0, 1)))[None]
 
 
 def _marks(example: Example) -> Tensor:

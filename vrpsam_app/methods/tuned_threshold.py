@@ -97,9 +97,7 @@ class TunedThreshold(PixelMethod):
         probability: Share = 1 / (1 + np.exp(-STEEPNESS * rule.distance(picture)))
         return probability
 
-    def _counts(
-        self, example: Example, rules: Sequence[ThresholdRule]
-    ) -> NDArray[np.float64]:
+    def _counts(self, example: Example, rules: Sequence[ThresholdRule]) -> NDArray[np.float64]:
         """Weigh hits, false alarms and all of the object for each rule, shape (rules, 3)."""
 
         def compute() -> NDArray[np.float64]:

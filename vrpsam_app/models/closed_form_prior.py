@@ -37,8 +37,9 @@ def in_full_precision(method: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(method)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        features = next(a for a in args if isinstance(a, Tensor))
-        with torch.autocast(features.device.type, enabled=False):
+        given = next(a for a in args if isinstance(a, Tensor | tuple))
+        tensor = given if isinstance(given, Tensor) else given[0]
+        with torch.autocast(tensor.device.type, enabled=False):
             return method(*args, **kwargs)
 
     return call
@@ -145,6 +146,12 @@ class ClosedFormPrior(nn.Module):
         score = self._scored(equations, self._rows(features))
         return score.reshape(features.shape[0], 1, *features.shape[-2:])
 
+    @in_full_precision
+    def margin(self, equations: NormalEquations) -> Tensor:
+        """Return how far the fit tells object and background apart, (B,): 0 not at all, 2 fully."""
+        high, low = self._levels(equations, self._solve(equations))
+        return high - low
+
     def logits(self, score: Tensor, equations: NormalEquations) -> Tensor:
         """Turn scores into mask logits; the fewer cells were marked, the lower the threshold."""
         few = 1 / (1 + equations.cells / FEW_CELLS)
@@ -198,14 +205,19 @@ class ClosedFormPrior(nn.Module):
     def _scored(self, equations: NormalEquations, x: Tensor) -> Tensor:
         """Score rows (B, hw, D), so that background and object have means -1 and +1."""
         weights = self._solve(equations)
-        high = (equations.positive_mean * weights).sum(1)
-        high = high / equations.has_positive.clamp_min(1)
-        low = (equations.background_mean * weights).sum(1)
-        low = low / equations.has_background.clamp_min(1)
+        high, low = self._levels(equations, weights)
         middle, half = (high + low) / 2, ((high - low) / 2).clamp_min(1e-4)
         raw = torch.einsum("bpd,bd->bp", x, weights)
         score = (raw - middle[:, None]) / half[:, None]
         return score.clamp(-SCORE_LIMIT, SCORE_LIMIT)
+
+    @staticmethod
+    def _levels(equations: NormalEquations, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what the classifier says of the mean object and the mean background, each (B,)."""
+        high = (equations.positive_mean * weights).sum(1)
+        low = (equations.background_mean * weights).sum(1)
+        positives = equations.has_positive.clamp_min(1)
+        return high / positives, low / equations.has_background.clamp_min(1)
 
 
 def _unit_mass(weights: Tensor) -> tuple[Tensor, Tensor]:

@@ -35,7 +35,7 @@ from vrpsam_app.models.prompt_generator import PromptGenerator
 from vrpsam_app.models.resize import pool_mask, resize_bilinear
 from vrpsam_app.models.vrp_sam import VRPSAM, require_object
 
-QUALITY_FACTS = 6
+QUALITY_FACTS = 12
 """Scalars about a mask that the quality head reads beside SAM's IoU token."""
 
 
@@ -173,9 +173,9 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
             upscale_skips=(mid, fine),
         )
         logits = coarse + self.decoder_scale * decoded.mask_logits[:, :1]
-        quality = self.quality_head(
-            torch.cat([decoded.iou_token, _facts(logits, coarse, score, cosine)], 1)
-        )
+        margin = self.prior.margin(equations)
+        facts = _facts(logits, coarse, score, cosine, margin, equations.cells)
+        quality = self.quality_head(torch.cat([decoded.iou_token, facts], 1))
         return DecoderOutput(
             mask_logits=logits,
             score=torch.sigmoid(decoded.scores[:, 0] + quality[:, 0]),
@@ -205,23 +205,42 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
         return best.reshape(reduced.shape[0], 1, *reduced.shape[-2:])
 
 
-def _facts(logits: Tensor, coarse: Tensor, score: Tensor, cosine: Tensor) -> Tensor:
-    """Describe a mask by six numbers, (B, QUALITY_FACTS), without gradients into the mask."""
-    with torch.no_grad():
-        probability = logits.sigmoid().flatten(1)
-        inside = probability > 0.5
-        sure = (probability * inside).sum(1) / inside.sum(1).clamp_min(1)
-        prior = coarse.sigmoid().flatten(1)
-        both = torch.minimum(probability, prior).sum(1)
-        agreement = both / torch.maximum(probability, prior).sum(1).clamp_min(1e-3)
-        return torch.stack(
-            [
-                sure,
-                agreement,
-                inside.float().mean(1).sqrt(),
-                score.flatten(1).amax(1),
-                cosine.flatten(1).amax(1),
-                probability.amax(1),
-            ],
-            1,
-        )
+@torch.no_grad()
+def _facts(
+    logits: Tensor, coarse: Tensor, score: Tensor, cosine: Tensor, margin: Tensor, cells: Tensor
+) -> Tensor:
+    """Describe a mask and its evidence by twelve numbers, (B, QUALITY_FACTS).
+
+    Without gradients: a mask is not to be changed for the sake of being judged well.
+    """
+    probability, prior = logits.float().sigmoid(), coarse.float().sigmoid()
+    flat, inside = probability.flatten(1), probability.flatten(1) > 0.5
+    both = torch.minimum(flat, prior.flatten(1)).sum(1)
+    either = torch.maximum(flat, prior.flatten(1)).sum(1)
+    similar, scored = cosine.float(), score.float()
+    inside_coarse = pool_mask(probability, (similar.shape[-2], similar.shape[-1]))
+    inside_fine = pool_mask(probability, (scored.shape[-2], scored.shape[-1]))
+    return torch.stack(
+        [
+            (flat * inside).sum(1) / inside.sum(1).clamp_min(1),
+            both / either.clamp_min(1e-3),
+            inside.float().mean(1).sqrt(),
+            ((flat > 0.2) & (flat < 0.8)).float().mean(1).sqrt(),
+            scored.flatten(1).amax(1),
+            torch.quantile(scored.flatten(1), 0.98, dim=1),
+            _mean_under(scored, inside_fine),
+            similar.flatten(1).amax(1),
+            _mean_under(similar, inside_coarse),
+            _mean_under(similar, 1 - inside_coarse),
+            margin.float(),
+            cells.float().clamp_min(0.5).log() / 4,
+        ],
+        1,
+    )
+
+
+def _mean_under(maps: Tensor, weights: Tensor) -> Tensor:
+    """Weighted mean of maps (B, 1, h, w), (B,); 0 where nothing weighs."""
+    total = weights.sum((1, 2, 3))
+    mean: Tensor = (maps * weights).sum((1, 2, 3)) / total.clamp_min(1e-3)
+    return mean

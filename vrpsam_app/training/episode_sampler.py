@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -28,10 +28,10 @@ class EpisodeMix:
         ``point``, ``scribble``, ``box``, ``outline`` mark one instance; ``mask`` marks all.
     episodes : int
         Per group.
-    two_shots, negatives, clicks, background, same_image, absent : float in [0, 1]
+    two_shots, negatives, clicks, background, same_image, absent, foreign : float in [0, 1]
         Share of episodes with two references, with negative marks, with clicks on the target,
         that ask for the background, whose target is the reference itself, whose target lacks the
-        object (where the group has such a picture).
+        object (where the group has such a picture), whose target is from another kind of scene.
     """
 
     gestures: tuple[tuple[Gesture, float], ...] = (
@@ -48,6 +48,7 @@ class EpisodeMix:
     background: float = 0.15
     same_image: float = 0.08
     absent: float = 0.12
+    foreign: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,14 +82,21 @@ def sample_batch(
     mix = mix or EpisodeMix()
     images = np.concatenate([g.images for g in groups])  # (N, S, S, 3)
     episodes: list[_Episode] = []
-    first = 0
-    for group in groups:
-        episodes += [
-            e
-            for _ in range(mix.episodes)
-            if (e := _sample_episode(group, rng, mix, first)) is not None
+    firsts = np.cumsum([0, *(len(g.images) for g in groups)])
+    for group, first in zip(groups, firsts, strict=False):
+        elsewhere = [
+            int(start + k)
+            for other, start in zip(groups, firsts, strict=False)
+            if other.world != group.world
+            for k in range(len(other.images))
         ]
-        first += len(group.images)
+        for _ in range(mix.episodes):
+            episode = _sample_episode(group, rng, mix, int(first))
+            if episode is None:
+                continue
+            if mix.foreign and elsewhere and rng.random() < mix.foreign:
+                episode = _moved(episode, int(rng.choice(elsewhere)))
+            episodes.append(episode)
     by_shots = {n: [e for e in episodes if len(e.references) == n] for n in (1, 2)}
     return EpisodeBatch(
         images=torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2))),
@@ -126,6 +134,17 @@ def _sample_episode(
     points_xy, labels = _clicks(truth, rng, mix)
     return _Episode(
         tuple(int(first + r) for r in references), first + target, marked, truth, points_xy, labels
+    )
+
+
+def _moved(episode: _Episode, target: int) -> _Episode:
+    """Ask for the same thing in a picture of another world, where it is not."""
+    return replace(
+        episode,
+        target=target,
+        truth=np.zeros_like(episode.truth),
+        points_xy=np.zeros_like(episode.points_xy),
+        point_labels=np.full_like(episode.point_labels, -1),
     )
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -21,6 +22,8 @@ from vrpsam_app.training.data_sources import (
     training_sources,
     validation_sources,
 )
+from vrpsam_app.training.episode_batch import EpisodeBatch
+from vrpsam_app.training.quality import train_quality
 from vrpsam_app.training.trainer import Trainer, TrainingOptions
 from vrpsam_app.training.validation import fixed_batches, mean_ious
 
@@ -36,6 +39,7 @@ class TrainingRun:
     steps: int = 20_000
     minutes: float | None = None
     groups: int = 5
+    quality_steps: int = 400
     learning_rate: float = 1e-3
     precision: str = "fp32"
     device: str = "auto"
@@ -85,9 +89,12 @@ def train(run: TrainingRun, report: Callable[[str], None] | None = None) -> Path
     trainer = Trainer(model, options, run.folder, device=device)
     sources = training_sources(words, run.synthetic_share)
     plan = BatchPlan(sources=sources, groups=run.groups, seed=run.seed)
-    checks = fixed_batches([("synthetic", SyntheticGroups()), *validation_sources(words)])
     report(f"training on {device} from step {trainer.step}, {len(sources)} sources")
     started = time.monotonic()
+
+    @cache
+    def checks() -> dict[str, EpisodeBatch]:
+        return fixed_batches([("synthetic", SyntheticGroups()), *validation_sources(words)])
 
     def out_of_time() -> bool:
         return run.minutes is not None and time.monotonic() - started > run.minutes * 60
@@ -96,18 +103,29 @@ def train(run: TrainingRun, report: Callable[[str], None] | None = None) -> Path
         lambda step: stream_batches(plan, step, workers=run.workers),
         until=out_of_time,
         report=report,
-        validate=lambda m: mean_ious(m, checks),
+        validate=lambda m: mean_ious(m, checks()),
     )
     facts = {
         "synthetic_share": run.synthetic_share if words else 1.0,
         "folders": [w.facts() for w in words],
         "learned_from": "procedural scenes" + (" and the folders' training parts" if words else ""),
     }
+    if trainer.step < run.steps:
+        return trainer.save_model(run.config, run.folder / "model", **facts)
+    judged = train_quality(
+        trainer,
+        plan,
+        run.folder / "quality",
+        steps=run.quality_steps,
+        workers=run.workers,
+        report=report,
+    )
     batches = calibration_batches(SyntheticGroups())
-    threshold = trainer.averaged(lambda m: presence_threshold(m, batches))
+    threshold = judged.averaged(lambda m: presence_threshold(m, batches))
     config = dataclasses.replace(run.config, presence_threshold=round(threshold, 4))
-    folder = trainer.save_model(config, run.folder / "model", **facts)
-    if run.export is not None:
-        folder = trainer.save_model(config, run.export, **facts)
-    report(f"wrote {folder}")
-    return folder
+    for folder in (run.folder / "model", run.export or run.folder / "model"):
+        written = judged.save_model(
+            config, folder, **{**facts, "steps": run.steps, "quality_steps": run.quality_steps}
+        )
+    report(f"wrote {written}")
+    return written

@@ -179,7 +179,7 @@ class Trainer:
     def save_model(self, config: ModelConfig, folder: Path, **facts: object) -> Path:
         """Write the averaged weights as a model folder that every surface opens."""
         settings = dataclasses.asdict(self.options)
-        full = with_training(config, steps=self.step, options=settings, **facts)
+        full = with_training(config, **{"steps": self.step, "options": settings, **facts})
         return save_model(folder, full, self.average.weights)
 
     def _train_step(self, batch: EpisodeBatch) -> dict[str, float]:

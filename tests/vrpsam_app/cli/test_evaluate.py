@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -34,13 +35,14 @@ def beads(tmp_path: Path) -> Path:
 def asked(monkeypatch: pytest.MonkeyPatch, colour_segmenter) -> list[dict[str, object]]:
     """Let every method look for a colour; return the calls of all of them."""
 
-    def build(name: str, **settings: object):
+    def build(name: str, model: object):
         method = type(colour_segmenter)()
-        method.made_by = {"method": name, "model": settings["model"]}
+        method.made_by = {"method": name}
         method.calls = colour_segmenter.calls
         return method
 
-    monkeypatch.setattr(evaluation_run, "build_method", build)
+    methods = {name: partial(build, name) for name in evaluation_run.METHODS}
+    monkeypatch.setattr(evaluation_run, "METHODS", methods)
     return colour_segmenter.calls
 
 

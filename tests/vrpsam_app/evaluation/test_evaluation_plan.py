@@ -17,7 +17,7 @@ def test_formats_without_sense_and_shots_without_references_are_left_out(
     plan = EvaluationPlan(formats=("box", "click", "mask"), shots=(1, 3, 5), shifts=("dark",))
     assert data.most_shots == 3
     assert plan.main_ask(data) == Ask("click", 1)
-    assert plan.asks(MeasuredMethod("any", colour_segmenter), data) == [
+    assert plan.asks(MeasuredMethod("any", lambda: colour_segmenter), data) == [
         Ask("click", 1),
         Ask("mask", 1),
         Ask("click", 3),
@@ -29,14 +29,14 @@ def test_formats_without_sense_and_shots_without_references_are_left_out(
 def test_a_method_is_asked_what_it_was_given(pets_folder: Path, tmp_path: Path, colour_segmenter):
     (data,) = open_sets(DataWords(pets_folder), tmp_path / "l", episodes=2, negatives=0)
     plan = EvaluationPlan(formats=("click", "mask"), shots=(1, 2), shifts=("dark",))
-    slow = MeasuredMethod("slow", colour_segmenter, formats=("mask", "box"), shots=(1,))
+    slow = MeasuredMethod("slow", lambda: colour_segmenter, formats=("mask", "box"), shots=(1,))
     assert plan.asks(slow, data) == [Ask("mask", 1)]
 
 
 def test_boxes_of_the_paper_need_no_objects(tiles, tmp_path: Path, colour_segmenter):
     (data,) = open_sets(DataWords(tiles.folder), tmp_path / "l", episodes=2, negatives=0)
     plan = EvaluationPlan(formats=("box",), shots=(1,), paper=True)
-    assert plan.asks(MeasuredMethod("any", colour_segmenter), data) == [Ask("box", 1)]
+    assert plan.asks(MeasuredMethod("any", lambda: colour_segmenter), data) == [Ask("box", 1)]
 
 
 @pytest.mark.parametrize("settings", [{"formats": ()}, {"shots": ()}, {"shots": (0, 1)}])

@@ -12,6 +12,7 @@ from vrpsam_app.evaluation.data_words import DataWords
 from vrpsam_app.evaluation.evaluation_plan import Ask, EvaluationPlan, MeasuredMethod
 from vrpsam_app.evaluation.evaluation_set import EvaluationSet, open_sets
 from vrpsam_app.evaluation.evaluator import Evaluator
+from vrpsam_app.evaluation.shift_suite import SHIFTS
 from vrpsam_app.evaluation.summary import Summary
 from vrpsam_app.image_files import read_mask
 
@@ -36,8 +37,8 @@ def evaluator_of(
         twin.tolerance = 1.0
         twin.calls = colour_segmenter.calls
         methods = [
-            MeasuredMethod("vrp_sam", colour_segmenter),
-            MeasuredMethod("pixel_forest", twin, formats=("click",), shots=(1,)),
+            MeasuredMethod("vrp_sam", lambda: colour_segmenter),
+            MeasuredMethod("pixel_forest", lambda: twin, formats=("click",), shots=(1,)),
         ]
         return Evaluator(methods, [pets_set], plan, tmp_path / folder, **settings)
 
@@ -183,6 +184,24 @@ def test_the_store_is_emptied_between_methods(evaluator_of):
     assert len(store) == 0
 
 
+def test_a_method_is_made_anew_for_a_data_set_with_open_questions(
+    colour_segmenter, pets_set, tmp_path
+):
+    made = []
+
+    def build():
+        made.append(colour_segmenter)
+        return colour_segmenter
+
+    evaluator = Evaluator([MeasuredMethod("one", build)], [pets_set], PLAN, tmp_path / "out")
+    assert evaluator.descriptions == {"one": colour_segmenter.describe()}
+    assert len(made) == 1
+    list(evaluator.run())
+    assert len(made) == 2
+    list(evaluator.run())
+    assert len(made) == 2
+
+
 def test_the_papers_protocol_asks_squashed_pictures(
     evaluator_of, pets_set, colour_segmenter, monkeypatch
 ):
@@ -201,7 +220,7 @@ def test_the_papers_protocol_asks_squashed_pictures(
 
 
 def test_names_that_are_shared_are_refused(colour_segmenter, pets_set, tmp_path):
-    method = MeasuredMethod("one", colour_segmenter)
+    method = MeasuredMethod("one", lambda: colour_segmenter)
     with pytest.raises(ConfigError, match="Two methods share a name"):
         Evaluator([method, method], [pets_set], PLAN, tmp_path)
     with pytest.raises(ConfigError, match="Two data sets share a name"):
@@ -211,12 +230,10 @@ def test_names_that_are_shared_are_refused(colour_segmenter, pets_set, tmp_path)
 def test_a_plan_that_asks_nothing_is_refused(colour_segmenter, pets_set, tmp_path):
     plan = EvaluationPlan(shots=(99,))
     with pytest.raises(ConfigError, match="can be asked of these data"):
-        Evaluator([MeasuredMethod("one", colour_segmenter)], [pets_set], plan, tmp_path)
+        Evaluator([MeasuredMethod("one", lambda: colour_segmenter)], [pets_set], plan, tmp_path)
 
 
 def test_changed_pictures_are_asked_the_main_question(evaluator_of, pets_set):
-    from vrpsam_app.evaluation.shifts import SHIFTS
-
     shifts = tuple(SHIFTS)
     evaluator = evaluator_of(EvaluationPlan(formats=("click",), shots=(1,), shifts=shifts))
     results = list(evaluator.run())

@@ -15,7 +15,12 @@ def test_formats_and_shots_narrow_it():
     assert words == MethodWords("pixel_forest", ("mask", "click"), (1, 5))
 
 
+def test_unknown_methods_are_named():
+    with pytest.raises(ConfigError, match=r"--method 'forest,click': expected one of .*vrp_sam"):
+        MethodWords.parse("forest,click")
+
+
 @pytest.mark.parametrize("word", ["clicks", "shots=0", "shots=", "shots=two", ""])
 def test_unknown_words_are_named(word: str):
-    with pytest.raises(ConfigError, match=f"--method 'forest,{word}'"):
-        MethodWords.parse(f"forest,{word}")
+    with pytest.raises(ConfigError, match=f"--method 'pixel_forest,{word}'"):
+        MethodWords.parse(f"pixel_forest,{word}")

@@ -13,7 +13,7 @@ from vrpsam_app.evaluation.effort import EffortResult
 from vrpsam_app.evaluation.evaluation_plan import EvaluationPlan, MeasuredMethod
 from vrpsam_app.evaluation.evaluation_set import open_sets
 from vrpsam_app.evaluation.evaluator import Evaluator
-from vrpsam_app.evaluation.report import Report, describe_methods
+from vrpsam_app.evaluation.report import Report
 from vrpsam_app.evaluation.report_pictures import PANEL_SIDE, choose_examples
 from vrpsam_app.evaluation.summary import Summary
 from vrpsam_app.image_files import decode_png
@@ -57,7 +57,10 @@ def report(pets_folder: Path, tmp_path: Path, colour_segmenter) -> Report:
     twin.tolerance, twin.made_by = 1.0, {"method": "twin"}
     (pets,) = open_sets(DataWords(pets_folder), tmp_path / "lists", episodes=6, negatives=2)
     evaluator = Evaluator(
-        [MeasuredMethod("vrp_sam", colour_segmenter), MeasuredMethod("tuned_threshold", twin)],
+        [
+            MeasuredMethod("vrp_sam", lambda: colour_segmenter),
+            MeasuredMethod("tuned_threshold", lambda: twin),
+        ],
         [pets],
         EvaluationPlan(formats=("click", "mask"), shots=(1,)),
         tmp_path / "out",
@@ -68,7 +71,7 @@ def report(pets_folder: Path, tmp_path: Path, colour_segmenter) -> Report:
     summary = Summary.of(results)
     return Report(
         command="vrpsam evaluate --data '<pets>'",
-        methods=describe_methods(evaluator),
+        methods=evaluator.descriptions,
         plan={"episodes": 6},
         summary=summary,
         examples=choose_examples(evaluator, results, summary),

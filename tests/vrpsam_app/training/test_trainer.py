@@ -14,6 +14,7 @@ from vrpsam_app.config import EMBEDDED_CONFIG
 from vrpsam_app.errors import ConfigError
 from vrpsam_app.models.embedded_vrp_sam import EmbeddedVRPSAM
 from vrpsam_app.models.load import load_model
+from vrpsam_app.training import calibration
 from vrpsam_app.training.batch_source import BatchPlan, SyntheticGroups, stream_batches
 from vrpsam_app.training.data_sources import FolderWords
 from vrpsam_app.training.episode_batch import EpisodeBatch
@@ -43,6 +44,12 @@ def trainer(folder: Path, steps: int = 8) -> Trainer:
     torch.manual_seed(0)
     options = TrainingOptions(steps=steps, warmup=2, log_every=1, save_every=100)
     return Trainer(EmbeddedVRPSAM(SMALL), options, folder, device=torch.device("cpu"))
+
+
+@pytest.fixture(autouse=True)
+def quick_calibration(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calibrate on one batch: what it gives is tested elsewhere."""
+    monkeypatch.setattr(calibration, "BATCHES", 1)
 
 
 def silent(line: str) -> None:
@@ -89,6 +96,7 @@ def test_a_run_writes_a_model_that_opens_and_says_how_it_was_made(tmp_path: Path
             steps=2,
             groups=1,
             workers=0,
+            quality_steps=1,
             export=tmp_path / "exported",
         ),
         report=lines.append,
@@ -102,11 +110,20 @@ def test_a_run_writes_a_model_that_opens_and_says_how_it_was_made(tmp_path: Path
 
 def test_a_run_can_begin_with_another_models_weights(tmp_path: Path) -> None:
     first = train(
-        TrainingRun(config=SMALL, folder=tmp_path / "a", steps=1, groups=1, workers=0), silent
+        TrainingRun(
+            config=SMALL, folder=tmp_path / "a", steps=1, groups=1, workers=0, quality_steps=0
+        ),
+        silent,
     )
     again = train(
         TrainingRun(
-            config=SMALL, folder=tmp_path / "b", steps=0, groups=1, workers=0, start_from=first
+            config=SMALL,
+            folder=tmp_path / "b",
+            steps=0,
+            groups=1,
+            workers=0,
+            quality_steps=0,
+            start_from=first,
         ),
         silent,
     )
