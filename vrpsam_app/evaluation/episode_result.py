@@ -10,7 +10,9 @@ import numpy as np
 
 from vrpsam_app.errors import ConfigError
 from vrpsam_app.evaluation.episode_reader import Question
-from vrpsam_app.evaluation.metrics import boundary_iou, iou, match_objects
+from vrpsam_app.evaluation.metrics import boundary_iou, iou
+from vrpsam_app.evaluation.object_scores import ObjectScores, object_scores
+from vrpsam_app.evaluation.presence import covered_share, ungated_mask
 from vrpsam_app.segmenter import Prediction
 
 
@@ -53,8 +55,7 @@ class Figures:
     intersection, union : pixels of the object
     background_intersection, background_union : pixels of the rest
     boundary_iou : IoU of the two outlines' surroundings
-    matched, found, wanted : objects that agree with IoU 0.5, in the answer, in the truth; None
-        where the data have no objects
+    objects : how many were found, are there and agree; None where the data have no objects
     ungated_iou : IoU of the mask as it would be if the object were never judged absent
     found_share : share of the picture's pixels that count which the mask covers
     score : what the method thought of its own mask
@@ -69,9 +70,7 @@ class Figures:
     background_intersection: int
     background_union: int
     boundary_iou: float
-    matched: int | None
-    found: int | None
-    wanted: int | None
+    objects: ObjectScores | None
     ungated_iou: float
     found_share: float
     score: float
@@ -117,6 +116,8 @@ class EpisodeResult:
         try:
             fields: dict[str, Any] = data  # type: ignore[assignment]
             figures = fields["figures"]
+            if figures is not None and figures["objects"] is not None:
+                figures = {**figures, "objects": ObjectScores(**figures["objects"])}
             return cls(
                 Asked(**fields["asked"]),
                 None if figures is None else Figures(**figures),
@@ -145,27 +146,21 @@ def measure(
     ImageError
         If the sizes differ.
     """
-    counted = ~question.ignored
-    truth = question.truth & counted
-    found = prediction.mask & counted
-    ungated = (prediction.probability > prediction.threshold) & counted
+    found, truth, ignored = prediction.mask, question.truth, question.ignored
+    counted = ~ignored
     pixels = int(np.count_nonzero(counted))
-    intersection = int(np.count_nonzero(found & truth))
-    union = int(np.count_nonzero(found | truth))
-    objects = None
-    if question.objects is not None:
-        objects = match_objects(found, question.objects * counted)
+    intersection = int(np.count_nonzero(found & truth & counted))
+    union = int(np.count_nonzero((found | truth) & counted))
+    objects = question.objects
     return Figures(
         intersection=intersection,
         union=union,
         background_intersection=pixels - union,
         background_union=pixels - intersection,
-        boundary_iou=boundary_iou(found, truth),
-        matched=None if objects is None else objects.matched,
-        found=None if objects is None else objects.found,
-        wanted=None if objects is None else objects.wanted,
-        ungated_iou=iou(ungated, truth),
-        found_share=float(np.count_nonzero(found) / max(pixels, 1)),
+        boundary_iou=boundary_iou(found, truth, ignored),
+        objects=None if objects is None else object_scores(found, objects, ignored),
+        ungated_iou=iou(ungated_mask(prediction), truth, ignored),
+        found_share=covered_share(found, ignored),
         score=float(prediction.score),
         presence=float(prediction.presence),
         seconds=seconds,

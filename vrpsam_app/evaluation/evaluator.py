@@ -23,7 +23,8 @@ from vrpsam_app.evaluation.evaluation_plan import (
 from vrpsam_app.evaluation.evaluation_set import EvaluationSet
 from vrpsam_app.evaluation.peak_memory import peak_memory, reset_peak_memory
 from vrpsam_app.evaluation.result_file import ResultFile
-from vrpsam_app.evaluation.shift_suite import shifted
+from vrpsam_app.evaluation.shift_suite import SHIFTS
+from vrpsam_app.evaluation.shifted_question import shifted
 from vrpsam_app.image_files import write_mask
 from vrpsam_app.output_paths import prepare_folder
 
@@ -176,7 +177,7 @@ class Evaluator:
         if self.plan.paper:
             return data.reader.to_paper_references(episode, PAPER_KINDS[ask.format], ask.shots)
         question = data.reader.to_references(episode, ask.format, ask.shots)
-        return shifted(question, ask.shift) if ask.shift else question
+        return shifted(question, SHIFTS[ask.shift]) if ask.shift else question
 
     def _asked(
         self, method: MeasuredMethod, data: EvaluationSet, episode: Episode, ask: Ask

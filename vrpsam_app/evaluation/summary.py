@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from vrpsam_app.evaluation.bootstrap import Interval, grouped_mean_interval, mean_interval
-from vrpsam_app.evaluation.doubt import doubt
+from vrpsam_app.evaluation.doubt import doubt_figures
 from vrpsam_app.evaluation.episode_result import EpisodeResult, Figures
+from vrpsam_app.evaluation.presence import presence_figures
 from vrpsam_app.methods import PEERS
 
 PRIOR = "training_free_prior"
-
-ABSENT_SHARE = 0.01
-"""A mask over more of the picture than this says that the object is there."""
 
 
 class Column(NamedTuple):
@@ -60,7 +58,8 @@ class Cell:
     absent_found : share of absent targets whose mask covers more than 1 % of the picture
     gate_loss : IoU lost on targets that show the class because they were judged to lack it
     doubt_correlation : rank correlation of the method's score with IoU
-    doubt_caught : share of targets with IoU below 0.5 among the fifth with the lowest scores
+    bad, bad_doubtful : share of targets with IoU below 0.5, among all and among the fifth with the
+        lowest scores
     seconds_fresh, seconds_again : mean time of the first answer on a target, and of later ones
     peak_bytes : most memory of the process
     against_peer, against_prior : None for those methods themselves and where they were not asked
@@ -81,7 +80,8 @@ class Cell:
     absent_found: float
     gate_loss: float
     doubt_correlation: float
-    doubt_caught: float
+    bad: float
+    bad_doubtful: float
     seconds_fresh: float
     seconds_again: float
     peak_bytes: int
@@ -154,7 +154,11 @@ def _cell(key: _Key, group: Sequence[EpisodeResult], ious: dict[_Key, _Ious]) ->
     figures = [r.figures for r in shown if r.figures]
     absent = [r.figures for r in group if r.figures and r.asked.negative]
     all_figures = figures + absent
-    said = doubt([f.score for f in figures], [f.iou for f in figures])
+    values = [f.iou for f in figures]
+    doubt = doubt_figures([f.score for f in figures], values) if figures else None
+    presence = presence_figures(
+        [f.found_share for f in absent], values, [f.ungated_iou for f in figures]
+    )
     return Cell(
         dataset=dataset,
         method=method,
@@ -162,16 +166,21 @@ def _cell(key: _Key, group: Sequence[EpisodeResult], ious: dict[_Key, _Ious]) ->
         episodes=len(figures),
         absent=len(absent),
         failed=sum(r.figures is None for r in group),
-        iou=mean_interval([f.iou for f in figures]),
+        iou=mean_interval(values),
         class_iou=_class_iou(shown),
         fb_iou=_fb_iou(figures),
         boundary_iou=_mean(f.boundary_iou for f in figures),
-        object_f1=_mean(map(_f1, figures)),
-        count_error=_mean(map(_count_error, figures)),
-        absent_found=_mean(float(f.found_share > ABSENT_SHARE) for f in absent),
-        gate_loss=_mean(f.ungated_iou - f.iou for f in figures),
-        doubt_correlation=said.correlation,
-        doubt_caught=said.bad_share,
+        object_f1=_mean(f.objects.f1 for f in figures if f.objects),
+        count_error=_mean(
+            abs(f.objects.count_error) / f.objects.true
+            for f in figures
+            if f.objects and f.objects.true
+        ),
+        absent_found=_known(presence.false_alarms),
+        gate_loss=_known(presence.iou_lost),
+        doubt_correlation=_known(doubt.rank_correlation if doubt else None),
+        bad=_known(doubt.failure_rate if doubt else None),
+        bad_doubtful=_known(doubt.failure_rate_of_doubtful if doubt else None),
         seconds_fresh=_mean(f.seconds for f in all_figures if f.fresh),
         seconds_again=_mean(f.seconds for f in all_figures if not f.fresh),
         peak_bytes=max((f.peak_bytes for f in all_figures), default=0),
@@ -257,18 +266,10 @@ def _fb_iou(figures: Sequence[Figures]) -> float:
     return (front + back) / 2
 
 
-def _f1(figures: Figures) -> float | None:
-    if figures.matched is None or figures.found is None or figures.wanted is None:
-        return None
-    return 2 * figures.matched / max(figures.found + figures.wanted, 1)
+def _known(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
-def _count_error(figures: Figures) -> float | None:
-    if figures.found is None or not figures.wanted:
-        return None
-    return abs(figures.found - figures.wanted) / figures.wanted
-
-
-def _mean(values: Iterable[float | None]) -> float:
-    known = [v for v in values if v is not None]
+def _mean(values: Iterable[float]) -> float:
+    known = list(values)
     return sum(known) / len(known) if known else math.nan

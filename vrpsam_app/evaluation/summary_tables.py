@@ -88,7 +88,8 @@ def quality_table(summary: Summary) -> ReportTable:
             _share(cell.absent_found, cell.absent),
             _number(cell.gate_loss),
             _number(cell.doubt_correlation),
-            _share(cell.doubt_caught, cell.episodes),
+            _share(cell.bad, cell.episodes),
+            _share(cell.bad_doubtful, cell.episodes),
         ]
         for cell in _by_set(summary.cells)
         if not cell.column.shift
@@ -98,7 +99,8 @@ def quality_table(summary: Summary) -> ReportTable:
         "Objects: F1 at IoU 0.5, and by how much their number is off. Absent: share of targets "
         "without the object whose mask covers more than 1 % of the picture; lost: IoU that the "
         "verdict of absence costs where the object is there. Doubt: rank correlation of the score "
-        "with IoU, and share of bad masks (IoU below 0.5) among the fifth with the lowest scores.",
+        "with IoU, and share of bad masks (IoU below 0.5) among all and among the fifth with the "
+        "lowest scores.",
         [
             "data",
             "asked by",
@@ -110,6 +112,7 @@ def quality_table(summary: Summary) -> ReportTable:
             "absent but found",
             "lost",
             "score and IoU",
+            "bad",
             "bad among doubtful",
         ],
         rows,

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 from vrpsam_app.errors import ConfigError, ImageError
+from vrpsam_app.evaluation.class_tally import ClassTally
 from vrpsam_app.evaluation.episode_reader import Question
 from vrpsam_app.evaluation.episode_result import Asked, EpisodeResult, measure
+from vrpsam_app.evaluation.object_scores import ObjectScores
+from vrpsam_app.evaluation.summary import Summary
 from vrpsam_app.segmenter import Prediction
 
 HW = (40, 50)
@@ -46,8 +49,8 @@ def test_pixels_that_nobody_knows_do_not_count():
 def test_objects_are_counted_where_there_are_some():
     asked = question(0)
     found = figures_of(asked, answer(asked.objects == 2))
-    assert (found.matched, found.found, found.wanted) == (1, 1, 2)
-    assert figures_of(question(0, objects=False), answer(asked.truth)).wanted is None
+    assert found.objects == ObjectScores(matched=1, found=1, true=2)
+    assert figures_of(question(0, objects=False), answer(asked.truth)).objects is None
 
 
 def test_the_gate_is_told_from_the_mask():
@@ -55,6 +58,20 @@ def test_the_gate_is_told_from_the_mask():
     gated = figures_of(asked, answer(asked.truth, present=False))
     assert (gated.iou, gated.ungated_iou, gated.found_share) == (0.0, 1.0, 0.0)
     assert (gated.score, gated.presence, gated.seconds, gated.peak_bytes) == (0.25, 0.75, 2.0, 9)
+
+
+def test_sums_over_episodes_are_those_of_the_papers_tally():
+    rng = np.random.default_rng(5)
+    tally, results = ClassTally(), []
+    for index in range(6):
+        asked, found = question(index), rng.random(HW) < 0.4
+        label = "ab"[index % 2]
+        tally.add(label, found, asked.truth, asked.ignored)
+        which = Asked(str(index), "vrp_sam", "cells", label, "p", index, False, "click", 1)
+        results.append(EpisodeResult(which, figures_of(asked, answer(found))))
+    (cell,) = Summary.of(results).cells
+    assert cell.class_iou == pytest.approx(tally.mean_iou())
+    assert cell.fb_iou == pytest.approx(tally.fb_iou())
 
 
 def test_a_mask_of_another_size_is_refused():

@@ -80,7 +80,7 @@ def test_figures_are_those_counted_by_hand(evaluator_of):
         assert figures.background_intersection == 60 * 90 - both
         assert figures.background_union == 60 * 90 - wanted
         assert figures.found_share == pytest.approx(both / (60 * 90))
-        assert figures.wanted == {0: 0, dogs: 2, cat: 1}[wanted]
+        assert figures.objects.true == {0: 0, dogs: 2, cat: 1}[wanted]
         assert figures.seconds == 1.0
 
 

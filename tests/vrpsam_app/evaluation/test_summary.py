@@ -5,6 +5,7 @@ import math
 import pytest
 
 from vrpsam_app.evaluation.episode_result import Asked, EpisodeResult, Figures
+from vrpsam_app.evaluation.object_scores import ObjectScores
 from vrpsam_app.evaluation.summary import Column, Summary
 
 
@@ -30,9 +31,7 @@ def result(
         "background_intersection": 1000 - union,
         "background_union": 1000 - intersection,
         "boundary_iou": 0.5,
-        "matched": None,
-        "found": None,
-        "wanted": None,
+        "objects": None,
         "ungated_iou": intersection / union if union else 1.0,
         "found_share": 0.0,
         "score": intersection / union if union else 1.0,
@@ -66,8 +65,8 @@ def test_ious_are_averaged_over_episodes_and_classes():
 
 def test_objects_are_counted_where_there_are_some():
     cell = only_cell(
-        result(index=0, matched=3, found=4, wanted=6),
-        result(index=1, matched=1, found=2, wanted=1),
+        result(index=0, objects=ObjectScores(3, 4, 6)),
+        result(index=1, objects=ObjectScores(1, 2, 1)),
         result(index=2),
     )
     assert cell.object_f1 == pytest.approx((6 / 10 + 2 / 3) / 2)
@@ -97,7 +96,7 @@ def test_doubt_is_held_against_the_truth():
         result(index=8, intersection=10, score=0.1),
         result(index=9, intersection=90, score=0.2),
     )
-    assert cell.doubt_caught == 0.5
+    assert (cell.bad, cell.bad_doubtful) == (0.1, 0.5)
     assert 0 < cell.doubt_correlation < 1
 
 

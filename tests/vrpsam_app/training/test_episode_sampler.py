@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -127,3 +129,22 @@ def test_worker_processes_give_the_same_batches() -> None:
 def test_training_scenes_are_not_validation_scenes() -> None:
     drawn = SyntheticGroups().sample(np.random.default_rng(0), 64, 1)
     assert not np.array_equal(drawn.images, generate_group(0, size=64, images=1).images)
+
+
+def test_foreign_targets_are_pictures_of_another_world() -> None:
+    here, there = group(), dataclasses.replace(group(), world="elsewhere")
+    wanted = mix(foreign=1.0, clicks=1.0, episodes=6)
+    (episodes,) = sample_batch([here, there], np.random.default_rng(0), wanted).sets
+    for reference, target in zip(
+        episodes.reference_index[:, 0], episodes.target_index, strict=True
+    ):
+        assert (int(reference) < 3) != (int(target) < 3)
+    assert not episodes.present.any()
+    assert not episodes.truth.any()
+    assert (episodes.point_labels == -1).all()
+
+
+def test_without_another_world_there_is_nothing_foreign() -> None:
+    wanted = mix(foreign=1.0, episodes=6)
+    (episodes,) = sample_batch([group(), group()], np.random.default_rng(0), wanted).sets
+    assert episodes.present.all()

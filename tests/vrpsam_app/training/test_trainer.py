@@ -19,6 +19,7 @@ from vrpsam_app.training.batch_source import BatchPlan, SyntheticGroups, stream_
 from vrpsam_app.training.data_sources import FolderWords
 from vrpsam_app.training.episode_batch import EpisodeBatch
 from vrpsam_app.training.episode_sampler import EpisodeMix
+from vrpsam_app.training.quality import train_quality
 from vrpsam_app.training.run import TrainingRun, train
 from vrpsam_app.training.trainer import Trainer, TrainingOptions
 
@@ -143,3 +144,13 @@ def test_words_after_a_folder(tmp_path: Path) -> None:
         FolderWords.parse("folder,sideways")
     with pytest.raises(ConfigError, match="weight=x"):
         FolderWords.parse("folder,weight=x")
+
+
+def test_the_last_stage_changes_how_masks_are_judged_and_no_mask(tmp_path: Path) -> None:
+    finished = trainer(tmp_path, steps=1)
+    finished.run(batches, report=silent)
+    before = {k: v.clone() for k, v in finished.average.weights.items()}
+    judged = train_quality(finished, PLAN, tmp_path / "quality", steps=2, workers=0, report=silent)
+    changed = {k for k, v in judged.average.weights.items() if not torch.equal(v, before[k])}
+    assert changed
+    assert all(name.startswith("quality_head.") for name in changed)
