@@ -9,7 +9,9 @@ The map of the room, from the bottom up; a layer imports only what stands above 
 ``references``, ``segmenter``                   an annotated example; a prediction, and who gives it
 ``corrections``, ``embedding_store``            marks on the target; embeddings found by content
 ``models``, ``data``                            torch modules; episodes to learn from
+``reference_segmenter``                         what all that segment have in common
 ``predictor``, ``recipe``                       references + target -> prediction; what was run
+``methods``                                     the predictor's peers, and guards
 ``batch``, ``training``, ``evaluation``         many files; learning; measuring
 ``cli``, ``web``                                the command line; the web app
 ==============================================  ====================================================

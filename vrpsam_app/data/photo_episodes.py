@@ -15,6 +15,8 @@ from scipy import ndimage
 
 from vrpsam_app.annotations import Annotation, Box, Point, Scribble
 
+STROKES = 4
+
 Image = NDArray[np.uint8]
 Truth = NDArray[np.bool_]
 
@@ -63,7 +65,7 @@ def coins(kind: str = "box") -> PhotoEpisode:
     Parameters
     ----------
     kind : {"box", "point", "background"}
-        One coin boxed, one coin clicked, or a stroke on the ground.
+        One coin boxed, one coin clicked, or three strokes on the ground.
     """
     from skimage import data, transform
 
@@ -74,13 +76,19 @@ def coins(kind: str = "box") -> PhotoEpisode:
     found = transform.resize(mask[:, ::-1].astype(float), shape, anti_aliasing=True) > 0.5
     numbered, _ = ndimage.label(mask)
     rows, cols = ndimage.find_objects(numbered)[numbered[120, 205] - 1]
-    marks: dict[str, Annotation] = {
-        "box": Box(top=rows.start - 2, left=cols.start - 3, bottom=rows.stop + 3, right=cols.stop),
-        "point": Point(row=(rows.start + rows.stop) / 2, col=(cols.start + cols.stop) / 2),
-        "background": Scribble(vertices=((84.0, 30.0), (83.0, 120.0), (85.0, 250.0)), width=8),
+    # Between the rows of coins, from the bright top of the ground to its dark bottom.
+    gaps = ((84.0, 30.0), (157.0, 60.0), (228.0, 100.0))
+    marks: dict[str, tuple[Annotation, ...]] = {
+        "box": (
+            Box(top=rows.start - 2, left=cols.start - 3, bottom=rows.stop + 3, right=cols.stop),
+        ),
+        "point": (Point(row=(rows.start + rows.stop) / 2, col=(cols.start + cols.stop) / 2),),
+        "background": tuple(
+            Scribble(vertices=((row, col), (row, col + 220)), width=8) for row, col in gaps
+        ),
     }
     truth, other = (~found, found) if kind == "background" else (found, ~found)
-    return PhotoEpisode(picture, (marks[kind],), target, truth, other)
+    return PhotoEpisode(picture, marks[kind], target, truth, other)
 
 
 def look_alikes(kind: str = "gravel") -> PhotoEpisode:
@@ -106,7 +114,8 @@ def look_alikes(kind: str = "gravel") -> PhotoEpisode:
 def stains(kind: str = "brown") -> PhotoEpisode:
     """Ask for the brown or the blue stain in the other half of a tissue section.
 
-    The truth comes from colour deconvolution of the two stains.
+    Four strokes show the stain in different places. The truth comes from colour deconvolution of
+    the two stains.
 
     Parameters
     ----------
@@ -122,17 +131,21 @@ def stains(kind: str = "brown") -> PhotoEpisode:
     shown = (brown if kind == "brown" else blue)[:, :half]
     framed = np.pad(ndimage.binary_opening(shown, iterations=2)[1:-1, 1:-1], 1)
     depth = ndimage.distance_transform_edt(framed)
-    row, col = np.unravel_index(int(depth.argmax()), depth.shape)
-    reach = max(2.0, float(depth[row, col]) * 0.7)
-    middle = (float(row) + 0.5, float(col) + 0.5)
-    stroke = Scribble(
-        vertices=((middle[0] - reach, middle[1]), middle, (middle[0] + reach, middle[1])),
-        width=max(3.0, reach),
-    )
+    strokes = []
+    for _ in range(STROKES):
+        # The deepest place, then the deepest one away from it.
+        row, col = np.unravel_index(int(depth.argmax()), depth.shape)
+        reach = max(2.0, float(depth[row, col]) * 0.7)
+        top, left = float(row) + 0.5 - reach, float(col) + 0.5
+        strokes.append(
+            Scribble(vertices=((top, left), (top + 2 * reach, left)), width=max(3.0, reach / 2))
+        )
+        rows, cols = np.ogrid[: depth.shape[0], : depth.shape[1]]
+        depth[np.hypot(rows - row, cols - col) < 60] = 0
     truths = (brown, blue) if kind == "brown" else (blue, brown)
     return PhotoEpisode(
         np.ascontiguousarray(tissue[:, :half]),
-        (stroke,),
+        tuple(strokes),
         np.ascontiguousarray(tissue[:, half:]),
         truths[0][:, half:],
         truths[1][:, half:],

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from vrpsam_app.data.folder_layout import Split, read_document
 from vrpsam_app.data.labelled_dataset import LabelledDataset
 from vrpsam_app.errors import ConfigError, ImageFileError
 
@@ -115,15 +116,13 @@ class DataWords:
         from vrpsam_app.data.folder_dataset import FolderDataset
         from vrpsam_app.data.picture_classes import PictureClasses
 
-        split = "val" if (folder / "splits.json").is_file() else None
+        split: Split | None = "val" if (folder / "splits.json").is_file() else None
         if self.kinds:
             return PictureClasses.open(folder, split)
         return FolderDataset.open(folder, split, leave_out_restricted=False)
 
 
 def _has_test_part(folder: Path) -> bool:
-    from vrpsam_app.data.folder_layout import read_document
-
     splits = read_document(folder / "splits.json")
     return not splits or bool(splits.get("val") or splits.get("val_classes"))
 

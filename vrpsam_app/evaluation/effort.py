@@ -131,7 +131,7 @@ def correct_until_good(
     while ious[-1] < goal and len(marks) < most:
         missed = _largest_part(truth & ~found)
         false = _largest_part(found & ~truth)
-        positive = np.count_nonzero(missed) >= np.count_nonzero(false)
+        positive = bool(np.count_nonzero(missed) >= np.count_nonzero(false))
         draw = click if mark == "click" else stroke
         marks.append(draw(rng, missed if positive else false, positive=positive))
         found = answer(tuple(marks)) & counted

@@ -130,7 +130,8 @@ class EffortRun:
 
 
 def _measure(key: str, way: Approach, data: EvaluationSet, episode: Episode) -> EffortResult:
-    marks, ious, error = 0, (0.0,), ""
+    marks, error = 0, ""
+    ious: tuple[float, ...] = (0.0,)
     try:
         question = data.reader.to_references(episode, "click", 1)
         rng = np.random.default_rng((episode.seed, episode.index))

@@ -1,8 +1,8 @@
-"""Agreement of a predicted mask with the true one: pixels, outlines, objects."""
+"""Agreement of one predicted mask with the true one: pixels and outlines."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,16 +15,15 @@ Mask = NDArray[np.bool_]
 BOUNDARY_SHARE = 0.02
 """Width of a boundary as a share of the picture's diagonal (Cheng et al., CVPR 2021)."""
 
-MATCHING_IOU = 0.5
-"""Objects with a larger IoU are the same; no two can then claim one (Kirillov et al., 2019)."""
 
-
-def iou(found: Mask, truth: Mask) -> float:
+def iou(found: Mask, truth: Mask, ignore: Mask | None = None) -> float:
     """Intersection over union of two masks.
 
     Parameters
     ----------
     found, truth : shape (H, W), bool
+    ignore : shape (H, W), bool, optional
+        Pixels that do not count, whatever was found there.
 
     Returns
     -------
@@ -36,17 +35,22 @@ def iou(found: Mask, truth: Mask) -> float:
     ImageError
         If the shapes differ.
     """
-    _check_shapes(found, truth)
-    union = np.count_nonzero(found | truth)
-    return float(np.count_nonzero(found & truth) / union) if union else 1.0
+    check_shapes(found, truth, ignore)
+    counting = np.ones(truth.shape, bool) if ignore is None else ~ignore
+    union = np.count_nonzero((found | truth) & counting)
+    return float(np.count_nonzero(found & truth & counting) / union) if union else 1.0
 
 
-def boundary_iou(found: Mask, truth: Mask, *, share: float = BOUNDARY_SHARE) -> float:
+def boundary_iou(
+    found: Mask, truth: Mask, ignore: Mask | None = None, *, share: float = BOUNDARY_SHARE
+) -> float:
     """Intersection over union of the rims of two masks, which large insides cannot hide.
 
     Parameters
     ----------
     found, truth : shape (H, W), bool
+    ignore : shape (H, W), bool, optional
+        Pixels of the rims that do not count.
     share : float
         Width of the rims as a share of the picture's diagonal; at least one pixel.
 
@@ -65,9 +69,9 @@ def boundary_iou(found: Mask, truth: Mask, *, share: float = BOUNDARY_SHARE) -> 
     As published: Cheng et al., Boundary IoU, CVPR 2021, arXiv:2103.16562. The border of the picture
     counts as a boundary of what touches it.
     """
-    _check_shapes(found, truth)
+    check_shapes(found, truth, ignore)
     width = max(1, round(share * float(np.hypot(*found.shape))))
-    return iou(rim(found, width), rim(truth, width))
+    return iou(rim(found, width), rim(truth, width), ignore)
 
 
 def rim(mask: Mask, width: int) -> Mask:
@@ -80,48 +84,19 @@ def rim(mask: Mask, width: int) -> Mask:
     return inner
 
 
-class ObjectMatch(NamedTuple):
-    """How many objects agree, were found, and are wanted."""
-
-    matched: int
-    found: int
-    wanted: int
-
-
-def match_objects(found: Mask, objects: NDArray[np.integer]) -> ObjectMatch:
-    """Match the connected parts of a mask with true objects.
-
-    Parameters
-    ----------
-    found : shape (H, W), bool
-        Parts that share no edge are objects of their own.
-    objects : shape (H, W), int
-        Number of the true object, 0 for none; one may be in several pieces.
-
-    Returns
-    -------
-    match : ObjectMatch
-        A found object is matched if its IoU with a true one is above `MATCHING_IOU`.
+def check_shapes(
+    found: NDArray[Any], truth: NDArray[Any], ignore: NDArray[Any] | None = None
+) -> None:
+    """Refuse masks of different sizes.
 
     Raises
     ------
     ImageError
         If the shapes differ.
     """
-    _check_shapes(found, objects)
-    parts, part_count = ndimage.label(found)
-    numbers, truths = np.unique(objects, return_inverse=True)
-    both = np.zeros((part_count + 1, len(numbers)), np.int64)
-    np.add.at(both, (parts, truths.reshape(objects.shape)), 1)
-    union = both.sum(1)[:, None] + both.sum(0)[None, :] - both
-    same = both > MATCHING_IOU * union
-    matched = same[1:][:, numbers != 0].sum()
-    return ObjectMatch(int(matched), int(part_count), int(np.count_nonzero(numbers)))
-
-
-def _check_shapes(found: NDArray[np.generic], truth: NDArray[np.generic]) -> None:
-    if found.shape != truth.shape:
+    shapes = list(dict.fromkeys(a.shape for a in (found, truth, ignore) if a is not None))
+    if len(shapes) > 1:
         raise ImageError(
-            f"The masks have shapes {found.shape} and {truth.shape}: expected equal ones. "
+            f"The masks have shapes {' and '.join(map(str, shapes))}: expected equal ones. "
             "Resize one to the other first."
         )

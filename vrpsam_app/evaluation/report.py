@@ -90,20 +90,21 @@ class Report:
 
     def to_markdown(self) -> str:
         """Return the tables for a document, with the command that made them."""
-        tables = "\n".join(table.to_markdown() for table in self._tables())
+        tables = "\n".join(
+            table.to_markdown() for table in (*self._main_tables(), *self._long_tables())
+        )
         return f"Made by:\n\n```bash\n{self.command}\n```\n\n{tables}"
 
     def to_html(self) -> str:
         """Return a page with its style and pictures inside."""
-        main, *others = self._tables()
         examples = "\n".join(
             f"<h3>{escape(name)}</h3>\n" + "\n".join(e.to_html() for e in shown)
             for name, shown in self.examples.items()
         )
         sections = [
-            ("Accuracy", main.to_html()),
-            ("More tables", "\n".join(table.to_html() for table in others)),
+            ("Accuracy", "\n".join(table.to_html() for table in self._main_tables())),
             ("Best, median, worst", examples),
+            ("Every figure", "\n".join(t.to_html(folded=True) for t in self._long_tables())),
             ("Failures", self._failures()),
             ("What was run", self._made_by()),
         ]
@@ -124,20 +125,18 @@ class Report:
             f"<main>\n{body}\n</main></body></html>\n"
         )
 
-    def _tables(self) -> list[ReportTable]:
-        tables = [*accuracy_tables(self.summary)]
+    def _main_tables(self) -> list[ReportTable]:
+        tables = accuracy_tables(self.summary)
         if self.effort:
             tables.append(effort_table(self.effort))
         changed = shift_table(self.summary)
-        if changed is not None:
-            tables.append(changed)
+        return tables if changed is None else [*tables, changed]
+
+    def _long_tables(self) -> list[ReportTable]:
         paper = bool(self.plan.get("paper"))
-        quality, classes = quality_table(self.summary), class_table(self.summary, paper=paper)
         return [
-            *([classes] if paper else []),
-            *tables,
-            quality,
-            *([] if paper else [classes]),
+            class_table(self.summary, paper=paper),
+            quality_table(self.summary),
             cost_table(self.summary),
         ]
 

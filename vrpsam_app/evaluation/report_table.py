@@ -44,19 +44,27 @@ class ReportTable:
     head: Sequence[str]
     rows: Sequence[Sequence[Entry]]
 
-    def to_html(self) -> str:
-        """Return a ``figure`` with the table; it scrolls where the window is narrow."""
+    def to_html(self, *, folded: bool = False) -> str:
+        """Return a ``figure`` with the table; it scrolls where the window is narrow.
+
+        Parameters
+        ----------
+        folded : show the title alone until a reader opens it
+        """
         head = "".join(
             f'<th scope="col"{_words_class(column)}>{escape(name)}</th>'
             for name, column in zip(self.head, zip(*self.rows, strict=True), strict=True)
         )
         rows = "\n".join(f"<tr>{''.join(map(_html_entry, row))}</tr>" for row in self.rows)
         note = f"<p>{escape(self.note)}</p>" if self.note else ""
-        return (
-            f"<figure><figcaption><h3>{escape(self.title)}</h3>{note}</figcaption>"
-            f'\n<div class="wide"><table><thead><tr>{head}</tr></thead>\n<tbody>\n'
-            f"{rows}\n</tbody></table></div></figure>"
+        body = (
+            f'{note}<div class="wide"><table><thead><tr>{head}</tr></thead>\n<tbody>\n'
+            f"{rows}\n</tbody></table></div>"
         )
+        title = f"<h3>{escape(self.title)}</h3>"
+        if folded:
+            return f"<details><summary>{title}</summary>\n{body}</details>"
+        return f"<figure><figcaption>{title}</figcaption>\n{body}</figure>"
 
     def to_markdown(self) -> str:
         """Return the table under a heading of the third level, ending with a line feed."""

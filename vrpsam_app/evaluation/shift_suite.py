@@ -7,7 +7,7 @@ changes are fixed: the same picture always becomes the same picture.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -15,11 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from vrpsam_app.errors import ConfigError, ImageError
-from vrpsam_app.evaluation.episode_reader import Question
+from vrpsam_app.errors import ImageError
 from vrpsam_app.geometry import resize_bilinear
 from vrpsam_app.images import to_rgb
-from vrpsam_app.references import Reference
 
 Picture = NDArray[np.uint8]
 Labels = NDArray[Any]
@@ -141,43 +139,6 @@ SHIFTS: Mapping[str, Shift] = MappingProxyType(
     }
 )
 """All shifts by name."""
-
-
-def shifted(question: Question, name: str) -> Question:
-    """Ask the same in changed pictures.
-
-    Parameters
-    ----------
-    question : with 8-bit pictures
-    name : one of `SHIFTS`
-
-    Raises
-    ------
-    ConfigError
-        If there is no such shift.
-    """
-    if name not in SHIFTS:
-        raise ConfigError(f"There is no shift {name!r}: expected one of {', '.join(SHIFTS)}.")
-    shift = SHIFTS[name]
-    masks = [question.truth, question.ignored]
-    if question.objects is not None:
-        masks.append(question.objects)
-    target, truth, ignored, *objects = shift(question.target, *masks)
-    references = question.references
-    return Question(
-        references=references
-        if shift.targets_only
-        else tuple(_shifted_reference(r, shift) for r in references),
-        target=target,
-        truth=truth,
-        ignored=ignored,
-        objects=objects[0] if objects else None,
-    )
-
-
-def _shifted_reference(reference: Reference, shift: Shift) -> Reference:
-    image, positive, negative = shift(reference.image, reference.positive, reference.negative)
-    return replace(reference, image=image, positive=positive, negative=negative)
 
 
 def _stretched_grey(picture: Picture) -> NDArray[np.float32]:

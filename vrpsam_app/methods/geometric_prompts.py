@@ -106,17 +106,15 @@ def prompts_of(
         Up to `POINTS` positive and as many negative points, best first, at the middles of the
         pseudo-mask's cells; a box around all parts that are no specks.
     """
-    from skimage.filters import threshold_otsu
-
-    inside = pseudo_mask >= threshold_otsu(pseudo_mask)
+    inside = _inside(pseudo_mask)
     scale = np.array(hw) / pseudo_mask.shape
     prompts: list[Annotation] = []
     if kind != "box":
         for positive in (True, False):
             merit = np.where(inside == positive, pseudo_mask if positive else -pseudo_mask, -np.inf)
             prompts += [
-                Point(*((cell + 0.5) * scale).tolist(), positive=positive)
-                for cell in _spread(merit)
+                Point(row=float(row), col=float(col), positive=positive)
+                for row, col in (_spread(merit) + 0.5) * scale
             ]
     if kind != "points":
         top, left, bottom, right = _extent(inside)
@@ -125,18 +123,31 @@ def prompts_of(
     return tuple(prompts)
 
 
-def _spread(merit: NDArray[np.floating]) -> list[NDArray[np.intp]]:
-    """Return the best cells (row, col), each some way from those before it."""
+def _inside(pseudo_mask: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Part object from background by Otsu; a map without shape is object all over."""
+    from skimage.filters import threshold_otsu
+
+    above = pseudo_mask > threshold_otsu(pseudo_mask)
+    if above.all() or not above.any():
+        return np.ones(pseudo_mask.shape, np.bool_)
+    # Where the two sides are far apart Otsu may cut anywhere between: cut in the middle.
+    middle = (pseudo_mask[above].mean() + pseudo_mask[~above].mean()) / 2
+    return np.asarray(pseudo_mask >= middle, np.bool_)
+
+
+def _spread(merit: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the best cells, shape (N, 2), each some way from those before it."""
     rows, cols = np.indices(merit.shape)
     apart = SPACING * max(merit.shape)
-    left, chosen = merit.copy(), []
+    left = merit.copy()
+    chosen: list[tuple[int, int]] = []
     for _ in range(POINTS):
-        cell = np.array(np.unravel_index(int(left.argmax()), left.shape))
-        if not np.isfinite(left[tuple(cell)]):
+        row, col = divmod(int(left.argmax()), left.shape[1])
+        if not np.isfinite(left[row, col]):
             break
-        chosen.append(cell)
-        left[np.hypot(rows - cell[0], cols - cell[1]) <= apart] = -np.inf
-    return chosen
+        chosen.append((row, col))
+        left[np.hypot(rows - row, cols - col) <= apart] = -np.inf
+    return np.array(chosen, np.float64).reshape(-1, 2)
 
 
 def _extent(inside: NDArray[np.bool_]) -> tuple[int, int, int, int]:

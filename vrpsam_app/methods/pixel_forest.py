@@ -7,6 +7,8 @@ to beat.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.metadata import version
+from importlib.util import find_spec
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -55,6 +57,11 @@ class PixelForest(PixelMethod):
     store : EmbeddingStore, optional
         Where the features of pictures are kept.
 
+    Raises
+    ------
+    MissingExtraError
+        If scikit-learn is not installed.
+
     Notes
     -----
     Unmarked pixels of a reference that is not exhaustive are drawn at random as weak background.
@@ -78,6 +85,11 @@ class PixelForest(PixelMethod):
         seed: int = 0,
         store: EmbeddingStore | None = None,
     ) -> None:
+        if find_spec("sklearn") is None:
+            raise MissingExtraError(
+                "The pixel forest needs scikit-learn, which is not installed: "
+                "pip install 'vrpsam-app[evaluate]'."
+            )
         self.trees, self.depth, self.seed = trees, depth, seed
         self._store = EmbeddingStore() if store is None else store
 
@@ -110,13 +122,8 @@ class PixelForest(PixelMethod):
         )
 
     def _forest(self, *, sparse: bool) -> Any:
-        try:
-            from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
-        except ImportError as error:
-            raise MissingExtraError(
-                "The pixel forest needs scikit-learn, which is not installed: "
-                "pip install 'vrpsam-app[evaluate]'."
-            ) from error
+        from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
+
         return (ExtraTreesClassifier if sparse else RandomForestClassifier)(
             self.trees,
             max_depth=self.depth,
@@ -130,10 +137,7 @@ class PixelForest(PixelMethod):
         return {"trees": self.trees, "depth": self.depth, "seed": self.seed}
 
     def _versions(self) -> dict[str, str]:
-        import skimage
-        import sklearn
-
-        return {"scikit-image": skimage.__version__, "scikit-learn": sklearn.__version__}
+        return {name: version(name) for name in ("scikit-image", "scikit-learn")}
 
 
 def multiscale_features(picture: Picture, *, colour: bool) -> Features:
@@ -167,7 +171,7 @@ class _Group(NamedTuple):
     picture: Picture
     share: Share
     trust: float
-    count: int
+    most: int
 
 
 class _Sample(NamedTuple):
@@ -199,7 +203,7 @@ def _draw(rng: np.random.Generator, groups: Sequence[_Group]) -> list[_Sample]:
     samples = []
     for group in groups:
         spots = np.flatnonzero(group.share)
-        count = min(group.count, SAMPLES // len(groups))
+        count = min(group.most, SAMPLES // len(groups))
         if len(spots) > count:
             spots = rng.choice(spots, count, replace=False)
         weights = group.share.ravel()[spots].astype(np.float64)

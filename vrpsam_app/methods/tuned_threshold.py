@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, get_args
 
 import numpy as np
@@ -28,7 +28,7 @@ STEEPNESS = 4.0
 """How fast the probability grows with the distance from the threshold, in deviations."""
 
 TRUST_IN_WEAK = 0.4
-"""Weight of rings outside boxes and of unmarked pixels where no background is known."""
+"""Weight of rings outside boxes and of unmarked pixels, beside 1 for certain background."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,8 @@ class ThresholdRule:
             values = ndimage.gaussian_filter(values, self.blur)
         deviation = float(values.std())
         if deviation < 1e-6:
-            return np.full(values.shape, -1.0, np.float32)
+            # Nothing is inside, whatever the polarity.
+            return np.zeros(values.shape, np.float32)
         if self.rule == "otsu":
             cut: float | Share = otsu(values)
         else:
@@ -75,8 +76,8 @@ class TunedThreshold(PixelMethod):
 
     Notes
     -----
-    Where not everything is marked, unmarked pixels count as background with a small weight, and
-    object and background weigh the same.
+    Where not everything is marked, object and background weigh the same; where no background is
+    certain, all unmarked pixels stand for it.
     """
 
     name: ClassVar[str] = "tuned_threshold"
@@ -102,10 +103,15 @@ class TunedThreshold(PixelMethod):
 
         def compute() -> NDArray[np.float64]:
             positive, background = _weights(example)
-            found = [rule.distance(example.picture) > 0 for rule in rules]
-            return np.array(
-                [[positive[f].sum(), background[f].sum(), positive.sum()] for f in found]
-            )
+            # The two polarities of a rule share all the work.
+            bright = {replace(rule, bright=True) for rule in rules}
+            distances = {rule: rule.distance(example.picture) for rule in bright}
+            counts = []
+            for rule in rules:
+                distance = distances[replace(rule, bright=True)]
+                found = distance > 0 if rule.bright else distance < 0
+                counts.append([positive[found].sum(), background[found].sum(), positive.sum()])
+            return np.array(counts)
 
         return self._store.get_or_compute(f"{self.name}/{example.key}/{len(rules)}", compute)
 
@@ -142,8 +148,8 @@ def _weights(example: Example) -> tuple[Share, Share]:
     """Weigh each pixel as object and as background, both of shape (h, w)."""
     if example.exhaustive or not example.shows_object:
         return example.positive, example.certain
-    unknown = example.unmarked * (0.0 if example.certain.any() else 1.0)
-    background = example.certain + TRUST_IN_WEAK * (example.weak + unknown)
+    weak = example.weak if example.certain.any() else example.weak + example.unmarked
+    background = example.certain + np.float32(TRUST_IN_WEAK) * weak
     total = float(background.sum())
-    balance = float(example.positive.sum()) / total if total > 0 else 0.0
+    balance = np.float32(example.positive.sum() / total if total > 0 else 0)
     return example.positive, background * balance

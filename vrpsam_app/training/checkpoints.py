@@ -58,6 +58,7 @@ def save_model(
         partial,
         metadata={"format": "pt", "model": config.name},
     )
+    partial.chmod(0o644)  # safetensors writes for the owner alone
     config.save(folder)
     partial.replace(folder / "model.safetensors")
     write_sums(folder, ("config.json", "model.safetensors"))

@@ -15,12 +15,20 @@ TABLE = ReportTable(
 
 def test_html_is_escaped_and_toned():
     page = TABLE.to_html()
-    assert "<h3>Of &lt;things&gt;</h3><p>Counted &amp; weighed.</p>" in page
+    assert "<h3>Of &lt;things&gt;</h3>" in page
+    assert "<p>Counted &amp; weighed.</p>" in page
     assert (
         '<th scope="row">&lt;cells&gt;</th><td class="best">0.5 <small>0.4 to 0.6</small></td>'
         in page
     )
     assert '<th scope="row">wood <small>n=2</small></th><td class="bad">x|y</td>' in page
+
+
+def test_a_folded_table_shows_its_title():
+    page = TABLE.to_html(folded=True)
+    assert page.startswith("<details><summary><h3>Of &lt;things&gt;</h3></summary>")
+    assert page.endswith("</details>")
+    assert page.count("<tr>") == TABLE.to_html().count("<tr>") == 3
 
 
 def test_markdown_keeps_bars_apart():

@@ -22,27 +22,29 @@ class Fixed:
         return iter([torch.zeros(1)])
 
 
-@pytest.fixture
-def answered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let batches be pairs of present flags, answered by the list of a `Fixed`."""
-
-    def run(model: Fixed, batch: list[float]) -> object:
-        class Episodes:
-            present = torch.tensor(batch)
-
-        class Output:
-            presence = torch.tensor([next(model.presences) for _ in batch])
-
-        yield Episodes, Output
-
-    monkeypatch.setattr(calibration, "run_batch", run)
-
-
 class Flags(list):
     """A batch that can be moved."""
 
     def to(self, device: object) -> Flags:
         return self
+
+
+@pytest.fixture
+def answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let batches be lists of flags, answered with right masks and a `Fixed`'s presences."""
+
+    def run(model: Fixed, batch: list[float]) -> object:
+        class Episodes:
+            present = torch.tensor(batch)
+            truth = torch.ones(len(batch), 1, 4, 4)
+
+        class Output:
+            presence = torch.tensor([next(model.presences) for _ in batch])
+            mask_logits = torch.ones(len(batch), 1, 4, 4)
+
+        yield Episodes, Output
+
+    monkeypatch.setattr(calibration, "run_batch", run)
 
 
 @pytest.mark.usefixtures("answered")
@@ -54,7 +56,7 @@ def test_a_quarter_may_be_lost_but_never_above_one_half(
     presences: list[float], expected: float
 ) -> None:
     batches = [Flags([1.0, 1.0, 1.0]), Flags([1.0, 1.0])]
-    assert presence_threshold(Fixed(presences), batches, lost=0.25) == pytest.approx(expected)
+    assert presence_threshold(Fixed(presences), batches, cost=0.25) == pytest.approx(expected)
 
 
 @pytest.mark.usefixtures("answered")

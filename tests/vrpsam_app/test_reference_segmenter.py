@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from vrpsam_app.annotations import Box, Point
+from vrpsam_app.corrections import Corrections
+from vrpsam_app.errors import AnnotationError, EmptyReferenceError
+from vrpsam_app.images import IntensityRange, intensity_range_of
+from vrpsam_app.reference_segmenter import ReferenceSegmenter, as_sequence, only_label, range_of
+from vrpsam_app.references import Reference
+from vrpsam_app.segmenter import Prediction
+
+IMAGE = np.arange(600, dtype=np.uint16).reshape(20, 30)
+
+
+class Recording(ReferenceSegmenter):
+    """Keeps what it is asked and answers with the share of its references that show something."""
+
+    def __init__(self) -> None:
+        self.asked: list[dict[str, Any]] = []
+
+    def describe(self) -> dict[str, object]:
+        return {"method": "recording"}
+
+    def _predict_one(
+        self,
+        target: NDArray[Any],
+        references: Sequence[Reference],
+        label: str,
+        corrections: Corrections | None,
+        intensity_range: IntensityRange | None,
+        threshold: float,
+    ) -> Prediction:
+        self.asked.append(
+            {
+                "references": [(r.label, r.is_not_this) for r in references],
+                "label": label,
+                "corrections": corrections,
+                "range": intensity_range,
+            }
+        )
+        share = np.mean([not r.is_not_this for r in references])
+        probability = np.full(target.shape[:2], share, np.float32)
+        mask = probability > threshold
+        return Prediction(mask, probability, 1.0, 1.0, True, probability, label, {}, threshold)
+
+
+def reference(label: str, image: NDArray[Any] = IMAGE) -> Reference:
+    return Reference.from_annotations(image, [Box(2, 2, 9, 9)], label=label)
+
+
+def test_one_reference_is_a_sequence_of_one():
+    one = reference("a")
+    assert as_sequence(one) == [one]
+    assert as_sequence((one, one)) == [one, one]
+    with pytest.raises(EmptyReferenceError, match="No reference was given"):
+        as_sequence(())
+
+
+def test_the_label_is_the_only_one():
+    assert only_label([reference("a"), reference("a")]) == "a"
+    with pytest.raises(AnnotationError, match=r"'a', 'b'.*predict_classes"):
+        only_label([reference("a"), reference("b")])
+
+
+def test_the_range_is_that_of_the_whole_set():
+    assert range_of(IMAGE // 2, [reference("a")]) == intensity_range_of([IMAGE // 2, IMAGE])
+    bytes_only = np.zeros((5, 5), np.uint8)
+    assert range_of(bytes_only, [reference("a", np.zeros((20, 30), np.uint8))]) is None
+
+
+def test_a_given_range_goes_before():
+    method = Recording()
+    method.predict(IMAGE, reference("a"), intensity_range=IntensityRange(5, 6))
+    method.predict(IMAGE, reference("a"))
+    own = intensity_range_of([IMAGE, IMAGE])
+    assert [a["range"] for a in method.asked] == [IntensityRange(5, 6), own]
+
+
+def test_each_class_hears_of_the_others_as_not_this():
+    method = Recording()
+    marks = Corrections((Point(3, 3),))
+    against = reference("a").as_not_this()
+    method.predict_classes(IMAGE, [reference("a"), reference("b"), against], corrections=marks)
+    assert [a["label"] for a in method.asked] == ["a", "b"]
+    assert method.asked[0]["references"] == [("a", False), ("a", True), ("b", True)]
+    # What says "not this" of one class says nothing of another.
+    assert method.asked[1]["references"] == [("b", False), ("a", True)]
+    assert [a["corrections"] for a in method.asked] == [marks, None]
+
+
+def test_the_most_probable_class_wins():
+    method = Recording()
+    found = method.predict_classes(
+        IMAGE, [reference("a"), reference("b"), reference("b")], threshold=0.2
+    )
+    assert (found.labels == 2).all()
+    assert not found.predictions["a"].mask.any()
