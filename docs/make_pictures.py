@@ -19,6 +19,7 @@ from vrpsam_app.overlays import draw_marks, side_by_side
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "images"
 ENLARGED = 2  # the coins are small
+MARK = (255, 120, 40)
 EPISODES = {
     "a coin, boxed": coins("box"),
     "a coin, clicked": coins("point"),
@@ -61,7 +62,7 @@ def overview() -> Path:
         "overview.png",
         side_by_side(
             [
-                draw_marks(enlarged(reference.image), [box]),
+                draw_marks(enlarged(reference.image), [box], color=MARK),
                 enlarged(target),
                 overlay(enlarged(target), enlarged(prediction.mask)),
             ],
@@ -81,7 +82,7 @@ def photographs() -> Path:
         found = predictor.predict(episode.target, shown)
         truth, other = iou(found.mask, episode.truth), iou(found.mask, episode.other)
         print(f"| {name} | {truth:.2f} | {other:.2f} | {found.score:.2f} |")
-        marked = draw_marks(to_rgb(episode.reference), episode.marks)
+        marked = draw_marks(to_rgb(episode.reference), episode.marks, color=MARK)
         answer = overlay(to_rgb(episode.target), found.mask)
         captions = [name, "in", f"found, IoU {truth:.2f}"]
         panels = [square(p) for p in (marked, to_rgb(episode.target), answer)]

@@ -114,6 +114,12 @@ def add_parser(
     parser.add_argument(
         "--device", default="auto", help="auto, cpu, cuda or mps (default: %(default)s)"
     )
+    parser.add_argument(
+        "--threads",
+        type=_positive,
+        metavar="N",
+        help="threads of the computation on a CPU; give 1 where other work shares the cores",
+    )
     parser.set_defaults(run=run)
     return parser
 
@@ -142,6 +148,7 @@ def run(options: argparse.Namespace) -> int:
             ),
             model=options.model,
             device=options.device,
+            threads=options.threads,
             episodes=episodes,
             negatives=round(options.negatives * episodes),
             effort=options.effort,

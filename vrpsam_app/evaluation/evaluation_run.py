@@ -10,6 +10,8 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TypeVar
 
+import torch
+
 from vrpsam_app.devices import choose_device
 from vrpsam_app.embedding_store import EmbeddingStore
 from vrpsam_app.evaluation.data_words import DataWords
@@ -38,6 +40,8 @@ class EvaluationRun:
     plan : formats, numbers of references, changed pictures
     model : name or folder of the model
     device : where it runs
+    threads : of the computation on a CPU, None for as many as there are cores; on cores that other
+        work shares, one is many times faster
     episodes : targets that show the class, for each data set
     negatives : targets that lack it, where there are such
     effort : episodes of each data set on which effort is measured
@@ -51,6 +55,7 @@ class EvaluationRun:
     plan: EvaluationPlan
     model: str = "embedded"
     device: str = "auto"
+    threads: int | None = None
     episodes: int = 20
     negatives: int = 10
     effort: int = 0
@@ -84,6 +89,8 @@ def evaluate(run: EvaluationRun) -> Outcome:
         If data, model or results of an earlier run cannot be read, or results not be written. A
         single picture that fails is named in the report instead.
     """
+    if run.threads is not None:
+        torch.set_num_threads(run.threads)
     sets = [s for words in run.data for s in _open(words, run)]
     store = EmbeddingStore()
     model = cache(lambda: _load(run.model, run.device, store))

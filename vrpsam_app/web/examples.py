@@ -1,7 +1,7 @@
 """The pictures the web app opens with: a marked reference, two targets with coins and one without.
 
 They are made from photographs inside scikit-image's wheel, so nothing is fetched and no picture is
-shipped: a plate of Greek coins from Pompeii, a cup of coffee and a cat.
+shipped: a plate of Greek coins from Pompeii, the same coins lost in the grass, and grass.
 """
 
 from __future__ import annotations
@@ -13,21 +13,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# One coin of the plate, in the first row: left, top, right, bottom in pixels.
-_COIN_BOX_XYXY = (252, 31, 301, 76)
+# One coin of the plate, in the second row: left, top, right, bottom in pixels.
+_COIN_BOX_XYXY = (183, 103, 226, 147)
 
-# Where coins are laid on the table: (row, column) of the middle in the coffee picture, index of the
-# coin in reading order, and its diameter in pixels. Chosen by eye: on the wood, clear of the cup.
-_ON_THE_TABLE = (
+# Where coins lie in the grass: (row, column) of the middle, index of the coin in reading order, and
+# its diameter in pixels. Chosen by eye.
+_IN_THE_GRASS = (
     (62, 96, 0, 70),
-    (150, 52, 7, 58),
-    (246, 56, 3, 74),
-    (356, 152, 17, 60),
-    (342, 66, 10, 66),
-    (52, 500, 12, 74),
-    (150, 556, 21, 60),
-    (322, 532, 5, 84),
+    (170, 302, 7, 58),
+    (256, 66, 3, 74),
+    (346, 172, 17, 60),
+    (322, 366, 10, 66),
+    (72, 440, 12, 74),
+    (200, 556, 21, 60),
+    (322, 522, 5, 84),
 )
+_GRASS_HW = (400, 600)
+_SHADE = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +59,7 @@ def coin_example() -> Example:
     >>> from vrpsam_app.web.examples import coin_example
     >>> example = coin_example()
     >>> [name for name in example.targets]
-    ['coins-lighter', 'coins-on-a-table', 'cat']
+    ['coins-lighter', 'coins-in-the-grass', 'grass']
     """
     from skimage import data
 
@@ -67,8 +69,8 @@ def coin_example() -> Example:
         marks=({"type": "box", "xyxy": list(_COIN_BOX_XYXY), "positive": True},),
         targets={
             "coins-lighter": _lighter_half(plate),
-            "coins-on-a-table": _coins_on_a_table(plate, data.coffee()),
-            "cat": data.chelsea(),
+            "coins-in-the-grass": _coins_in_the_grass(plate, _grass(data.grass()[:, ::-1])),
+            "grass": _grass(data.grass()),
         },
     )
 
@@ -83,26 +85,32 @@ def _lighter_half(plate: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.rint(lighter * 255).astype(np.uint8)
 
 
-def _coins_on_a_table(plate: NDArray[np.uint8], table: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Cut coins out of the plate and lay them, in bronze and with a soft shadow, on the table."""
+def _grass(lawn: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Take a part of the lawn, in the shade."""
+    height, width = _GRASS_HW
+    rows = np.pad(lawn, ((0, 0), (0, width - lawn.shape[1])), mode="reflect")
+    return np.rint(rows[:height] * _SHADE).astype(np.uint8)
+
+
+def _coins_in_the_grass(plate: NDArray[np.uint8], grass: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Cut coins out of the plate and lay them, with a soft shadow, in the grass."""
     from skimage.filters import gaussian
     from skimage.transform import resize
 
     coins = _cut_coins(plate)
-    scene = table.astype(np.float32) / 255
-    for row, column, index, diameter in _ON_THE_TABLE:
+    scene = grass.astype(np.float32) / 255
+    for row, column, index, diameter in _IN_THE_GRASS:
         grey, cover = coins[index]
         scale = diameter / max(grey.shape)
         hw = (round(grey.shape[0] * scale), round(grey.shape[1] * scale))
         grey, cover = resize(grey, hw, order=3), np.clip(resize(cover, hw, order=1), 0, 1)
         pad = 8
-        cover = np.pad(cover, pad)
-        bronze = np.pad(grey, pad)[..., None] * np.array([1.0, 0.84, 0.6], dtype=np.float32)
+        cover, grey = np.pad(cover, pad), np.pad(grey, pad)
         top, left = row - cover.shape[0] // 2, column - cover.shape[1] // 2
         place = (slice(top, top + cover.shape[0]), slice(left, left + cover.shape[1]))
         shadow = gaussian(np.roll(cover, (3, 2), axis=(0, 1)), 3.0)
-        scene[place] *= 1 - 0.55 * shadow[..., None]
-        scene[place] += (bronze - scene[place]) * cover[..., None]
+        scene[place] *= 1 - 0.55 * shadow
+        scene[place] += (grey - scene[place]) * cover
     return np.rint(np.clip(scene, 0, 1) * 255).astype(np.uint8)
 
 

@@ -121,7 +121,7 @@ def test_the_papers_protocol_has_its_own_defaults(
     monkeypatch.setattr(evaluation_run, "evaluate", record)
     assert vrpsam("evaluate", "--data", "d", "--protocol", "paper").code == 130
     assert vrpsam("evaluate", "--data", "d", "--full").code == 130
-    assert vrpsam("evaluate", "--data", "d", "e,one-image").code == 130
+    assert vrpsam("evaluate", "--data", "d", "e,one-image", "--threads", 1).code == 130
     paper, full, usual = runs
     assert (paper.episodes, paper.plan.formats, paper.plan.paper) == (1000, ("mask",), True)
     assert (full.episodes, full.negatives, full.plan.paper) == (200, 100, False)
@@ -133,6 +133,7 @@ def test_the_papers_protocol_has_its_own_defaults(
         "training_free_prior",
     ]
     assert usual.data[1].one_image
+    assert (paper.threads, usual.threads) == (None, 1)
 
 
 @pytest.mark.parametrize(

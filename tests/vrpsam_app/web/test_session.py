@@ -63,6 +63,6 @@ def test_the_page_opens_with_a_marked_coin_and_three_targets():
     assert [mark["type"] for mark in session.marks] == ["box"]
     assert [target.name for target in session.targets] == [
         "coins-lighter.png",
-        "coins-on-a-table.png",
-        "cat.png",
+        "coins-in-the-grass.png",
+        "grass.png",
     ]
