@@ -18,19 +18,28 @@ from vrpsam_app.errors import ConfigError
 
 SCHEMA_VERSION = 1
 
-ImageEncoderName = Literal["vit", "conv"]
+ImageEncoderName = Literal["vit", "tiny_vit", "conv"]
 SemanticEncoderName = Literal[
-    "resnet50_v2", "resnet101_v2", "resnet50", "vgg16_bn", "dinov2_b14", "shared"
+    "resnet50_v2",
+    "resnet101_v2",
+    "resnet50",
+    "vgg16_bn",
+    "dinov2_b14",
+    "small_resnet",
+    "small_vgg",
+    "shared",
 ]
+QueryInit = Literal["random", "foreground", "background", "half"]
+"""What prompt queries start from: learned vectors, or prototypes of the reference (Table 6)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SAMConfig:
     """Sizes of a SAM made of segment-anything's classes.
 
-    The defaults are SAM ViT-B. With ``image_encoder="conv"`` the vision transformer is replaced by
-    the small convolutional encoder of the embedded model; prompt encoder and mask decoder stay
-    segment-anything's.
+    The defaults are SAM ViT-B. With ``image_encoder="tiny_vit"`` the vision transformer is replaced
+    by MobileSAM's, with ``"conv"`` by the small convolutional encoder of the embedded model; prompt
+    encoder and mask decoder stay segment-anything's.
     """
 
     name: str = "vit_b"
@@ -79,6 +88,8 @@ SAM_TINY = SAMConfig(
     decoder_mlp_dim=64,
     iou_head_hidden=32,
 )
+# MobileSAM: a TinyViT in the place of the vision transformer, whose sizes are then not read.
+SAM_MOBILE = SAMConfig(name="mobile_sam", image_encoder="tiny_vit")
 # The embedded model's SAM: a convolutional encoder at stride 8, everything after it 128 wide.
 SAM_CONV_SMALL = SAMConfig(
     name="conv_small",
@@ -93,7 +104,7 @@ SAM_CONV_SMALL = SAMConfig(
     iou_head_hidden=128,
 )
 SAM_CONFIGS: Mapping[str, SAMConfig] = MappingProxyType(
-    {c.name: c for c in (SAM_VIT_B, SAM_VIT_L, SAM_VIT_H, SAM_TINY, SAM_CONV_SMALL)}
+    {c.name: c for c in (SAM_VIT_B, SAM_VIT_L, SAM_VIT_H, SAM_MOBILE, SAM_TINY, SAM_CONV_SMALL)}
 )
 
 
@@ -102,13 +113,15 @@ class VRPEncoderConfig:
     """The trained part: how an annotated reference becomes visual prompts.
 
     The defaults are the published VRP encoder on ResNet-50 (paper, section 3.2; METHOD of the
-    published code): 512 x 512 squash, masks times ten, cosine pseudo-mask, 50 queries, one layer.
+    published code): 512 x 512 squash, masks times ten, cosine pseudo-mask, 50 learned queries, one
+    layer.
     """
 
     semantic_encoder: SemanticEncoderName = "resnet50_v2"
     image_size: int = 512
     hidden_dim: int = 256
     num_queries: int = 50
+    query_init: QueryInit = "random"
     num_heads: int = 4
     dropout: float = 0.5
     mask_gain: float = 10.0
@@ -118,8 +131,26 @@ class VRPEncoderConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FoundationFile:
+    """Weights of somebody else's that a model stands on and does not hold itself.
+
+    Attributes
+    ----------
+    file : its name, without the folder it lay in
+    sha256 : of its bytes, hexadecimal
+    """
+
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelConfig:
-    """One complete model: preprocessing, SAM, VRP encoder, and what it was trained with."""
+    """One complete model: preprocessing, SAM, VRP encoder, and what it was trained with.
+
+    ``foundation`` names the files of frozen parts, ``sam`` and ``backbone``, that a model folder
+    leaves out; empty where the folder holds all weights.
+    """
 
     name: str
     sam: SAMConfig
@@ -128,6 +159,7 @@ class ModelConfig:
     align_corners: bool = True
     presence_threshold: float = 0.5
     license: str = "unknown"
+    foundation: Mapping[str, FoundationFile] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
@@ -167,6 +199,11 @@ class ModelConfig:
         fields = dict(data)
         fields["sam"] = _build(SAMConfig, fields.get("sam"), "sam")
         fields["vrp_encoder"] = _build(VRPEncoderConfig, fields.get("vrp_encoder"), "vrp_encoder")
+        if not isinstance(named := fields.get("foundation", {}), dict):
+            raise ConfigError(f"foundation is {named!r}: expected a JSON object.")
+        fields["foundation"] = {
+            part: _build(FoundationFile, file, f"foundation.{part}") for part, file in named.items()
+        }
         return _build(cls, fields, "config")
 
     def save(self, folder: Path) -> Path:

@@ -17,10 +17,10 @@ from vrpsam_app.data.class_folds import (
     checked_rule,
     coco_fold,
 )
-from vrpsam_app.data.coco_masks import decode_segmentation, require_pycocotools
 from vrpsam_app.data.folder_layout import Split
 from vrpsam_app.data.labelled_dataset import LabelledFiles, Labels, own_fields, ungrouped
 from vrpsam_app.errors import ConfigError, ImageFileError
+from vrpsam_app.exchange.coco_masks import decode_segmentation, require_pycocotools
 
 # As for PASCAL-5i: two cells of a grid of stride 32.
 LEAST_AREA = 2 * 32 * 32

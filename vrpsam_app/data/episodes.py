@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from vrpsam_app.data.folder_dataset import FolderDataset, Split
-from vrpsam_app.data.labelled_dataset import LabelledDataset
+from vrpsam_app.data.labelled_dataset import EVERY_CLASS, LabelledDataset
 from vrpsam_app.data.synthetic_scenes import SceneGroup
 from vrpsam_app.errors import ConfigError
 
@@ -29,14 +29,34 @@ LONGEST_SIDE = 512
 KEPT_BYTES = 1 << 30
 
 Box = tuple[int, int, int, int]  # top, left, bottom, right
-View = tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.uint16]]
+
+
+class View(NamedTuple):
+    """Pixels and labels of a picture or of a part of one.
+
+    Attributes
+    ----------
+    image : shape (H, W, 3)
+    instances, classes, ignored : shape (H, W)
+        As in `LabelledImage`; `ignored` is None where every pixel counts.
+    """
+
+    image: NDArray[np.uint8]
+    instances: NDArray[np.int32]
+    classes: NDArray[np.uint16]
+    ignored: NDArray[np.int16] | None
+
+    @property
+    def nbytes(self) -> int:
+        """Memory in bytes."""
+        return sum(array.nbytes for array in self if array is not None)
 
 
 class FolderGroups:
     """Draws groups of views that show the same class from a data set.
 
     Pictures stay in memory once read, up to 1 GiB, as 8-bit arrays with a long side of at most 512
-    pixels. Pixels that a data set leaves undecided (borders, crowds) are background here.
+    pixels.
 
     Parameters
     ----------
@@ -164,7 +184,7 @@ class FolderGroups:
 
     def _parts(self, rng: np.random.Generator, index: int, wanted: int, count: int) -> list[Box]:
         """Cut a picture into equal parts and return `count`, rather those with the class."""
-        classes = self._read_labels(index)[1]
+        classes = self._read(index).classes
         height, width = classes.shape
         grids = [(1, 1), (1, 2), (2, 1), (1, 3), (3, 1), (2, 2), (2, 3), (3, 2), (3, 3)]
         grids += [(n, n) for n in range(4, 2 + int(np.sqrt(count)))]
@@ -194,7 +214,7 @@ class FolderGroups:
         if not self.dataset.has_instances:
             return 0.0
         top, left, bottom, right = part
-        instances, classes = self._read_labels(index)
+        _, instances, classes, _ = self._read(index)
         here = classes[top:bottom, left:right] == wanted
         areas = np.bincount(instances[top:bottom, left:right][here])
         return float(np.sqrt(np.median(areas[areas > 0]))) if areas.any() else 0.0
@@ -223,7 +243,7 @@ class FolderGroups:
     ) -> View:
         """Cut a square with an object of the class, if there is one, and bring it to `size`."""
         top, left, bottom, right = part
-        instances, classes = self._read_labels(index)
+        picture, instances, classes, ignored = self._read(index)
         side = min(size / min(zoom, 2.0 * MAX_ZOOM), float(bottom - top), float(right - left))
         here = classes[top:bottom, left:right] == wanted
         corner = rng.uniform(0.0, 1.0, 2) * (bottom - top - side, right - left - side)
@@ -232,57 +252,54 @@ class FolderGroups:
             room = (bottom - top - side, right - left - side)
             corner = np.clip(spot - rng.uniform(0.2, 0.8, 2) * side, 0.0, room)
         y, x = float(top + corner[0]), float(left + corner[1])
-        image = Image.fromarray(self._read_image(index)).resize(
+        image = Image.fromarray(picture).resize(
             (size, size), Image.Resampling.BILINEAR, box=(x, y, x + side, y + side)
         )
         step = (np.arange(size) + 0.5) * (side / size)
         rows = np.minimum((y + step).astype(np.intp), len(classes) - 1)[:, None]
         cols = np.minimum((x + step).astype(np.intp), classes.shape[1] - 1)[None, :]
         turned = _turn(rng, self.upright)
-        return (
+        return View(
             turned(np.asarray(image)),
             turned(instances[rows, cols].astype(np.int32)),
             turned(classes[rows, cols]),
+            None if ignored is None else turned(ignored[rows, cols]),
         )
 
     def _as_group(self, views: Sequence[View], wanted: int) -> SceneGroup:
-        original = np.stack([view[2] for view in views])
+        original = np.stack([view.classes for view in views])
         shown = np.flatnonzero(np.bincount(original.ravel())).tolist()
         beside = [c for c in shown if c not in (0, wanted)]
         order = [wanted, *beside[:254]]
         table = np.zeros(int(original.max(initial=wanted)) + 1, np.uint8)
         table[order] = np.arange(1, len(order) + 1)
         classes = table[original]
-        instances = np.stack([view[1] for view in views])
+        instances = np.stack([view.instances for view in views])
         return SceneGroup(
-            images=np.stack([view[0] for view in views]),
+            images=np.stack([view.image for view in views]),
             instances=np.where(classes > 0, instances, 0).astype(np.int32),
             classes=classes,
             class_names=tuple(self.dataset.class_names[c - 1] for c in order),
             world=self.dataset.name,
             has_instances=(self.dataset.has_instances,) * len(order),
+            ignored=_renumbered([view.ignored for view in views], order),
         )
 
     def _field(self, index: int) -> str:
         return self.dataset.fields[self.dataset.names[index]]
 
     def _whole(self, index: int) -> Box:
-        return (0, 0, *self._read_labels(index)[1].shape)
-
-    def _read_image(self, index: int) -> NDArray[np.uint8]:
-        return self._read(index)[0]
-
-    def _read_labels(self, index: int) -> tuple[NDArray[np.int32], NDArray[np.uint16]]:
-        return self._read(index)[1:]
+        return (0, 0, *self._read(index).classes.shape)
 
     def _read(self, index: int) -> View:
-        """Read picture, objects and classes, with a long side of at most 512, or find them kept."""
+        """Read picture and labels, with a long side of at most 512, or find them kept."""
         known = self._kept.get(index)
         if known is not None:
             self._kept.move_to_end(index)
             return known
         loaded = self.dataset.load(index)
         image, instances, classes = loaded.image, loaded.instances, loaded.classes
+        ignored = loaded.ignored if loaded.ignored is not None and loaded.ignored.any() else None
         step = max(classes.shape) / LONGEST_SIDE
         if step > 1.0:
             rows, cols = (
@@ -291,14 +308,36 @@ class FolderGroups:
             )
             instances = instances[rows[:, None], cols[None, :]]
             classes = classes[rows[:, None], cols[None, :]]
+            ignored = None if ignored is None else ignored[rows[:, None], cols[None, :]]
             small = Image.fromarray(image).resize((len(cols), len(rows)), Image.Resampling.BOX)
             image = np.array(small)
-        view = (image, instances, classes.astype(np.uint16))
+        view = View(
+            image,
+            instances,
+            classes.astype(np.uint16),
+            None if ignored is None else ignored.astype(np.int16),
+        )
         self._kept[index] = view
-        self._kept_bytes += sum(array.nbytes for array in view)
+        self._kept_bytes += view.nbytes
         while self._kept_bytes > KEPT_BYTES and len(self._kept) > 1:
-            self._kept_bytes -= sum(a.nbytes for a in self._kept.popitem(last=False)[1])
+            self._kept_bytes -= self._kept.popitem(last=False)[1].nbytes
         return view
+
+
+def _renumbered(
+    maps: Sequence[NDArray[np.int16] | None], order: Sequence[int]
+) -> NDArray[np.int16] | None:
+    """Give undecided pixels the group's class numbers; None where all maps are empty."""
+    there = [m for m in maps if m is not None and m.any()]
+    if not there:
+        return None
+    table = np.full(max(int(m.max()) for m in there) + 2, len(order) + 1, np.int16)
+    table[0], table[-1] = 0, EVERY_CLASS  # the last entry is the one that index -1 finds
+    for number, class_id in enumerate(order, start=1):
+        if class_id < len(table) - 1:
+            table[class_id] = number
+    shape = there[0].shape
+    return np.stack([table[m] if m is not None else np.zeros(shape, np.int16) for m in maps])
 
 
 def _random_spot(

@@ -7,11 +7,19 @@ do (a stroke may cross the object many times), so everything else uses `annotati
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 import numpy as np
 from numpy.typing import NDArray
 
 from vrpsam_app.annotations import Kind, Scribble, rasterize
 
+Marks = Literal["mask", "box", "scribble", "point", "mix"]
+"""How all references of a run are marked: in one way, or each in one of four."""
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+# Pictures and masks of the paper's experiments are squashed to this side.
+PAPER_SIDE = 512
 # Most clicks of one reference; as many are made in evaluation where the mask has the pixels.
 MAX_POINTS = 20
 # Strokes of one reference in evaluation; in training 1 to 20.

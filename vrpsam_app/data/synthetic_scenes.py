@@ -16,6 +16,7 @@ from vrpsam_app.data import (
     ground_worlds,
     thin_worlds,
 )
+from vrpsam_app.data.labelled_dataset import EVERY_CLASS
 from vrpsam_app.data.scene_canvas import Canvas, SceneWorld, View
 from vrpsam_app.data.scene_imaging import Look, photograph, random_look
 
@@ -63,6 +64,9 @@ class SceneGroup:
     class_names : tuple of K names, that of class 1 first
     world : its name in `WORLDS`, or the folder that the pictures come from
     has_instances : tuple of K flags; where False the class is stuff and its instances are 0
+    ignored : shape (N, S, S), int16, or None where every pixel counts
+        0 where the labels count; -1 where nothing is known; a class where the pixel may belong to
+        it without being labelled so, K + 1 standing for every class that the group does not name.
     """
 
     images: NDArray[np.uint8]
@@ -71,6 +75,26 @@ class SceneGroup:
     class_names: tuple[str, ...]
     world: str
     has_instances: tuple[bool, ...]
+    ignored: NDArray[np.int16] | None = None
+
+    def shows(self, image: int, wanted: int) -> NDArray[np.bool_]:
+        """Return where a picture shows a class, or with 0 what is surely background, (S, S)."""
+        shown: NDArray[np.bool_] = self.classes[image] == wanted
+        if wanted == 0 and self.ignored is not None:
+            shown &= self.ignored[image] == 0
+        return shown
+
+    def unknown(self, image: int, wanted: int) -> NDArray[np.bool_] | None:
+        """Return where nobody knows whether a picture shows a class, (S, S); None if nowhere."""
+        if self.ignored is None:
+            return None
+        ignored = self.ignored[image]
+        if wanted == 0:
+            unknown: NDArray[np.bool_] = ignored != 0
+        else:
+            unknown = (ignored == EVERY_CLASS) | (ignored == wanted)
+            unknown &= self.classes[image] != wanted
+        return unknown if unknown.any() else None
 
 
 def generate_group(

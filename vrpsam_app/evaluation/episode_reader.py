@@ -14,18 +14,16 @@ from numpy.typing import NDArray
 from vrpsam_app.annotations import Kind
 from vrpsam_app.data.annotation_simulation import Gesture, simulate
 from vrpsam_app.data.labelled_dataset import LabelledDataset, LabelledImage
-from vrpsam_app.data.paper_marks import paper_marks
+from vrpsam_app.data.paper_marks import PAPER_SIDE, paper_marks
+from vrpsam_app.data.whole_pictures import squashed
 from vrpsam_app.errors import ConfigError
 from vrpsam_app.evaluation.episode_list import Episode, Part, Place
-from vrpsam_app.geometry import resize_bilinear
 from vrpsam_app.references import Reference
 
 Format = Literal["mask", "click", "stroke", "box", "outline"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 # Formats that need to know where one object ends.
 OBJECT_FORMATS: tuple[Format, ...] = ("box", "outline")
-# Pictures and masks of the paper's experiments are squashed to this side.
-PAPER_SIDE = 512
 # Pictures kept, as several formats in turn ask for those of one episode.
 KEPT_PICTURES = 8
 
@@ -72,11 +70,19 @@ class EpisodeReader:
     dataset : LabelledDataset
     components : whether connected parts of a class count as objects where the data have none, as
         cells apart do and a network of membranes does not
+    paper_side : side to which pictures are squashed where the paper's experiments are asked
     """
 
-    def __init__(self, dataset: LabelledDataset, *, components: bool = False) -> None:
+    def __init__(
+        self,
+        dataset: LabelledDataset,
+        *,
+        components: bool = False,
+        paper_side: int = PAPER_SIDE,
+    ) -> None:
         self.dataset = dataset
         self.components = components
+        self.paper_side = paper_side
         self._number = {name: i for i, name in enumerate(dataset.names)}
         self._load: Callable[[int], LabelledImage] = lru_cache(KEPT_PICTURES)(dataset.load)
 
@@ -143,8 +149,8 @@ class EpisodeReader:
     def to_paper_references(self, episode: Episode, kind: Kind, shots: int = 1) -> Question:
         """Mark the references of an episode as the paper's experiments do.
 
-        Pictures and labels are squashed to 512 x 512 (labels by nearest neighbour), and marks are
-        made from the mask of all objects: see `paper_marks`.
+        Pictures and labels are squashed to a square of `paper_side` (labels by nearest neighbour),
+        and marks are made from the mask of all objects: see `paper_marks`.
 
         Parameters
         ----------
@@ -159,12 +165,12 @@ class EpisodeReader:
         """
         references = []
         for shot, place in enumerate(self._places(episode, shots)):
-            picture = _squashed(self._picture(place))
+            picture = squashed(self._picture(place), self.paper_side)
             mask = picture.classes == self._class_id(episode)
             if not mask.any():
                 raise ConfigError(
                     f"Episode {episode.index}: {episode.label!r} in {place.picture} vanishes at "
-                    f"{PAPER_SIDE} x {PAPER_SIDE}: draw the list with least_area=2048."
+                    f"{self.paper_side} x {self.paper_side}: draw the list with least_area=2048."
                 )
             marks = paper_marks(_generator(episode, kind, shot), kind, mask, training=False)
             references.append(
@@ -177,7 +183,8 @@ class EpisodeReader:
                     label=episode.label,
                 )
             )
-        return self._question(episode, tuple(references), _squashed(self._picture(episode.target)))
+        target = squashed(self._picture(episode.target), self.paper_side)
+        return self._question(episode, tuple(references), target)
 
     def _question(
         self, episode: Episode, references: tuple[Reference, ...], target: LabelledImage
@@ -259,20 +266,6 @@ def _cropped(picture: LabelledImage, part: Part) -> LabelledImage:
         instances=picture.instances[window],
         classes=picture.classes[window],
         ignored=None if picture.ignored is None else picture.ignored[window],
-    )
-
-
-def _squashed(picture: LabelledImage) -> LabelledImage:
-    """Bring a picture to the paper's square, labels as torch's nearest neighbour takes them."""
-    height, width = picture.classes.shape
-    rows = (np.arange(PAPER_SIDE) * height // PAPER_SIDE)[:, None]
-    cols = (np.arange(PAPER_SIDE) * width // PAPER_SIDE)[None, :]
-    return replace(
-        picture,
-        image=resize_bilinear(picture.image, (PAPER_SIDE, PAPER_SIDE)),
-        instances=picture.instances[rows, cols],
-        classes=picture.classes[rows, cols],
-        ignored=None if picture.ignored is None else picture.ignored[rows, cols],
     )
 
 

@@ -152,13 +152,15 @@ def measure(
     intersection = int(np.count_nonzero(found & truth & counted))
     union = int(np.count_nonzero((found | truth) & counted))
     objects = question.objects
+    # A method that tells objects apart is not judged by the connected parts of its mask.
+    apart = found if prediction.instance_labels is None else prediction.instance_labels
     return Figures(
         intersection=intersection,
         union=union,
         background_intersection=pixels - union,
         background_union=pixels - intersection,
         boundary_iou=boundary_iou(found, truth, ignored),
-        objects=None if objects is None else object_scores(found, objects, ignored),
+        objects=None if objects is None else object_scores(apart, objects, ignored),
         ungated_iou=iou(ungated_mask(prediction), truth, ignored),
         found_share=covered_share(found, ignored),
         score=float(prediction.score),

@@ -6,15 +6,15 @@ import dataclasses
 import sys
 from collections.abc import Iterable, Iterator, Sized
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import torch
 
+from vrpsam_app.data.data_words import DataWords
 from vrpsam_app.devices import choose_device
 from vrpsam_app.embedding_store import EmbeddingStore
-from vrpsam_app.evaluation.data_words import DataWords
 from vrpsam_app.evaluation.effort import EffortResult
 from vrpsam_app.evaluation.effort_run import EffortRun, approaches
 from vrpsam_app.evaluation.evaluation_plan import EvaluationPlan, MeasuredMethod
@@ -24,7 +24,7 @@ from vrpsam_app.evaluation.method_words import MethodWords
 from vrpsam_app.evaluation.report import Report
 from vrpsam_app.evaluation.report_pictures import choose_examples
 from vrpsam_app.evaluation.summary import Summary
-from vrpsam_app.methods import METHODS
+from vrpsam_app.methods import METHODS, MethodSources
 from vrpsam_app.predictor import VRPSAMPredictor
 
 T = TypeVar("T")
@@ -39,6 +39,7 @@ class EvaluationRun:
     data, methods : the first method is the one that the others are held against
     plan : formats, numbers of references, changed pictures
     model : name or folder of the model
+    sam, features : files of SAM's and a backbone's weights, for methods that need them
     device : where it runs
     threads : of the computation on a CPU, None for as many as there are cores; on cores that other
         work shares, one is many times faster
@@ -54,6 +55,8 @@ class EvaluationRun:
     methods: tuple[MethodWords, ...]
     plan: EvaluationPlan
     model: str = "embedded"
+    sam: Path | None = None
+    features: Path | None = None
     device: str = "auto"
     threads: int | None = None
     episodes: int = 20
@@ -93,9 +96,15 @@ def evaluate(run: EvaluationRun) -> Outcome:
         torch.set_num_threads(run.threads)
     sets = [s for words in run.data for s in _open(words, run)]
     store = EmbeddingStore()
-    model = cache(lambda: _load(run.model, run.device, store))
+    sources = MethodSources.of(
+        lambda: _load(run.model, run.device, store),
+        sam=run.sam,
+        features=run.features,
+        device=run.device,
+        store=store,
+    )
     methods = [
-        MeasuredMethod(m.name, partial(METHODS[m.name], model), m.formats, m.shots)
+        MeasuredMethod(m.name, partial(METHODS[m.name], sources), m.formats, m.shots)
         for m in run.methods
     ]
     evaluator = Evaluator(methods, sets, run.plan, run.folder, store=store)

@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from vrpsam_app.data.data_words import DataWords
 from vrpsam_app.data.labelled_dataset import LabelledDataset
 from vrpsam_app.errors import ConfigError
-from vrpsam_app.evaluation.data_words import DataWords
 from vrpsam_app.evaluation.episode_drawing import (
     LEAST_AREA,
     REFERENCES,

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from vrpsam_app.evaluation.metrics import Mask, check_shapes
+from vrpsam_app.label_images import ObjectCounts, count_objects, shared_pixels
 
 MATCHING_IOU = 0.5
 """Two objects are the same if their IoU is larger: then each has at most one counterpart."""
@@ -40,17 +41,20 @@ class ObjectScores:
 
 
 def object_scores(
-    found: Mask, instances: NDArray[np.integer], ignore: Mask | None = None
+    found: NDArray[np.bool_] | NDArray[np.integer],
+    instances: NDArray[np.integer],
+    ignore: Mask | None = None,
 ) -> ObjectScores:
-    """Match the connected parts of a mask with true objects.
+    """Match found objects with true ones.
 
     Parameters
     ----------
-    found : shape (H, W), bool
-        Its parts that share no edge are its objects.
-    instances : shape (H, W), int
+    found : shape (H, W) or (planes, H, W), bool or int
+        A mask, whose parts that share no edge are its objects; or the numbers of objects, 0 for
+        none.
+    instances : same shape, int
         Number of the true object, 0 for none; an object may be in several pieces.
-    ignore : shape (H, W), bool, optional
+    ignore : same shape, bool, optional
         Pixels that do not count. Objects that lie more than half there are left out, found ones
         and true ones alike.
 
@@ -66,29 +70,18 @@ def object_scores(
         If the shapes differ.
     """
     check_shapes(found, instances, ignore)
-    parts = ndimage.label(found)[0]
-    truths = _renumbered(instances)
+    parts = count_objects(ndimage.label(found)[0] if found.dtype == np.bool_ else found)
+    truths = count_objects(instances)
     if ignore is not None:
-        parts, truths = (np.where(ignore, 0, _kept(n, ignore)) for n in (parts, truths))
-    both = np.zeros((int(parts.max(initial=0)) + 1, int(truths.max(initial=0)) + 1), np.int64)
-    np.add.at(both, (parts, truths), 1)
-    part_area, truth_area = both.sum(1)[1:], both.sum(0)[1:]
-    union = part_area[:, None] + truth_area[None, :] - both[1:, 1:]
-    matched = (both[1:, 1:] > MATCHING_IOU * union).sum()
-    return ObjectScores(int(matched), int((part_area > 0).sum()), int((truth_area > 0).sum()))
+        parts, truths = (
+            count_objects(np.where(ignore, 0, _kept(n, ignore))) for n in (parts, truths)
+        )
+    matched = (shared_pixels(parts, truths).iou > MATCHING_IOU).sum()
+    return ObjectScores(int(matched), len(parts.ids), len(truths.ids))
 
 
-def _renumbered(instances: NDArray[np.integer]) -> NDArray[np.intp]:
-    """Give objects the numbers 1, 2, ... whatever they had."""
-    values, index = np.unique(instances, return_inverse=True)
-    new = np.cumsum(values != 0)
-    new[values == 0] = 0
-    numbered: NDArray[np.intp] = new[index].reshape(instances.shape)
-    return numbered
-
-
-def _kept(numbered: NDArray[np.integer], ignore: Mask) -> NDArray[np.integer]:
+def _kept(counts: ObjectCounts, ignore: Mask) -> NDArray[np.integer]:
     """Remove objects that lie more than half in ignored pixels."""
-    areas = np.bincount(numbered.ravel())
-    ignored = np.bincount(numbered.ravel(), weights=ignore.ravel(), minlength=len(areas))
-    return np.where((ignored > areas / 2)[numbered], 0, numbered)
+    areas = np.concatenate([[0], counts.pixels])
+    ignored = np.bincount(counts.dense[ignore], minlength=len(areas))
+    return np.where((ignored > areas / 2)[counts.dense], 0, counts.dense)

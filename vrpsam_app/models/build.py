@@ -26,4 +26,14 @@ def build_model(config: ModelConfig) -> VRPSAM[Any, Any]:
             f"image encoder {config.sam.image_encoder!r}: expected 'shared' with 'conv', or a "
             "backbone of its own with 'vit'."
         )
+    if shared and config.vrp_encoder.query_init != "random":
+        raise ConfigError(
+            f"query_init {config.vrp_encoder.query_init!r} does not go with a shared backbone, "
+            "whose prompt queries are learned: expected 'random', or a backbone of its own."
+        )
+    if not shared and config.vrp_encoder.hidden_dim != config.sam.prompt_dim:
+        raise ConfigError(
+            f"Visual prompts of {config.vrp_encoder.hidden_dim} channels do not go with SAM "
+            f"{config.sam.name!r}, whose prompts have {config.sam.prompt_dim}: give both the same."
+        )
     return EmbeddedVRPSAM(config) if shared else PaperVRPSAM(config)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 
@@ -45,6 +46,35 @@ class TensorRecord:
             return _rebuilt(value, select)
 
         return self._map(select)
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the tensors by field, as they lie in memory, for a record that holds only such.
+
+        Raises
+        ------
+        TypeError
+            If a field is no tensor.
+        """
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        if strange := [name for name, value in values.items() if not isinstance(value, Tensor)]:
+            raise TypeError(f"{type(self).__name__}.{strange[0]} is no tensor: expected only such.")
+        return {name: value.detach().cpu().numpy() for name, value in values.items()}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """Return the record of which :meth:`to_arrays` gave the arrays.
+
+        Raises
+        ------
+        ValueError
+            If it has other fields.
+        """
+        names = [f.name for f in fields(cls)]
+        if sorted(names) != sorted(arrays):
+            raise ValueError(
+                f"{cls.__name__} consists of {', '.join(names)}: got {', '.join(sorted(arrays))}."
+            )
+        return cls(**{name: torch.from_numpy(arrays[name]) for name in names})
 
     @property
     def nbytes(self) -> int:

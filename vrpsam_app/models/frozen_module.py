@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Self
 
-from torch import nn
+from torch import Tensor, nn
 
 
 class FrozenModule(nn.Module):
@@ -32,3 +32,14 @@ class FrozenModule(nn.Module):
     def train(self, mode: bool = True) -> Self:
         """Switch to training mode, unless frozen."""
         return super().train(mode and not self.frozen)
+
+
+def learned_state(model: nn.Module) -> dict[str, Tensor]:
+    """Return the part of a state dict that training makes: all outside frozen modules.
+
+    Which parameters happen to ask for gradients at the moment does not matter.
+    """
+    frozen = tuple(
+        f"{name}." for name, part in model.named_modules() if getattr(part, "frozen", False)
+    )
+    return {key: v for key, v in model.state_dict().items() if not key.startswith(frozen)}

@@ -87,7 +87,8 @@ def backbone_key(name: SemanticEncoderName, key: str) -> str | None:
     Returns
     -------
     key : str or None
-        None for weights that the semantic encoder does not use: the classifier.
+        None for weights that the semantic encoder does not use: the classifier, and the token for
+        hidden patches that DINOv2's own files hold.
 
     Examples
     --------
@@ -96,7 +97,7 @@ def backbone_key(name: SemanticEncoderName, key: str) -> str | None:
     """
     head, _, rest = key.partition(".")
     if name == "dinov2_b14":
-        return None if head == "head" else f"vit.{key}"
+        return None if head in ("head", "mask_token") else f"vit.{key}"
     if name == "vgg16_bn":
         if head != "features":
             return None

@@ -10,7 +10,8 @@ step                      shape                                         once per
 
 Sun et al., VRP-SAM: SAM with Visual Reference Prompt, CVPR 2024, arXiv:2402.17726; the published
 code squashes to 512 x 512, enlarges the same picture to SAM's 1024 with aligned corners, and uses
-mask token 0.
+mask token 0. ``encode_images`` joins what ``encode_sam`` and ``encode_semantic`` give, which no
+training step changes, with what the learned weights make of it.
 """
 
 from __future__ import annotations
@@ -61,6 +62,29 @@ class PaperEmbedding(TensorRecord):
 
 
 @dataclass(frozen=True, eq=False)
+class SAMMap(TensorRecord):
+    """What frozen SAM says of images, shape (B, C, h, w)."""
+
+    sam: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class SemanticMaps(TensorRecord):
+    """What the frozen backbone says of images.
+
+    Attributes
+    ----------
+    middle, state : shape (B, C', h', w')
+    high : shape (B, C'', h', w')
+        Of the whole image; a reference's are computed anew, under its mask.
+    """
+
+    middle: Tensor
+    state: Tensor
+    high: Tensor
+
+
+@dataclass(frozen=True, eq=False)
 class PaperReference(TensorRecord):
     """All that depends on annotated references alone.
 
@@ -96,6 +120,8 @@ class PaperReference(TensorRecord):
 class PaperVRPSAM(VRPSAM[PaperEmbedding, PaperReference]):
     """The published composition; only ``vrp_encoder`` has anything to learn."""
 
+    embedding_type = PaperEmbedding
+
     mean: Tensor
     deviation: Tensor
 
@@ -113,20 +139,34 @@ class PaperVRPSAM(VRPSAM[PaperEmbedding, PaperReference]):
 
     def encode_images(self, images: Tensor) -> PaperEmbedding:
         """Encode images (B, 3, S, S) in [0, 1], S the VRP encoder's ``image_size``."""
-        normalised = (images - self.mean) / self.deviation
+        return self.join(self.encode_sam(images), self.encode_semantic(images))
+
+    def encode_sam(self, images: Tensor) -> SAMMap:
+        """Compute SAM's embedding of images."""
         side = self.config.sam.image_size
-        sam_input = resize_bilinear(
-            normalised, (side, side), align_corners=self.config.align_corners
+        enlarged = resize_bilinear(
+            self._normalised(images), (side, side), align_corners=self.config.align_corners
         )
-        features = self.vrp_encoder.encode_images(normalised)
-        target = self.vrp_encoder.encode_target(features)
+        return SAMMap(self.sam.encode(enlarged))
+
+    def encode_semantic(self, images: Tensor) -> SemanticMaps:
+        """Compute the semantic maps of images."""
+        features = self.vrp_encoder.encode_images(self._normalised(images))
+        high = self.vrp_encoder.semantic_encoder.high_features(features.state)
+        return SemanticMaps(middle=features.middle, state=features.state, high=high)
+
+    def join(self, sam: SAMMap, maps: SemanticMaps) -> PaperEmbedding:
+        """Add what the learned weights make of the frozen parts' answers."""
         return PaperEmbedding(
-            sam=self.sam.encode(sam_input),
-            middle=features.middle,
-            state=features.state,
-            reduced=target.reduced,
-            high=target.high,
+            sam=sam.sam,
+            middle=maps.middle,
+            state=maps.state,
+            reduced=self.vrp_encoder.feature_augmenter.reduce(maps.middle),
+            high=maps.high,
         )
+
+    def _normalised(self, images: Tensor) -> Tensor:
+        return (images - self.mean) / self.deviation
 
     def encode_reference(
         self, embedding: PaperEmbedding, marks: Tensor, is_box: Tensor

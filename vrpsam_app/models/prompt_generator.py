@@ -3,7 +3,7 @@
 =====================  ============  =====================================================
 step                   shape out     what
 =====================  ============  =====================================================
-``prompt_queries``     (N, C)        learned, the same for every object
+``first_tokens``       (B, N, C)     learned queries, or prototypes of the reference
 ``reference_half``     (B, N, C)     cross-attention to the reference, self-attention
 ``target_half``        (B, N, C)     cross-attention to the target, self-attention
 =====================  ============  =====================================================
@@ -11,6 +11,9 @@ step                   shape out     what
 Each attention is followed by the residual sum and a layer norm; there is no feed-forward block.
 Keys carry a sine positional encoding, queries and values none (paper [1]_, section 4.2, and its
 published code). The first half does not depend on the target: it is computed once a reference.
+
+Queries that start from a prototype (Table 6 of the paper, which says no more than that) start all
+alike, and nothing here tells them apart: they stay as many copies of one, or two, prompts.
 
 References
 ----------
@@ -23,6 +26,8 @@ import math
 
 import torch
 from torch import Tensor, nn
+
+from vrpsam_app.config import QueryInit
 
 
 def sine_position_encoding(hw: tuple[int, int], channels: int, like: Tensor) -> Tensor:
@@ -94,11 +99,25 @@ class PromptGenerator(nn.Module):
     num_queries : int
         Prompts made from one reference.
     heads : int
+    query_init : {"random", "foreground", "background", "half"}
+        What the queries start from. ``random``: learned vectors, at random in the beginning, as
+        published; otherwise the prototype of the object, that of everything else, or each for half
+        of the queries.
     """
 
-    def __init__(self, dim: int = 256, num_queries: int = 50, heads: int = 4) -> None:
+    def __init__(
+        self,
+        dim: int = 256,
+        num_queries: int = 50,
+        heads: int = 4,
+        *,
+        query_init: QueryInit = "random",
+    ) -> None:
         super().__init__()
-        self.prompt_queries = nn.Embedding(num_queries, dim)
+        self.num_queries = num_queries
+        self.query_init = query_init
+        if query_init == "random":
+            self.prompt_queries = nn.Embedding(num_queries, dim)
         self.reference_cross = AttentionLayer(dim, heads)
         self.reference_self = AttentionLayer(dim, heads)
         self.target_cross = AttentionLayer(dim, heads)
@@ -114,20 +133,47 @@ class PromptGenerator(nn.Module):
                 if parameter.dim() > 1:
                     nn.init.xavier_uniform_(parameter)
 
-    def reference_half(self, features: Tensor) -> Tensor:
+    def first_tokens(self, foreground: Tensor, background: Tensor) -> Tensor:
+        """Return what the queries start from.
+
+        Parameters
+        ----------
+        foreground, background : shape (B, C), float
+            Mean features of the object and of all that is not marked as the object.
+
+        Returns
+        -------
+        tokens : shape (B, N, C)
+        """
+        count = self.num_queries
+        if self.query_init == "random":
+            return self.prompt_queries.weight[None].expand(foreground.shape[0], -1, -1)
+        first = {"foreground": count, "background": 0, "half": (count + 1) // 2}[self.query_init]
+        return torch.cat(
+            (
+                foreground[:, None].expand(-1, first, -1),
+                background[:, None].expand(-1, count - first, -1),
+            ),
+            dim=1,
+        )
+
+    def reference_half(self, features: Tensor, tokens: Tensor | None = None) -> Tensor:
         """Ask the reference: what is meant.
 
         Parameters
         ----------
         features : shape (B, C, h, w), float
             Augmented reference map.
+        tokens : shape (B, N, C), float, optional
+            What :meth:`first_tokens` gave; learned queries need not be given.
 
         Returns
         -------
         tokens : shape (B, N, C)
         """
-        queries = self.prompt_queries.weight.to(features.dtype)
-        tokens = queries[None].expand(features.shape[0], -1, -1)
+        if tokens is None:
+            tokens = self.prompt_queries.weight[None].expand(features.shape[0], -1, -1)
+        tokens = tokens.to(features.dtype)
         return self._ask(tokens, features, self.reference_cross, self.reference_self)
 
     def target_half(self, tokens: Tensor, features: Tensor) -> Tensor:

@@ -8,6 +8,8 @@ name               middle features             high features                   s
 ``resnet50``       1536: layers 2 and 3        2048: layer 4                   8
 ``vgg16_bn``       768: layers 2 and 3         512: layer 4                    16
 ``dinov2_b14``     1536: blocks 6 and 9        768: block 12                   14
+``small_resnet``   160: layers 2 and 3         128: layer 4                    8
+``small_vgg``      160: layers 2 and 3         128: layer 4                    8
 ``shared``         the maps that are given     the same                        any
 =================  ==========================  ==============================  ======
 
@@ -19,16 +21,17 @@ known, the choice above is ours. Modules are built with random weights: nothing 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
 
-from vrpsam_app.config import VRPEncoderConfig
+from vrpsam_app.config import SemanticEncoderName, VRPEncoderConfig
 from vrpsam_app.errors import ConfigError
 from vrpsam_app.models.deep_stem_resnet import BLOCKS, build_deep_stem_stages
 from vrpsam_app.models.frozen_module import FrozenModule
 from vrpsam_app.models.resize import resize_bilinear
+from vrpsam_app.models.small_backbones import CHANNELS, build_small_stages
 from vrpsam_app.models.torchvision_ops import import_torchvision
 
 # First and one past the last entry of the VGG's layers in each stage; its last pooling is unused.
@@ -211,8 +214,12 @@ def build_semantic_encoder(
         return StagedEncoder(_timm_vgg16_bn_stages(), 256 + 512, 512)
     if name == "dinov2_b14":
         return DINOv2Encoder()
-    known = ", ".join((*BLOCKS, "resnet50", "vgg16_bn", "dinov2_b14", "shared"))
-    raise ConfigError(f"There is no semantic encoder {name!r}: choose one of {known}.")
+    if name == "small_resnet" or name == "small_vgg":
+        return StagedEncoder(build_small_stages(name), CHANNELS[2] + CHANNELS[3], CHANNELS[4])
+    raise ConfigError(
+        f"There is no semantic encoder {name!r}: choose one of "
+        f"{', '.join(get_args(SemanticEncoderName))}."
+    )
 
 
 def _timm_resnet50_stages() -> tuple[nn.Sequential, ...]:

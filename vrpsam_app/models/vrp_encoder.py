@@ -140,7 +140,10 @@ class VRPEncoder(nn.Module):
             mask_gain=config.mask_gain,
         )
         self.prompt_generator = PromptGenerator(
-            config.hidden_dim, config.num_queries, config.num_heads
+            config.hidden_dim,
+            config.num_queries,
+            config.num_heads,
+            query_init=config.query_init,
         )
 
     def encode_images(self, images: Tensor) -> SemanticFeatures:
@@ -189,7 +192,10 @@ class VRPEncoder(nn.Module):
         reduced = self.feature_augmenter.reduce(features.middle)
         prototype = masked_average_pool(reduced, cells)
         augmented = self.feature_augmenter(reduced, prototype, cells)
-        tokens = self.prompt_generator.reference_half(augmented)
+        start = self.prompt_generator.first_tokens(
+            prototype, masked_average_pool(reduced, 1 - cells)
+        )
+        tokens = self.prompt_generator.reference_half(augmented, start)
         return ReferenceEncoding(tokens=tokens, prototype=prototype, prior=prior)
 
     def encode_target(self, features: SemanticFeatures) -> TargetEncoding:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 from torch import Tensor, nn
 
@@ -29,7 +29,14 @@ Encoding = TypeVar("Encoding", bound=TensorRecord)
 
 
 class VRPSAM(nn.Module, Generic[Embedding, Encoding]):
-    """Base of the modules; ``build_model`` picks one for a configuration."""
+    """Base of the modules; ``build_model`` picks one for a configuration.
+
+    Attributes
+    ----------
+    embedding_type : type of what ``encode_images`` gives, by which it is read from disk again
+    """
+
+    embedding_type: ClassVar[type[TensorRecord]]
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()

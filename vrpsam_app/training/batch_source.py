@@ -62,8 +62,15 @@ class BatchPlan:
     mix: EpisodeMix = field(default_factory=EpisodeMix)
 
     def batch(self, step: int) -> EpisodeBatch:
-        """Make batch number `step`."""
-        rng = np.random.default_rng([self.seed, step])
+        """Make batch number `step`; groups that give no episode are drawn again."""
+        batch = self._draw(np.random.default_rng([self.seed, step]))
+        again = 0
+        while not batch.sets:
+            again += 1
+            batch = self._draw(np.random.default_rng([self.seed, step, again]))
+        return batch
+
+    def _draw(self, rng: np.random.Generator) -> EpisodeBatch:
         size = self.sizes[_draw(rng, [w for _, w in self.sizes])][0]
         # The work of a batch stays about equal: twice the side, a quarter of the groups.
         count = max(1, round(self.groups * (160 / size) ** 2))
@@ -75,10 +82,18 @@ class BatchPlan:
         return sample_batch(groups, rng, self.mix)
 
 
-class _Stream(IterableDataset[EpisodeBatch]):
-    """Batches from a first step on, dealt out to the workers in turn."""
+class Plan(Protocol):
+    """Anything that makes batches by number."""
 
-    def __init__(self, plan: BatchPlan, first: int) -> None:
+    def batch(self, step: int, /) -> EpisodeBatch:
+        """Make batch number `step`, with at least one episode; always the same one."""
+        ...
+
+
+class _Stream(IterableDataset[EpisodeBatch]):
+    """Batches from a first one on, dealt out to the workers in turn."""
+
+    def __init__(self, plan: Plan, first: int) -> None:
         super().__init__()
         self.plan, self.first = plan, first
 
@@ -88,14 +103,12 @@ class _Stream(IterableDataset[EpisodeBatch]):
         if info is not None:
             step, stride = self.first + info.id, info.num_workers
         while True:
-            batch = self.plan.batch(step)
-            if batch.sets:
-                yield batch
+            yield self.plan.batch(step)
             step += stride
 
 
-def stream_batches(plan: BatchPlan, first: int = 0, *, workers: int = 1) -> Iterator[EpisodeBatch]:
-    """Yield the batches of a plan from step `first` on, for ever.
+def stream_batches(plan: Plan, first: int = 0, *, workers: int = 1) -> Iterator[EpisodeBatch]:
+    """Yield the batches of a plan from number `first` on, for ever.
 
     Parameters
     ----------

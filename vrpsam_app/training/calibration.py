@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 
-from vrpsam_app.models.embedded_vrp_sam import EmbeddedVRPSAM
-from vrpsam_app.models.resize import pool_mask
+from vrpsam_app.models.vrp_sam import VRPSAM
 from vrpsam_app.training.batch_source import SYNTHETIC_SEEDS, GroupSource
 from vrpsam_app.training.episode_batch import EpisodeBatch
 from vrpsam_app.training.episode_sampler import EpisodeMix, sample_batch
 from vrpsam_app.training.losses import soft_iou
-from vrpsam_app.training.objective import run_batch
+from vrpsam_app.training.objective import run_batch, truth_on
 
 COST = 0.02
 """Mean IoU that present objects may lose by being judged absent; each lost one loses all of its."""
@@ -32,7 +33,7 @@ def calibration_batches(source: GroupSource, *, size: int = 192) -> list[Episode
 
 @torch.inference_mode()
 def presence_threshold(
-    model: EmbeddedVRPSAM, batches: list[EpisodeBatch], *, cost: float = COST
+    model: VRPSAM[Any, Any], batches: list[EpisodeBatch], *, cost: float = COST
 ) -> float:
     """Return the highest threshold at which present objects lose no more than `cost` of mean IoU.
 
@@ -44,9 +45,9 @@ def presence_threshold(
         for episodes, output in run_batch(model, batch.to(device)):
             here = episodes.present > 0
             logits = output.mask_logits
-            truth = pool_mask(episodes.truth, (logits.shape[-2], logits.shape[-1]))
+            truth, known = truth_on(episodes, logits)
             presences.append(output.presence[here].float().cpu())
-            ious.append(soft_iou(logits, truth)[here].cpu())
+            ious.append(soft_iou(logits, truth, known)[here].cpu())
     presence, iou = torch.cat(presences), torch.cat(ious)
     order = presence.argsort()
     lost = iou[order].cumsum(0) / max(len(iou), 1)

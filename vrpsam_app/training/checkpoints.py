@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from hub_weights.checksums import write_sums
 from vrpsam_app.config import ModelConfig
+from vrpsam_app.models.frozen_module import learned_state
 
 
 def save_state(path: Path, state: Mapping[str, Any]) -> None:
@@ -66,25 +67,26 @@ def save_model(
 
 
 class MovingAverage:
-    """Exponential moving average of a model's weights: what is shipped.
+    """Exponential moving average of what a model learns: what is shipped.
 
     Parameters
     ----------
     model : nn.Module
-        Gives names and first values.
+        Gives names and first values; frozen parts are left out.
     decay : float
-        Share of the old value kept per step; ramped up over the first steps.
+        Share of the old value kept per step, ramped up over the first steps; with 0 the average is
+        the model itself.
     """
 
     def __init__(self, model: nn.Module, decay: float = 0.999) -> None:
         self.decay = decay
-        self.weights = {k: v.detach().clone().float() for k, v in model.state_dict().items()}
+        self.weights = {k: v.detach().clone().float() for k, v in learned_state(model).items()}
 
     @torch.no_grad()
     def update(self, model: nn.Module, step: int) -> None:
         """Move towards the model's weights after step number `step`."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        for name, value in model.state_dict().items():
+        for name, value in learned_state(model).items():
             self.weights[name].lerp_(value.detach().float(), 1 - decay)
 
 

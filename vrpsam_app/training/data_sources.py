@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from vrpsam_app.data.data_words import DataWords
 from vrpsam_app.data.episodes import FolderGroups
 from vrpsam_app.data.folder_dataset import Split
+from vrpsam_app.data.labelled_dataset import LabelledDataset
 from vrpsam_app.data.scene_imaging import photograph, random_look
 from vrpsam_app.data.synthetic_scenes import SceneGroup
 from vrpsam_app.errors import ConfigError, VRPSAMError
@@ -18,67 +21,55 @@ REPHOTOGRAPHED = 0.7
 """Share of groups of real pictures that get a new look: colours, light, noise, focus."""
 
 
-@dataclass(frozen=True, slots=True)
-class FolderWords:
-    """A labelled folder and how to draw from it.
+@dataclass(frozen=True, slots=True, eq=False)
+class GroupData:
+    """Data to draw groups of views from: named by words, or opened already.
 
     Attributes
     ----------
-    folder : Path
-    weight : float
-        How often it is drawn, relative to the other folders.
-    one_image : bool
-        Each picture is a class of its own; views of a group are parts of one picture.
-    upright : bool
-        Views are mirrored but not turned.
+    words : DataWords
+        How to draw.
+    dataset : LabelledDataset, optional
+        What to learn from where the words name no files; it has no part for validation.
     """
 
-    folder: Path
-    weight: float = 1.0
-    one_image: bool = False
-    upright: bool = False
+    words: DataWords
+    dataset: LabelledDataset | None = None
 
     @classmethod
-    def parse(cls, text: str) -> FolderWords:
-        """Read ``FOLDER[,one-image][,upright][,weight=2]``.
+    def of(cls, data: str | DataWords | LabelledDataset) -> GroupData:
+        """Read words, or take a data set as it is.
 
         Raises
         ------
         ConfigError
-            If a word after the folder means nothing.
+            If a word means nothing.
         """
-        name, *words = text.split(",")
-        weight, flags = 1.0, set()
-        for word in words:
-            key, _, value = word.partition("=")
-            try:
-                if key == "weight":
-                    weight = float(value)
-                elif word in ("one-image", "upright"):
-                    flags.add(word)
-                else:
-                    raise ValueError(word)
-            except ValueError as error:
-                raise ConfigError(
-                    f"--data {text!r}: {word!r} is not known. Expected "
-                    "FOLDER[,one-image][,upright][,weight=NUMBER]."
-                ) from error
-        return cls(Path(name), weight, "one-image" in flags, "upright" in flags)
+        if isinstance(data, str):
+            return cls(DataWords.parse(data))
+        if isinstance(data, DataWords):
+            return cls(data)
+        return cls(DataWords(Path(data.name)), data)
 
     def facts(self) -> dict[str, object]:
-        """Return what a model's configuration says of the folder: all but where it lay."""
-        return {
-            "name": self.folder.name,
-            "weight": self.weight,
-            "one_image": self.one_image,
-            "upright": self.upright,
-        }
+        """Return what a model's configuration says of the data: all but where they lay."""
+        return self.words.facts()
 
     def groups(self, split: Split) -> FolderGroups:
-        """Open the folder."""
-        return FolderGroups(
-            self.folder, split=split, one_image=self.one_image, upright=self.upright
-        )
+        """Open a part.
+
+        Raises
+        ------
+        VRPSAMError
+            If there is no such part, or it cannot be drawn from.
+        """
+        if self.dataset is None:
+            opened = self.words.open_part(split)
+        elif split == "train":
+            opened = self.dataset
+        else:
+            raise ConfigError(f"{self.dataset.name} has no part for validation.")
+        return FolderGroups(opened, one_image=self.words.one_image, upright=self.words.upright)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,36 +85,29 @@ class Rephotographed:
             return group
         look = random_look(rng, 0.2)
         treated = [photograph(i.astype(np.float32) / 255, look, rng) for i in group.images]
-        return SceneGroup(
-            images=np.stack(treated),
-            instances=group.instances,
-            classes=group.classes,
-            class_names=group.class_names,
-            world=group.world,
-            has_instances=group.has_instances,
-        )
+        return dataclasses.replace(group, images=np.stack(treated))
 
 
 def training_sources(
-    folders: list[FolderWords], synthetic_share: float
+    data: list[GroupData], synthetic_share: float
 ) -> list[tuple[GroupSource, float]]:
-    """Return sources and weights: procedural scenes, and the training parts of folders."""
-    if not folders:
+    """Return sources and weights: procedural scenes, and the training parts of data."""
+    if not data:
         return [(SyntheticGroups(), 1.0)]
-    total = sum(f.weight for f in folders)
+    total = sum(d.words.weight for d in data)
     real = [
-        (Rephotographed(f.groups("train")), (1 - synthetic_share) * f.weight / total)
-        for f in folders
+        (Rephotographed(d.groups("train")), (1 - synthetic_share) * d.words.weight / total)
+        for d in data
     ]
     return [(SyntheticGroups(), synthetic_share), *real]
 
 
-def validation_sources(folders: list[FolderWords]) -> list[tuple[str, GroupSource]]:
-    """Return names and sources of the folders' validation parts, where they have one."""
+def validation_sources(data: list[GroupData]) -> list[tuple[str, GroupSource]]:
+    """Return names and sources of the data's validation parts, where they have one."""
     sources: list[tuple[str, GroupSource]] = []
-    for words in folders:
+    for given in data:
         try:
-            sources.append((words.folder.name, words.groups("val")))
+            sources.append((given.words.folder.name, given.groups("val")))
         except VRPSAMError:
             continue
     return sources

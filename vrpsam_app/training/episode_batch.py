@@ -29,6 +29,9 @@ class EpisodeSet(TensorRecord):
         0 where the target has no such object.
     points_xy, point_labels : shape (E, P, 2) and (E, P)
         Clicks on the target, label -1 where there is none.
+    known : shape (E, 1, S, S), float, or None where every pixel counts
+        0 where nobody knows whether the target shows the object: such pixels count neither in a
+        loss nor in a figure.
     """
 
     reference_index: Tensor
@@ -39,6 +42,7 @@ class EpisodeSet(TensorRecord):
     present: Tensor
     points_xy: Tensor
     point_labels: Tensor
+    known: Tensor | None = None
 
     @property
     def shots(self) -> int:
@@ -58,11 +62,21 @@ class EpisodeBatch:
     images : shape (N, 3, S, S), uint8
     sets : tuple of EpisodeSet
         One per number of shots.
+    keys : tuple of N str, or None
+        Hash of each image's pixels, where the same pictures come again as they are; None where
+        they are drawn or augmented, so that no embedding is worth keeping.
     """
 
     images: Tensor
     sets: tuple[EpisodeSet, ...]
+    keys: tuple[str, ...] | None = None
+
+    def __len__(self) -> int:
+        """Count the episodes."""
+        return sum(len(s) for s in self.sets)
 
     def to(self, device: torch.device | str) -> EpisodeBatch:
         """Move everything to `device`."""
-        return EpisodeBatch(self.images.to(device), tuple(s.to(device) for s in self.sets))
+        return EpisodeBatch(
+            self.images.to(device), tuple(s.to(device) for s in self.sets), self.keys
+        )

@@ -10,9 +10,11 @@ import torch
 from numpy.typing import NDArray
 
 from vrpsam_app.data.annotation_simulation import Gesture, simulate
+from vrpsam_app.data.paper_marks import Marks
 from vrpsam_app.data.synthetic_scenes import SceneGroup
 from vrpsam_app.references import Reference
-from vrpsam_app.training.episode_batch import EpisodeBatch, EpisodeSet
+from vrpsam_app.training.episode_batch import EpisodeBatch
+from vrpsam_app.training.episode_collation import MarkedEpisode, collate
 
 MAX_CLICKS = 3
 """Clicks on the target per episode at most; fewer are padded with label -1."""
@@ -50,15 +52,11 @@ class EpisodeMix:
     absent: float = 0.12
     foreign: float = 0.0
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Episode:
-    references: tuple[int, ...]
-    target: int
-    marked: tuple[Reference, ...]
-    truth: NDArray[np.bool_]
-    points_xy: NDArray[np.float32]
-    point_labels: NDArray[np.int64]
+    def marked(self, marks: Marks) -> EpisodeMix:
+        """Mark references in one way only, or in the usual mix of ways."""
+        if marks == "mix":
+            return self
+        return replace(self, gestures=((marks, 1.0),))
 
 
 def sample_batch(
@@ -81,7 +79,7 @@ def sample_batch(
     """
     mix = mix or EpisodeMix()
     images = np.concatenate([g.images for g in groups])  # (N, S, S, 3)
-    episodes: list[_Episode] = []
+    episodes: list[MarkedEpisode] = []
     firsts = np.cumsum([0, *(len(g.images) for g in groups)])
     for group, first in zip(groups, firsts, strict=False):
         elsewhere = [
@@ -100,26 +98,26 @@ def sample_batch(
     by_shots = {n: [e for e in episodes if len(e.references) == n] for n in (1, 2)}
     return EpisodeBatch(
         images=torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2))),
-        sets=tuple(_collate(same) for same in by_shots.values() if same),
+        sets=tuple(collate(same) for same in by_shots.values() if same),
     )
 
 
 def _sample_episode(
     group: SceneGroup, rng: np.random.Generator, mix: EpisodeMix, first: int
-) -> _Episode | None:
+) -> MarkedEpisode | None:
     count = len(group.images)
     if rng.random() < mix.background:
         wanted = 0
     else:
         wanted = int(rng.integers(1, len(group.class_names) + 1))
-    area = np.array([np.count_nonzero(c == wanted) for c in group.classes])
+    area = np.array([np.count_nonzero(group.shows(k, wanted)) for k in range(count)])
     least = 12
     showing = np.flatnonzero(area >= least)
     if not len(showing):
         return None
     shots = 2 if len(showing) > 1 and rng.random() < mix.two_shots else 1
     references = rng.choice(showing, shots, replace=False)
-    lacking = np.flatnonzero(area == 0)
+    lacking = np.flatnonzero((area == 0) & ~_in_a_crowd(group, wanted))
     others = np.setdiff1d(np.arange(count), references)
     if len(lacking) and rng.random() < mix.absent:
         target = int(rng.choice(lacking))
@@ -130,19 +128,35 @@ def _sample_episode(
     weights = np.array([weight for _, weight in mix.gestures])
     gesture = mix.gestures[int(rng.choice(len(weights), p=weights / weights.sum()))][0]
     marked = tuple(_mark(group, int(r), wanted, gesture, rng, mix) for r in references)
-    truth = group.classes[target] == wanted
-    points_xy, labels = _clicks(truth, rng, mix)
-    return _Episode(
-        tuple(int(first + r) for r in references), first + target, marked, truth, points_xy, labels
+    truth = group.shows(target, wanted)
+    unknown = group.unknown(target, wanted)
+    points_xy, labels = _clicks(truth, unknown, rng, mix)
+    return MarkedEpisode(
+        tuple(int(first + r) for r in references),
+        first + target,
+        marked,
+        truth,
+        unknown,
+        points_xy,
+        labels,
     )
 
 
-def _moved(episode: _Episode, target: int) -> _Episode:
+def _in_a_crowd(group: SceneGroup, wanted: int) -> NDArray[np.bool_]:
+    """Tell which pictures show a class without labels of its own, (N,)."""
+    if group.ignored is None or wanted == 0:
+        return np.zeros(len(group.images), np.bool_)
+    crowded: NDArray[np.bool_] = (group.ignored == wanted).any((1, 2))
+    return crowded
+
+
+def _moved(episode: MarkedEpisode, target: int) -> MarkedEpisode:
     """Ask for the same thing in a picture of another world, where it is not."""
     return replace(
         episode,
         target=target,
         truth=np.zeros_like(episode.truth),
+        unknown=None,
         points_xy=np.zeros_like(episode.points_xy),
         point_labels=np.full_like(episode.point_labels, -1),
     )
@@ -157,60 +171,47 @@ def _mark(
     mix: EpisodeMix,
 ) -> Reference:
     """Annotate one reference as a person would."""
-    whole = group.classes[image] == wanted
+    whole = group.shows(image, wanted)
+    unknown = group.unknown(image, wanted)
+    outside = ~whole if unknown is None else ~(whole | unknown)
     numbered = bool(wanted) and group.has_instances[wanted - 1]
     objects = group.instances[image] * whole if numbered else whole
     marks = simulate(
         rng,
         gesture,
         objects if objects.any() else whole,
-        not_this=~whole,
+        not_this=outside,
         negatives=int(rng.integers(1, 3)) if rng.random() < mix.negatives else 0,
     )
+    # With unknown pixels, what is known not to be the class is said pixel by pixel.
+    said = marks.exhaustive and unknown is not None
     return Reference(
         image=group.images[image],
         positive=marks.positive,
-        negative=marks.negative,
+        negative=outside if said else marks.negative,
         kind=marks.kind,
-        exhaustive=marks.exhaustive,
+        exhaustive=marks.exhaustive and not said,
     )
 
 
-def _maps(reference: Reference) -> NDArray[np.bool_]:
-    """Return what a reference says of each pixel: object, certain, weak background (3, S, S)."""
-    background = reference.known_background()
-    return np.stack([reference.positive, background.certain, background.weak])
-
-
 def _clicks(
-    truth: NDArray[np.bool_], rng: np.random.Generator, mix: EpisodeMix
+    truth: NDArray[np.bool_],
+    unknown: NDArray[np.bool_] | None,
+    rng: np.random.Generator,
+    mix: EpisodeMix,
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Draw clicks on the target as SAM's own prompts; padding has label -1."""
     points = np.zeros((MAX_CLICKS, 2), np.float32)
     labels = np.full(MAX_CLICKS, -1, np.int64)
     if rng.random() >= mix.clicks:
         return points, labels
+    outside = ~truth if unknown is None else ~(truth | unknown)
     for k in range(int(rng.integers(1, MAX_CLICKS + 1))):
         inside = rng.random() < 0.7
-        rows, cols = np.nonzero(truth if inside else ~truth)
+        rows, cols = np.nonzero(truth if inside else outside)
         if not len(rows):
             continue
         pick = rng.integers(len(rows))
         points[k] = cols[pick] + 0.5, rows[pick] + 0.5
         labels[k] = int(inside)
     return points, labels
-
-
-def _collate(episodes: list[_Episode]) -> EpisodeSet:
-    marks = np.stack([np.stack([_maps(r) for r in e.marked]) for e in episodes])
-    truth = np.stack([e.truth for e in episodes])[:, None]
-    return EpisodeSet(
-        reference_index=torch.tensor([e.references for e in episodes]),
-        target_index=torch.tensor([e.target for e in episodes]),
-        marks=torch.from_numpy(marks.astype(np.float32)),
-        is_box=torch.tensor([[r.kind == "box" for r in e.marked] for e in episodes]),
-        truth=torch.from_numpy(truth.astype(np.float32)),
-        present=torch.from_numpy(truth.any((1, 2, 3)).astype(np.float32)),
-        points_xy=torch.from_numpy(np.stack([e.points_xy for e in episodes])),
-        point_labels=torch.from_numpy(np.stack([e.point_labels for e in episodes])),
-    )

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ from vrpsam_app.evaluation.episode_reader import EpisodeReader, Format
 from vrpsam_app.evaluation.metrics import iou
 from vrpsam_app.models.embedded_vrp_sam import EmbeddedVRPSAM
 from vrpsam_app.models.load import load_model
+from vrpsam_app.models.vrp_sam import VRPSAM
 from vrpsam_app.predictor import VRPSAMPredictor
 from vrpsam_app.training.batch_source import BatchPlan, SyntheticGroups, stream_batches
 from vrpsam_app.training.data_sources import Rephotographed
@@ -196,7 +198,7 @@ def _train(
 
 
 def _measure(
-    model: EmbeddedVRPSAM,
+    model: VRPSAM[Any, Any],
     sha256: str,
     dataset: FolderDataset,
     questions: EpisodeList,

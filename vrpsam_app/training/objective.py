@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vrpsam_app.models.embedded_vrp_sam import EmbeddedVRPSAM
-from vrpsam_app.models.embeddings import DecoderOutput, PromptTensors
-from vrpsam_app.models.resize import pool_mask
+from vrpsam_app.models.embeddings import DecoderOutput, PromptTensors, TensorRecord
+from vrpsam_app.models.resize import pool_mask, resize_bilinear
+from vrpsam_app.models.vrp_sam import VRPSAM
 from vrpsam_app.training.episode_batch import EpisodeBatch, EpisodeSet
 from vrpsam_app.training.losses import mask_loss, soft_iou
+
+LossName = Literal["bce", "dice", "both"]
+
+_TERMS: Mapping[LossName, tuple[float, float]] = MappingProxyType(
+    {"bce": (1.0, 0.0), "dice": (0.0, 1.0), "both": (1.0, 1.0)}
+)
+
+ImageEncoder = Callable[[EpisodeBatch], TensorRecord]
+"""Gives the embedding of a batch's images, for instance from a store."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LossWeights:
-    """Weights of the terms; 0 switches one off."""
+    """Weights of the terms; 0 switches one off.
+
+    With ``full_size`` the logits are brought to the size of the pictures first, as in the published
+    code; otherwise the truth is pooled to the decoder's grid.
+    """
 
     bce: float = 1.0
     dice: float = 1.0
@@ -26,6 +41,16 @@ class LossWeights:
     score: float = 1.0
     presence: float = 0.2
     absent: float = 0.5
+    full_size: bool = False
+
+    def of(self, loss: LossName) -> LossWeights:
+        """Keep one of the two mask losses (Table 5 of the paper), or both."""
+        bce, dice = _TERMS[loss]
+        return replace(self, bce=bce, dice=dice)
+
+
+PUBLISHED = LossWeights(prior=0.0, score=0.0, presence=0.0, absent=1.0, full_size=True)
+"""BCE and Dice at the pictures' size and nothing else, as VRP-SAM was trained."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +70,10 @@ class Outcome:
 
 
 def run_batch(
-    model: EmbeddedVRPSAM, batch: EpisodeBatch
+    model: VRPSAM[Any, Any], batch: EpisodeBatch, encode: ImageEncoder | None = None
 ) -> Iterator[tuple[EpisodeSet, DecoderOutput]]:
     """Encode the images once and decode every set of episodes."""
-    embedding = model.encode_images(batch.images.float() / 255)
+    embedding = encode(batch) if encode else model.encode_images(batch.images.float() / 255)
     for episodes in batch.sets:
         references = [
             model.encode_reference(
@@ -58,42 +83,48 @@ def run_batch(
             )
             for shot in range(episodes.shots)
         ]
-        prompts = PromptTensors(points_xy=episodes.points_xy, point_labels=episodes.point_labels)
+        prompts = None
+        if episodes.points_xy.shape[1]:
+            prompts = PromptTensors(
+                points_xy=episodes.points_xy, point_labels=episodes.point_labels
+            )
         yield episodes, model.decode(embedding.take(episodes.target_index), references, prompts)
 
 
 def evaluate_batch(
-    model: EmbeddedVRPSAM, batch: EpisodeBatch, weights: LossWeights | None = None
+    model: VRPSAM[Any, Any],
+    batch: EpisodeBatch,
+    weights: LossWeights | None = None,
+    encode: ImageEncoder | None = None,
 ) -> Outcome:
-    """Compute the loss of a batch."""
+    """Compute the loss of a batch; pixels that nobody knows count nowhere."""
     weights = weights or LossWeights()
     losses, present_ious, prior_ious, score_errors, presence_errors = [], [], [], [], []
-    for episodes, output in run_batch(model, batch):
+    terms = {"bce_weight": weights.bce, "dice_weight": weights.dice}
+    for episodes, output in run_batch(model, batch, encode):
         logits = output.mask_logits.float()
-        truth = pool_mask(episodes.truth, (logits.shape[-2], logits.shape[-1]))
+        if weights.full_size:
+            size = (episodes.truth.shape[-2], episodes.truth.shape[-1])
+            logits = resize_bilinear(logits, size, align_corners=model.config.align_corners)
+        truth, known = truth_on(episodes, logits)
         prior = output.pseudo_mask.float()
-        prior_truth = pool_mask(truth, (prior.shape[-2], prior.shape[-1]))
+        prior_truth, prior_known = on_grid(truth, known, prior)
         importance = torch.where(episodes.present > 0, 1.0, weights.absent)
-        masks = mask_loss(logits, truth, bce_weight=weights.bce, dice_weight=weights.dice)
-        priors = mask_loss(
-            torch.logit(prior.clamp(1e-4, 1 - 1e-4)),
-            prior_truth,
-            bce_weight=weights.bce,
-            dice_weight=weights.dice,
-        )
-        quality = soft_iou(logits, truth)
+        masks = mask_loss(logits, truth, known=known, **terms)
+        if weights.prior:
+            prior_logits = torch.logit(prior.clamp(1e-4, 1 - 1e-4))
+            masks = masks + weights.prior * mask_loss(
+                prior_logits, prior_truth, known=prior_known, **terms
+            )
+        quality = soft_iou(logits, truth, known)
         score = (output.score.float() - quality) ** 2 * episodes.present
         presence = F.binary_cross_entropy(
             output.presence.float().clamp(1e-5, 1 - 1e-5), episodes.present, reduction="none"
         )
-        losses.append(
-            (masks + weights.prior * priors) * importance
-            + weights.score * score
-            + weights.presence * presence
-        )
+        losses.append(masks * importance + weights.score * score + weights.presence * presence)
         here = episodes.present > 0
         present_ious.append(quality[here])
-        prior_ious.append(soft_iou(prior - 0.5, prior_truth)[here])
+        prior_ious.append(soft_iou(prior - 0.5, prior_truth, prior_known)[here])
         score_errors.append(score.detach()[here].sqrt())
         presence_errors.append(((output.presence > 0.5) != here).float())
     figures = {
@@ -103,6 +134,23 @@ def evaluate_batch(
         "presence_error": _mean(presence_errors),
     }
     return Outcome(torch.cat(losses).mean(), figures)
+
+
+def truth_on(episodes: EpisodeSet, maps: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Return the truth, and what of it counts, on the grid of some maps (B, C, h, w)."""
+    return on_grid(episodes.truth, episodes.known, maps)
+
+
+def on_grid(truth: Tensor, known: Tensor | None, maps: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Pool truth and known share to the grid of some maps (B, C, h, w).
+
+    A cell's truth is that of its known part.
+    """
+    hw = (maps.shape[-2], maps.shape[-1])
+    if known is None:
+        return pool_mask(truth, hw), None
+    share = pool_mask(known, hw)
+    return pool_mask(truth * known, hw) / share.clamp_min(1e-6), share
 
 
 def _mean(parts: list[Tensor]) -> float:

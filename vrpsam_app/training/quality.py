@@ -54,6 +54,7 @@ def train_quality(
         steps=steps,
         learning_rate=2e-3,
         warmup=min(20, max(steps, 1)),
+        cooldown=None,
         decay=0.98,
         loss=ONLY_QUALITY,
     )

@@ -1,26 +1,27 @@
 """The training loop: resumable at any step, its figures in a CSV, its models in a folder.
 
-One step draws a batch of episodes, computes the objective and moves the weights by AdamW under a
-cosine schedule. Batch number k of seed s is the same on every machine and after every resume.
+One step draws one batch of episodes, or several, computes the objective and moves the weights by
+AdamW under a schedule. Batch number k of seed s is the same on every machine and after every
+resume, and so is what dropout leaves out in step k.
 """
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from vrpsam_app.config import ModelConfig
-from vrpsam_app.models.embedded_vrp_sam import EmbeddedVRPSAM
+from vrpsam_app.models.frozen_module import learned_state
+from vrpsam_app.models.vrp_sam import VRPSAM
 from vrpsam_app.training.checkpoints import (
     MovingAverage,
     load_state,
@@ -29,12 +30,16 @@ from vrpsam_app.training.checkpoints import (
     with_training,
 )
 from vrpsam_app.training.episode_batch import EpisodeBatch
-from vrpsam_app.training.objective import LossWeights, evaluate_batch
+from vrpsam_app.training.objective import ImageEncoder, LossWeights, evaluate_batch
+from vrpsam_app.training.run_log import TRAINING, VALIDATION, RunLog
 
 T = TypeVar("T")
 
 BatchSource = Callable[[int], Iterator[EpisodeBatch]]
-"""Given the first step, yields the batches of that step and all later ones."""
+"""Given the first batch's number, yields it and all later ones."""
+
+Validation = Callable[[VRPSAM[Any, Any]], dict[str, float]]
+"""Measures a model: figures by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,26 +49,43 @@ class TrainingOptions:
     Attributes
     ----------
     steps : int
-        Length of the cosine schedule.
-    learning_rate, weight_decay, warmup : float, float, int
-        AdamW; linear warm-up over so many steps.
+        Length of the schedule.
+    cooldown : int, optional
+        Steps at its end over which the rate falls to nothing from the constant one before: such a
+        run can be made longer by going back to where its cooling began. None: a cosine.
+    accumulate : int
+        Batches whose gradients make one step.
+    learning_rate, weight_decay, warmup, floor : float, float, int, float
+        AdamW; linear warm-up over so many steps; the rate never falls below `floor` of itself.
+    decay_vectors : bool
+        Whether biases and norms decay as well.
+    clip : float, optional
+        Largest norm of a step's gradient; None leaves it as it is.
     precision : {"fp32", "bf16"}
         bf16 where processor or GPU has it; weights stay fp32.
     decay : float
-        Of the moving average that is saved as the model.
+        Of the moving average that is saved as the model; 0 saves the weights themselves.
     save_every, log_every : int
         Steps.
+    keep : str, optional
+        Figure of the validation whose highest value says which weights are saved; None saves the
+        last ones.
     """
 
     steps: int
+    cooldown: int | None = None
+    accumulate: int = 1
     learning_rate: float = 1e-3
     weight_decay: float = 0.02
+    decay_vectors: bool = False
     warmup: int = 200
-    clip: float = 1.0
+    floor: float = 0.01
+    clip: float | None = 1.0
     precision: str = "fp32"
     decay: float = 0.999
     save_every: int = 200
     log_every: int = 20
+    keep: str | None = None
     seed: int = 0
     loss: LossWeights = dataclasses.field(default_factory=LossWeights)
 
@@ -73,19 +95,23 @@ class Trainer:
 
     Parameters
     ----------
-    model : EmbeddedVRPSAM
-        Its parameters with ``requires_grad`` are trained.
+    model : VRPSAM
+        Its parameters with ``requires_grad`` are trained; frozen parts are neither stepped nor
+        saved.
     folder : Path
-        ``state.pt`` (to resume), ``log.csv``, and the model itself.
+        ``state.pt`` (to resume), ``log.csv``, ``validation.csv``, ``curves.png``.
+    encode : ImageEncoder, optional
+        Stands for the model's own ``encode_images``, for instance to keep what never changes.
     """
 
     def __init__(
         self,
-        model: EmbeddedVRPSAM,
+        model: VRPSAM[Any, Any],
         options: TrainingOptions,
         folder: Path,
         *,
         device: torch.device,
+        encode: ImageEncoder | None = None,
     ) -> None:
         self.model = model.to(device)
         # Convolutions on a CPU are many times faster with the channels last.
@@ -93,9 +119,12 @@ class Trainer:
         self.options = options
         self.folder = folder
         self.device = device
-        decayed, plain = _parameter_groups(model)
+        self.encode = encode
+        decayed, plain = _parameter_groups(model, options.decay_vectors)
         # Without it sums of gradients depend on how threads were scheduled, and no run repeats.
         torch.use_deterministic_algorithms(True, warn_only=True)
+        # Filling what is overwritten anyway only costs time.
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         self.optimizer = torch.optim.AdamW(
             [
                 {"params": decayed, "weight_decay": options.weight_decay},
@@ -106,9 +135,12 @@ class Trainer:
         self.average = MovingAverage(model, options.decay)
         self.step = 0
         self.seconds = 0.0
+        self.best: tuple[float, dict[str, Tensor]] | None = None
         folder.mkdir(parents=True, exist_ok=True)
         if (state := load_state(folder / "state.pt")) is not None:
             self._restore(state)
+        self.log = RunLog(folder)
+        self.log.rewind(self.step)
 
     def run(
         self,
@@ -116,7 +148,7 @@ class Trainer:
         *,
         until: Callable[[], bool] = lambda: False,
         report: Callable[[str], None] = print,
-        validate: Callable[[EmbeddedVRPSAM], dict[str, float]] | None = None,
+        validate: Validation | None = None,
         validate_every: int = 1000,
     ) -> None:
         """Train to the end of the schedule, or until `until` says so.
@@ -135,34 +167,36 @@ class Trainer:
         self.model.train()
         recent: list[dict[str, float]] = []
         started, before = time.monotonic(), self.seconds
-        for batch in batches(self.step):
-            if self.step >= options.steps or until():
-                break
-            recent.append(self._train_step(batch.to(self.device)))
+        stream = batches(self.step * options.accumulate)
+        while self.step < options.steps and not until():
+            recent.append(self._train_step(list(islice(stream, options.accumulate))))
             self.step += 1
             self.seconds = before + time.monotonic() - started
             if self.step % options.log_every == 0:
-                row = {k: float(np.nanmean([r[k] for r in recent])) for k in recent[0]}
-                self._log("log.csv", row)
+                row = _means(recent)
+                self._log(TRAINING, row)
                 report(self._progress(row))
                 recent = []
             if validate and self.step % validate_every == 0:
                 figures = self.averaged(validate)
-                self._log("validation.csv", figures)
+                self._log(VALIDATION, figures)
+                self._note_best(figures)
                 report("validation " + " ".join(f"{k} {v:.3f}" for k, v in figures.items()))
+                self.log.draw(report)
             if self.step % options.save_every == 0:
                 self.save_state()
         self.save_state()
+        self.log.draw(report)
 
-    def averaged(self, measure: Callable[[EmbeddedVRPSAM], T]) -> T:
+    def averaged(self, measure: Callable[[VRPSAM[Any, Any]], T]) -> T:
         """Measure the model with its averaged weights, the ones that are saved."""
-        own = {k: v.clone() for k, v in self.model.state_dict().items()}
-        self.model.load_state_dict(self.average.weights)
+        own = {k: v.clone() for k, v in learned_state(self.model).items()}
+        self.model.load_state_dict(self.average.weights, strict=False)
         self.model.eval()
         try:
             return measure(self.model)
         finally:
-            self.model.load_state_dict(own)
+            self.model.load_state_dict(own, strict=False)
             self.model.train()
 
     def save_state(self) -> None:
@@ -170,37 +204,65 @@ class Trainer:
         state = {
             "step": self.step,
             "seconds": self.seconds,
-            "model": self.model.state_dict(),
+            "model": learned_state(self.model),
             "average": self.average.weights,
             "optimizer": self.optimizer.state_dict(),
+            "best": self.best,
         }
         save_state(self.folder / "state.pt", state)
 
     def save_model(self, config: ModelConfig, folder: Path, **facts: object) -> Path:
-        """Write the averaged weights as a model folder that every surface opens."""
+        """Write the averaged weights, or the best, as a model folder that every surface opens."""
         settings = dataclasses.asdict(self.options)
         full = with_training(config, **{"steps": self.step, "options": settings, **facts})
-        return save_model(folder, full, self.average.weights)
+        weights = self.average.weights if self.best is None else self.best[1]
+        # What was learned on frozen weights is small, and kept as it is.
+        dtype = torch.float32 if config.foundation else torch.float16
+        return save_model(folder, full, weights, dtype=dtype)
 
-    def _train_step(self, batch: EpisodeBatch) -> dict[str, float]:
-        rate = self.options.learning_rate * self._schedule()
+    def _train_step(self, batches: Sequence[EpisodeBatch]) -> dict[str, float]:
+        rate = self.rate()
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        with torch.autocast(
-            self.device.type, torch.bfloat16, enabled=self.options.precision == "bf16"
-        ):
-            outcome = evaluate_batch(self.model, batch, self.options.loss)
+        # Dropout is drawn anew from seed and step, so that a resumed run leaves out the same.
+        torch.manual_seed((self.options.seed << 32) + self.step)
         self.optimizer.zero_grad(set_to_none=True)
-        outcome.loss.backward()
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.options.clip)
+        episodes = sum(len(batch) for batch in batches)
+        loss, figures = 0.0, []
+        for batch in batches:
+            with torch.autocast(
+                self.device.type, torch.bfloat16, enabled=self.options.precision == "bf16"
+            ):
+                outcome = evaluate_batch(
+                    self.model, batch.to(self.device), self.options.loss, self.encode
+                )
+            # Every episode counts alike, in whichever batch it came.
+            part = outcome.loss * (len(batch) / episodes)
+            part.backward()
+            loss += float(part.detach())
+            figures.append(outcome.figures)
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.options.clip or math.inf)
         if torch.isfinite(norm):
             self.optimizer.step()
             self.average.update(self.model, self.step)
-        return {"loss": float(outcome.loss.detach()), **outcome.figures, "gradient": float(norm)}
+        return {"loss": loss, **_means(figures), "gradient": float(norm)}
 
-    def _schedule(self) -> float:
+    def _note_best(self, figures: dict[str, float]) -> None:
+        if self.options.keep is None:
+            return
+        figure = figures[self.options.keep]
+        if self.best is None or figure > self.best[0]:
+            self.best = figure, {k: v.clone() for k, v in self.average.weights.items()}
+
+    def rate(self) -> float:
+        """Return the learning rate of the next step."""
         warm = min(1.0, (self.step + 1) / max(self.options.warmup, 1))
-        return warm * max(0.01, 0.5 * (1 + math.cos(math.pi * self.step / self.options.steps)))
+        left = self.options.steps - self.step
+        if self.options.cooldown is None:
+            rate = 0.5 * (1 + math.cos(math.pi * self.step / self.options.steps))
+        else:
+            rate = min(1.0, left / self.options.cooldown)
+        return self.options.learning_rate * warm * max(self.options.floor, rate)
 
     def _progress(self, row: dict[str, float]) -> str:
         left = self.seconds / max(self.step, 1) * (self.options.steps - self.step) / 60
@@ -208,24 +270,29 @@ class Trainer:
         return f"step {self.step}/{self.options.steps} {figures}, {left:.0f} min left"
 
     def _log(self, name: str, figures: dict[str, float]) -> None:
-        row = {"step": self.step, "seconds": round(self.seconds, 1), **figures}
-        path = self.folder / name
-        new = not path.exists()
-        with path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, fieldnames=list(row))
-            if new:
-                writer.writeheader()
-            writer.writerow(row)
+        self.log.append(name, {"step": self.step, "seconds": round(self.seconds, 1), **figures})
 
     def _restore(self, state: dict[str, Any]) -> None:
         self.step = int(state["step"])
         self.seconds = float(state["seconds"])
-        self.model.load_state_dict(state["model"])
+        self.model.load_state_dict(state["model"], strict=False)
         self.average.weights = state["average"]
         self.optimizer.load_state_dict(state["optimizer"])
+        self.best = state.get("best")
 
 
-def _parameter_groups(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """Split into matrices, which decay, and vectors and scalars, which do not."""
+def _means(rows: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Average each figure over the rows that have it; one row is returned as it is."""
+    if len(rows) == 1:
+        return rows[0]
+    there = {k: [row[k] for row in rows if math.isfinite(row[k])] for k in rows[0]}
+    return {k: sum(v) / len(v) if v else math.nan for k, v in there.items()}
+
+
+def _parameter_groups(
+    model: nn.Module, decay_vectors: bool
+) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    """Split into what decays, matrices and if wanted all, and what does not."""
     trained = [p for p in model.parameters() if p.requires_grad]
-    return [p for p in trained if p.dim() > 1], [p for p in trained if p.dim() <= 1]
+    decayed = [p for p in trained if decay_vectors or p.dim() > 1]
+    return decayed, [p for p in trained if not decay_vectors and p.dim() <= 1]

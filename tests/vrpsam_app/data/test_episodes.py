@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from itertools import combinations
 
 import numpy as np
@@ -227,3 +228,46 @@ def test_memory_is_bounded_and_changes_nothing(cells, monkeypatch):
     for seed, images in enumerate(bounded):
         assert np.array_equal(cells.sample(np.random.default_rng(seed), 48, 3).images, images)
     assert len(cells._kept) > 1
+
+
+class Undecided(SyntheticDataset):
+    """Scenes with a frame that nobody decided, and a corner where class 1 may be."""
+
+    def load(self, index):
+        picture = super().load(index)
+        ignored = np.zeros_like(picture.classes)
+        ignored[:8] = -1
+        ignored[-8:, -8:] = 1
+        ignored[-8:, :8] = len(self.class_names)
+        return dataclasses.replace(picture, ignored=ignored)
+
+
+def test_undecided_pixels_come_along():
+    scenes = SyntheticDataset.draw(groups=4, images=3, size=64)
+    fields = {f.name: getattr(scenes, f.name) for f in dataclasses.fields(scenes)}
+    source = FolderGroups(Undecided(**fields))
+    plain = FolderGroups(scenes)
+    seen = set()
+    for seed in range(12):
+        group = source.sample(np.random.default_rng(seed), 48, 3)
+        same = plain.sample(np.random.default_rng(seed), 48, 3)
+        assert np.array_equal(group.images, same.images)
+        assert same.ignored is None
+        count = len(group.class_names)
+        if group.ignored is None:
+            continue
+        assert group.ignored.shape == group.classes.shape
+        values = set(np.unique(group.ignored).tolist())
+        assert values <= {-1, *range(count + 2)}
+        named = {
+            scenes.class_names.index(name) + 1: k + 1 for k, name in enumerate(group.class_names)
+        }
+        assert (1 in named) or not (group.ignored == named.get(1, -2)).any()
+        seen |= {v if v < 1 else "other" if v == count + 1 else "named" for v in values}
+        for image in range(3):
+            unknown = group.unknown(image, 1)
+            background = group.shows(image, 0)
+            assert not (background & (group.ignored[image] != 0)).any()
+            if unknown is not None:
+                assert not (unknown & group.shows(image, 1)).any()
+    assert {-1, 0, "other"} <= seen

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from vrpsam_app.evaluation.data_words import DataWords
+from vrpsam_app.data.data_words import DataWords
 from vrpsam_app.evaluation.effort_run import EffortRun, approaches
 from vrpsam_app.evaluation.evaluation_set import EvaluationSet, open_sets
 

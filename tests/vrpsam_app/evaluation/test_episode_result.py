@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -51,6 +52,16 @@ def test_objects_are_counted_where_there_are_some():
     found = figures_of(asked, answer(asked.objects == 2))
     assert found.objects == ObjectScores(matched=1, found=1, true=2)
     assert figures_of(question(0, objects=False), answer(asked.truth)).objects is None
+
+
+def test_objects_that_a_method_told_apart_may_touch():
+    asked = question(0)
+    numbered = np.zeros(HW, np.int32)
+    numbered[20:30, 20:30], numbered[20:30, 30:40] = 1, 2
+    joined = answer(numbered > 0)
+    assert figures_of(asked, joined).objects == ObjectScores(matched=1, found=1, true=2)
+    apart = replace(joined, instance_labels=numbered)
+    assert figures_of(asked, apart).objects == ObjectScores(matched=0, found=2, true=2)
 
 
 def test_the_gate_is_told_from_the_mask():

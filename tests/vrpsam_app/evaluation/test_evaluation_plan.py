@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from vrpsam_app.data.data_words import DataWords
 from vrpsam_app.errors import ConfigError
-from vrpsam_app.evaluation.data_words import DataWords
 from vrpsam_app.evaluation.evaluation_plan import Ask, EvaluationPlan, MeasuredMethod
 from vrpsam_app.evaluation.evaluation_set import open_sets
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from vrpsam_app.data.data_words import DataWords
 from vrpsam_app.errors import ConfigError
 from vrpsam_app.evaluation import evaluation_set
-from vrpsam_app.evaluation.data_words import DataWords
 from vrpsam_app.evaluation.episode_list import EpisodeList
 from vrpsam_app.evaluation.evaluation_set import open_sets
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vrpsam_app.evaluation.data_words import DataWords
+from vrpsam_app.data.data_words import DataWords
 from vrpsam_app.evaluation.effort import EffortResult
 from vrpsam_app.evaluation.evaluation_plan import EvaluationPlan, MeasuredMethod
 from vrpsam_app.evaluation.evaluation_set import open_sets

@@ -37,6 +37,7 @@ def answered(monkeypatch: pytest.MonkeyPatch) -> None:
         class Episodes:
             present = torch.tensor(batch)
             truth = torch.ones(len(batch), 1, 4, 4)
+            known = None
 
         class Output:
             presence = torch.tensor([next(model.presences) for _ in batch])

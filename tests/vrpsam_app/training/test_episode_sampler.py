@@ -148,3 +148,84 @@ def test_without_another_world_there_is_nothing_foreign() -> None:
     wanted = mix(foreign=1.0, episodes=6)
     (episodes,) = sample_batch([group(), group()], np.random.default_rng(0), wanted).sets
     assert episodes.present.all()
+
+
+def undecided() -> SceneGroup:
+    """The same pictures: a strip that nobody knows, and in the last one a crowd of squares."""
+    ignored = np.zeros((3, 64, 64), np.int16)
+    ignored[:, 44:50] = -1
+    ignored[2, :20, :20] = 1
+    return dataclasses.replace(group(), ignored=ignored)
+
+
+def test_undecided_pixels_are_asked_of_nobody() -> None:
+    wanted = mix(gestures=(("mask", 1.0),), episodes=12)
+    (episodes,) = sample_batch([undecided()], np.random.default_rng(0), wanted).sets
+    assert episodes.known is not None
+    assert not episodes.known[:, 0, 44:50].any()
+    assert episodes.known[:, 0, 50:].all()
+    positive, certain = episodes.marks[:, 0, 0], episodes.marks[:, 0, 1]
+    assert not (positive + certain)[:, 44:50].any()
+    assert (positive + certain)[:, 50:].all()
+
+
+def test_a_crowd_is_no_absence() -> None:
+    wanted = mix(absent=1.0, episodes=40)
+    (episodes,) = sample_batch([undecided()], np.random.default_rng(0), wanted).sets
+    assert episodes.present.all()
+
+
+def test_the_background_is_what_surely_is_background() -> None:
+    wanted = mix(background=1.0, episodes=6, gestures=(("mask", 1.0),))
+    (episodes,) = sample_batch([undecided()], np.random.default_rng(0), wanted).sets
+    for k in range(len(episodes)):
+        target = int(episodes.target_index[k])
+        unknown = torch.from_numpy(undecided().ignored[target] != 0)
+        assert torch.equal(episodes.known[k, 0] == 0, unknown)
+        assert not episodes.truth[k, 0][unknown].any()
+
+
+def test_clicks_keep_off_undecided_pixels() -> None:
+    wanted = mix(clicks=1.0, episodes=30)
+    (episodes,) = sample_batch([undecided()], np.random.default_rng(0), wanted).sets
+    for k in range(len(episodes)):
+        for (x, y), label in zip(episodes.points_xy[k], episodes.point_labels[k], strict=True):
+            if int(label) >= 0:
+                assert float(episodes.known[k, 0, int(y), int(x)]) == 1
+
+
+def test_scenes_are_known_everywhere() -> None:
+    assert sample_batch([group()], np.random.default_rng(0), mix()).sets[0].known is None
+
+
+def test_sets_with_and_without_a_map_go_together() -> None:
+    groups = [group(), undecided()]
+    (episodes,) = sample_batch(groups, np.random.default_rng(0), mix(episodes=4)).sets
+    assert episodes.known[:4].all()
+    assert not episodes.known[4:].flatten(1).all(1).any()
+
+
+@pytest.mark.parametrize("marks", ["mask", "box", "scribble", "point"])
+def test_a_mix_can_be_one_kind_of_marks(marks: str) -> None:
+    assert EpisodeMix().marked(marks).gestures == ((marks, 1.0),)
+    assert EpisodeMix().marked("mix") == EpisodeMix()
+
+
+def test_a_batch_without_episodes_is_drawn_again() -> None:
+    class Rare:
+        """Shows its class in every fourth group only."""
+
+        def sample(self, rng: np.random.Generator, size: int, images: int) -> SceneGroup:
+            there = group()
+            if rng.random() < 0.25:
+                return there
+            return dataclasses.replace(
+                there,
+                classes=np.zeros_like(there.classes),
+                instances=np.zeros_like(there.instances),
+            )
+
+    plan = BatchPlan(sources=[(Rare(), 1.0)], groups=1, sizes=((64, 1.0),), mix=mix())
+    for step in range(8):
+        assert plan.batch(step).sets
+        assert equal(plan.batch(step), plan.batch(step))

@@ -42,3 +42,21 @@ def test_iou_of_known_masks() -> None:
     assert soft_iou(everything, truth).tolist() == [0.5]
     assert soft_iou(nothing, truth).tolist() == [0.0]
     assert soft_iou(nothing, torch.zeros_like(truth)).tolist() == [1.0]
+
+
+def test_unknown_cells_count_nowhere() -> None:
+    logits, truth = torch.randn(2, 1, 4, 4), halves().repeat(2, 1, 1, 1)
+    known = torch.ones_like(truth)
+    known[..., 0, :] = 0
+    spoiled = torch.where(known > 0, truth, 1 - truth)
+    for weights in ((1.0, 0.0), (0.0, 1.0)):
+        told, other = (
+            mask_loss(logits, t, bce_weight=weights[0], dice_weight=weights[1], known=known)
+            for t in (truth, spoiled)
+        )
+        torch.testing.assert_close(told, other, rtol=0, atol=0)
+    seen = mask_loss(logits[..., 1:, :], truth[..., 1:, :])
+    torch.testing.assert_close(mask_loss(logits, truth, known=known), seen)
+    assert soft_iou(logits, truth, known).tolist() == soft_iou(logits, spoiled, known).tolist()
+    nothing = torch.zeros_like(truth)
+    assert float(mask_loss(logits, truth, known=nothing).abs().max()) == 0

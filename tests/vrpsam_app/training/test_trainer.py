@@ -5,8 +5,11 @@ from __future__ import annotations
 import csv
 import dataclasses
 from collections.abc import Iterator
+from functools import cache
+from itertools import count
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -15,10 +18,10 @@ from vrpsam_app.errors import ConfigError
 from vrpsam_app.models.embedded_vrp_sam import EmbeddedVRPSAM
 from vrpsam_app.models.load import load_model
 from vrpsam_app.training import calibration
-from vrpsam_app.training.batch_source import BatchPlan, SyntheticGroups, stream_batches
-from vrpsam_app.training.data_sources import FolderWords
+from vrpsam_app.training.batch_source import BatchPlan, SyntheticGroups
+from vrpsam_app.training.data_sources import GroupData, training_sources, validation_sources
 from vrpsam_app.training.episode_batch import EpisodeBatch
-from vrpsam_app.training.episode_sampler import EpisodeMix
+from vrpsam_app.training.episode_sampler import EpisodeMix, sample_batch
 from vrpsam_app.training.quality import train_quality
 from vrpsam_app.training.run import TrainingRun, train
 from vrpsam_app.training.trainer import Trainer, TrainingOptions
@@ -33,15 +36,23 @@ PLAN = BatchPlan(
     groups=1,
     images=2,
     sizes=((64, 1.0),),
-    mix=EpisodeMix(episodes=3),
+    mix=EpisodeMix(episodes=1),
 )
 
 
-def batches(step: int) -> Iterator[EpisodeBatch]:
-    return stream_batches(PLAN, step, workers=0)
+@cache
+def made(step: int) -> EpisodeBatch:
+    """Draw a small batch once for all runs."""
+    rng = np.random.default_rng([0, step])
+    group = SyntheticGroups().sample(rng, 64, 2)
+    return sample_batch([group], rng, EpisodeMix(episodes=6, two_shots=0))
 
 
-def trainer(folder: Path, steps: int = 8) -> Trainer:
+def batches(first: int) -> Iterator[EpisodeBatch]:
+    return map(made, count(first))
+
+
+def trainer(folder: Path, steps: int = 20) -> Trainer:
     torch.manual_seed(0)
     options = TrainingOptions(steps=steps, warmup=2, log_every=1, save_every=100)
     return Trainer(EmbeddedVRPSAM(SMALL), options, folder, device=torch.device("cpu"))
@@ -66,10 +77,11 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path: Path) -> None:
     whole = trainer(tmp_path / "whole")
     whole.run(batches, report=silent)
     first = trainer(tmp_path / "parts")
-    first.run(batches, until=lambda: first.step >= 3, report=silent)
+    first.run(batches, until=lambda: first.step >= 7, report=silent)
     second = trainer(tmp_path / "parts")
-    assert second.step == 3
+    assert second.step == 7
     second.run(batches, report=silent)
+    assert len(losses(tmp_path / "whole")) == 20
     assert losses(tmp_path / "parts") == losses(tmp_path / "whole")
     for key, value in whole.average.weights.items():
         assert torch.equal(value, second.average.weights[key]), key
@@ -132,18 +144,54 @@ def test_a_run_can_begin_with_another_models_weights(tmp_path: Path) -> None:
     assert all(torch.equal(value, theirs[key]) for key, value in ours.items())
 
 
-def test_words_after_a_folder(tmp_path: Path) -> None:
-    words = FolderWords.parse(f"{tmp_path},one-image,weight=2.5")
-    assert (words.folder, words.one_image, words.upright, words.weight) == (
-        tmp_path,
-        True,
-        False,
-        2.5,
-    )
+def test_data_are_named_by_words_or_opened(tmp_path: Path, blocks: type) -> None:
+    words = GroupData.of(f"{tmp_path},one-image,weight=2.5")
+    assert words.facts() == {
+        "name": tmp_path.name,
+        "weight": 2.5,
+        "one_image": True,
+        "upright": False,
+    }
+    opened = GroupData.of(blocks())
+    assert opened.groups("train").dataset.name == "blocks"
+    assert [name for name, _ in validation_sources([opened])] == []
+    (scenes, own) = training_sources([opened], 0.25)
+    assert (scenes[1], own[1]) == (0.25, 0.75)
     with pytest.raises(ConfigError, match="'sideways' is not known"):
-        FolderWords.parse("folder,sideways")
-    with pytest.raises(ConfigError, match="weight=x"):
-        FolderWords.parse("folder,weight=x")
+        GroupData.of("folder,sideways")
+
+
+@pytest.mark.parametrize("marks", ["box", None])
+def test_a_run_keeps_to_its_marks_and_loss(tmp_path: Path, blocks: type, marks: str | None) -> None:
+    folder = train(
+        TrainingRun(
+            config=SMALL,
+            folder=tmp_path,
+            data=(blocks(count=8),),
+            steps=1,
+            groups=1,
+            workers=0,
+            quality_steps=0,
+            marks=marks,
+            loss="bce",
+        ),
+        silent,
+    )
+    training = load_model(folder)[0].config.training
+    assert training.get("marks") == marks
+    assert training["folders"][0]["name"] == "blocks"
+
+
+def test_a_killed_run_forgets_what_came_after_its_state(tmp_path: Path) -> None:
+    first = trainer(tmp_path)
+    first.run(batches, until=lambda: first.step >= 3, report=silent)
+    with (tmp_path / "log.csv").open("a") as file:
+        file.write("4,1.0,99,0,0,0,0,0\n")
+    second = trainer(tmp_path)
+    second.run(batches, until=lambda: second.step >= 5, report=silent)
+    with (tmp_path / "log.csv").open() as file:
+        assert [row["step"] for row in csv.DictReader(file)] == ["1", "2", "3", "4", "5"]
+    assert "99" not in losses(tmp_path)
 
 
 def test_the_last_stage_changes_how_masks_are_judged_and_no_mask(tmp_path: Path) -> None:
@@ -154,3 +202,14 @@ def test_the_last_stage_changes_how_masks_are_judged_and_no_mask(tmp_path: Path)
     changed = {k for k, v in judged.average.weights.items() if not torch.equal(v, before[k])}
     assert changed
     assert all(name.startswith("quality_head.") for name in changed)
+
+
+def test_a_cooldown_keeps_the_rate_and_then_lets_it_fall(tmp_path: Path) -> None:
+    options = TrainingOptions(steps=10, cooldown=4, warmup=0, floor=0.0)
+    model = EmbeddedVRPSAM(EMBEDDED_CONFIG)
+    cooling = Trainer(model, options, tmp_path, device=torch.device("cpu"))
+    rates = []
+    for cooling.step in range(11):
+        rates.append(cooling.rate())
+    assert rates[:7] == [options.learning_rate] * 7
+    assert rates[7:] == pytest.approx([options.learning_rate * k / 4 for k in (3, 2, 1, 0)])

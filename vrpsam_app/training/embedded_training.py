@@ -1,0 +1,96 @@
+"""The embedded model's run: everything learns, from scenes and labelled pictures."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import torch
+
+from vrpsam_app.models.embedded_vrp_sam import EmbeddedVRPSAM
+from vrpsam_app.models.load import load_model
+from vrpsam_app.training.batch_source import BatchPlan, SyntheticGroups, stream_batches
+from vrpsam_app.training.calibration import calibration_batches, presence_threshold
+from vrpsam_app.training.data_sources import GroupData, training_sources, validation_sources
+from vrpsam_app.training.episode_batch import EpisodeBatch
+from vrpsam_app.training.episode_sampler import EpisodeMix
+from vrpsam_app.training.objective import LossWeights
+from vrpsam_app.training.quality import train_quality
+from vrpsam_app.training.trainer import Trainer, TrainingOptions
+from vrpsam_app.training.training_run import TrainingRun
+from vrpsam_app.training.validation import fixed_batches, mean_ious
+
+DEFAULT_STEPS = 20_000
+VALIDATE_EVERY = 1000
+
+
+def train_embedded(
+    run: TrainingRun,
+    model: EmbeddedVRPSAM,
+    device: torch.device,
+    report: Callable[[str], None],
+) -> Path:
+    """Train, judge, calibrate and write the model; see :func:`~vrpsam_app.training.run.train`."""
+    data = [GroupData.of(given) for given in run.data]
+    steps = DEFAULT_STEPS if run.steps is None else run.steps
+    if run.start_from is not None:
+        model.load_state_dict(load_model(run.start_from)[0].state_dict())
+    options = TrainingOptions(
+        steps=steps,
+        cooldown=run.cooldown,
+        accumulate=run.accumulate,
+        learning_rate=run.learning_rate,
+        precision=run.precision,
+        seed=run.seed,
+        loss=LossWeights().of(run.loss),
+    )
+    trainer = Trainer(model, options, run.folder, device=device)
+    sources = training_sources(data, run.synthetic_share)
+    mix = EpisodeMix() if run.marks is None else EpisodeMix().marked(run.marks)
+    plan = BatchPlan(sources=sources, groups=run.groups, seed=run.seed, mix=mix)
+    report(f"training on {device} from step {trainer.step}, {len(sources)} sources")
+    started = time.monotonic()
+
+    @cache
+    def checks() -> dict[str, EpisodeBatch]:
+        return fixed_batches([("synthetic", SyntheticGroups()), *validation_sources(data)])
+
+    def out_of_time() -> bool:
+        return run.minutes is not None and time.monotonic() - started > run.minutes * 60
+
+    trainer.run(
+        lambda first: stream_batches(plan, first, workers=run.workers),
+        until=out_of_time,
+        report=report,
+        validate=lambda m: mean_ious(m, checks()),
+        validate_every=run.validate_every or VALIDATE_EVERY,
+    )
+    facts = {
+        "synthetic_share": run.synthetic_share if data else 1.0,
+        "folders": [d.facts() for d in data],
+        "learned_from": "procedural scenes" + (" and the folders' training parts" if data else ""),
+    }
+    if run.marks is not None:
+        facts["marks"] = run.marks
+    if trainer.step < steps:
+        return trainer.save_model(run.config, run.folder / "model", **facts)
+    judged = train_quality(
+        trainer,
+        plan,
+        run.folder / "quality",
+        steps=run.quality_steps,
+        workers=run.workers,
+        report=report,
+    )
+    batches = calibration_batches(SyntheticGroups())
+    threshold = judged.averaged(lambda m: presence_threshold(m, batches))
+    config = dataclasses.replace(run.config, presence_threshold=round(threshold, 4))
+    for folder in (run.folder / "model", run.export or run.folder / "model"):
+        written = judged.save_model(
+            config, folder, **{**facts, "steps": steps, "quality_steps": run.quality_steps}
+        )
+    report(f"wrote {written}")
+    return written
