@@ -11,43 +11,29 @@ import glob
 import io
 import os
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vrpsam_app.errors import ImageError, ImageFileError, OutputError
+from vrpsam_app.file_errors import damaged, reading
 from vrpsam_app.images import check_plane
-from vrpsam_app.tiff_files import TIFF_SIGNATURES, read_tiff
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
+from vrpsam_app.pillow_pictures import (
+    PictureHeader,
+    decode_picture,
+    picture_format,
+    picture_header,
+    upright,
+)
+from vrpsam_app.tiff_files import TIFF_SIGNATURES, read_tiff, read_tiff_header
 
 # Largest image that is decoded unless the caller says otherwise: 300 MB as RGB.
 MAX_PIXELS = 100_000_000
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
-_SIGNATURES = {
-    b"\x89PNG\r\n\x1a\n": "PNG",
-    b"\xff\xd8\xff": "JPEG",
-    b"GIF87a": "GIF",
-    b"GIF89a": "GIF",
-    b"BM": "BMP",
-    b"RIFF": "WEBP",
-}
-_EXIF_ORIENTATION = 274
-# How each value of the EXIF orientation turns what is stored into what is seen.
-_UPRIGHT: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
-    2: lambda a: a[:, ::-1],
-    3: lambda a: a[::-1, ::-1],
-    4: lambda a: a[::-1],
-    5: lambda a: a.swapaxes(0, 1),
-    6: lambda a: np.rot90(a, -1),
-    7: lambda a: a.swapaxes(0, 1)[::-1, ::-1],
-    8: lambda a: np.rot90(a),
-}
 
 
 def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> NDArray[Any]:
@@ -270,112 +256,58 @@ def decode_png(data: bytes, *, max_pixels: int = MAX_PIXELS) -> NDArray[Any]:
         If the bytes are no PNG, are damaged, or hold more than `max_pixels` pixels.
     """
     name = "The PNG data"
+    if picture_format(data[:16]) != "PNG":
+        raise ImageFileError(f"{name} do not begin like a PNG: expected the bytes of one.")
     try:
-        if _format_of(data[:16]) != "PNG":
-            raise ImageFileError(f"{name} do not begin like a PNG: expected the bytes of one.")
-        return _decode(io.BytesIO(data), "PNG", name, max_pixels)
+        return decode_picture(io.BytesIO(data), "PNG", name, max_pixels)
     except ImageFileError:
         raise
-    except Exception as error:
-        raise _damaged(name, error) from error
+    except Exception as error:  # a decoder may raise anything on damaged data
+        raise damaged(name, error) from error
 
 
 def read_pixels(
     path: Path, max_pixels: int, *, as_stored: bool, indices: bool = False
 ) -> tuple[NDArray[Any], str]:
     """Return pixels and format; `as_stored` inverts no TIFF, `indices` applies no palette."""
-    try:
-        with path.open("rb") as stream:
-            start = stream.read(16)
-            file_format = _format_of(start)
-            if file_format is None:
-                what = "is no image, whatever its name says" if start else "is empty"
-                raise ImageFileError(f"{path} {what}: expected PNG, JPEG, WebP, BMP, GIF or TIFF.")
-            if file_format != "TIFF":
-                return _decode(stream, file_format, str(path), max_pixels, indices), file_format
+    with reading(path), path.open("rb") as stream:
+        file_format = _format_of(stream.read(16), path)
+        if file_format != "TIFF":
+            pixels = decode_picture(stream, file_format, str(path), max_pixels, indices)
+            return pixels, file_format
         plane = read_tiff(path, max_pixels=max_pixels)
-        pixels = _upright(plane.pixels, plane.orientation)
-        if plane.white_is_zero and not as_stored:
-            pixels = _inverted(pixels)
-        return pixels, file_format
-    except ImageFileError:
-        raise
-    except FileNotFoundError as error:
-        raise ImageFileError(f"{path} does not exist. Check the name and the folder.") from error
-    except IsADirectoryError as error:
-        raise ImageFileError(f"{path} is a folder: expected an image file.") from error
-    except Exception as error:  # a decoder may raise anything on a damaged file
-        if isinstance(error, OSError) and error.strerror:  # from the system, not from a decoder
-            raise ImageFileError(
-                f"{path} cannot be read ({error.strerror}). Check the name and the file's rights."
-            ) from error
-        raise _damaged(str(path), error) from error
+        pixels = upright(plane.pixels, plane.orientation)
+        return _inverted(pixels) if plane.white_is_zero and not as_stored else pixels, file_format
 
 
-def _decode(
-    stream: IO[bytes], file_format: str, name: str, max_pixels: int, indices: bool = False
-) -> NDArray[Any]:
-    """Decode what Pillow reads, after a look at the size its header states."""
-    from PIL import Image
+def read_header(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> PictureHeader:
+    """Say what :func:`read_image` will return, without decoding it.
 
-    Image.init()
-    # The format's own reader: Image.open guesses, and its limit of pixels is one for the process.
-    factory, _ = Image.OPEN[file_format]
-    stream.seek(0)
-    with factory(stream, name) as image:
-        width, height = image.size
-        if width * height > max_pixels:
-            raise ImageFileError(
-                f"{name} has {height} x {width} pixels: at most {max_pixels} are read. Crop or "
-                "shrink it, or raise max_pixels."
-            )
-        pixels = np.asarray(image) if indices and image.mode == "P" else _pixels_of(image)
-        return _upright(pixels, _exif_orientation(image))
+    Raises
+    ------
+    ImageFileError
+        As for :func:`read_image`, but for damage behind the header.
+    """
+    path = Path(path)
+    with reading(path), path.open("rb") as stream:
+        file_format = _format_of(stream.read(16), path)
+        if file_format == "TIFF":
+            return read_tiff_header(path, max_pixels=max_pixels)
+        return picture_header(stream, file_format, str(path), max_pixels)
 
 
-def _pixels_of(image: Image) -> NDArray[Any]:
-    """Return the numbers of a Pillow image as bool, uint8 or uint16."""
-    transparent = "transparency" in image.info
-    if image.mode.startswith("I"):
-        # Older releases of Pillow open 16-bit PNGs with 32-bit pixels.
-        return np.asarray(image).astype(np.uint16)
-    if image.mode in ("1", "L", "RGB", "RGBA") and not transparent:
-        return np.asarray(image)
-    if transparent or image.mode in ("LA", "PA", "La", "RGBa"):
-        return np.asarray(image.convert("RGBA"))
-    return np.asarray(image.convert("RGB"))
-
-
-def _exif_orientation(image: Image) -> int:
-    """Return the EXIF orientation; damaged EXIF is no reason to refuse a sound picture."""
-    try:
-        return int(image.getexif().get(_EXIF_ORIENTATION, 1))
-    except Exception:
-        return 1
-
-
-def _upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
-    turn = _UPRIGHT.get(orientation)
-    return pixels if turn is None else np.ascontiguousarray(turn(pixels))
+def _format_of(start: bytes, path: Path) -> str:
+    """Return the format that a file's first bytes announce."""
+    file_format = "TIFF" if start.startswith(TIFF_SIGNATURES) else picture_format(start)
+    if file_format is None:
+        what = "is no image, whatever its name says" if start else "is empty"
+        raise ImageFileError(f"{path} {what}: expected PNG, JPEG, WebP, BMP, GIF or TIFF.")
+    return file_format
 
 
 def _inverted(pixels: NDArray[Any]) -> NDArray[Any]:
     """Return the numbers of a white-is-zero TIFF the other way round; floats are left alone."""
     return ~pixels if pixels.dtype.kind in "bu" else pixels
-
-
-def _format_of(start: bytes) -> str | None:
-    """Return the format that a file's first bytes announce, or None."""
-    if start.startswith(TIFF_SIGNATURES):
-        return "TIFF"
-    if start.startswith(b"RIFF") and start[8:12] != b"WEBP":
-        return None
-    return next((name for sign, name in _SIGNATURES.items() if start.startswith(sign)), None)
-
-
-def _damaged(name: str, error: Exception) -> ImageFileError:
-    reason = str(error).strip().rstrip(".") or type(error).__name__
-    return ImageFileError(f"{name} is damaged or incomplete ({reason}). Copy or export it again.")
 
 
 def _check_free(path: Path, overwrite: bool) -> None:
