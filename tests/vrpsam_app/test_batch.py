@@ -10,9 +10,10 @@ from PIL import Image
 
 from vrpsam_app.annotations import Box
 from vrpsam_app.batch import labels_of, segment_files, shared_intensity_range
-from vrpsam_app.errors import AnnotationError, ImageFileError, OutputError
+from vrpsam_app.errors import AnnotationError, Cancelled, ImageFileError, OutputError
 from vrpsam_app.images import IntensityRange
 from vrpsam_app.output_paths import plan_outputs
+from vrpsam_app.progress import CancelToken, Progress
 from vrpsam_app.references import Reference
 
 
@@ -107,3 +108,33 @@ def test_one_range_over_references_and_targets(targets: list[Path], tmp_path: Pa
     both = shared_intensity_range([low], [deep])
     assert both is not None
     assert both.low == -7
+
+
+def test_progress_and_cancel(targets: list[Path], tmp_path: Path, colour_segmenter):
+    plan = plan_outputs(targets, tmp_path, ["object"])
+    told: list[Progress] = []
+    list(segment_files(colour_segmenter, [reference()], plan, progress=told.append))
+    assert [(p.done, p.message) for p in told] == [
+        (0, ""), (1, "a.png"), (2, "b.png"), (3, "c.png"),
+    ]  # fmt: skip
+    token = CancelToken()
+    results = segment_files(colour_segmenter, [reference()], plan, cancel=token, overwrite=True)
+    next(results)
+    token.cancel()
+    with pytest.raises(Cancelled):
+        next(results)
+
+
+def test_large_targets_are_shown_in_tiles(tmp_path: Path, colour_segmenter):
+    image = np.zeros((700, 1500), np.uint8)
+    image[300:308, 40:48] = image[100:108, 1400:1408] = 200
+    Image.fromarray(image).save(tmp_path / "large.png")
+    marked = Reference.from_annotations(image, [Box(300, 40, 308, 48)])
+    for tiling, calls in (("whole", 1), ("auto", 2)):
+        colour_segmenter.calls.clear()
+        plan = plan_outputs([tmp_path / "large.png"], tmp_path, ["object"])
+        (result,) = segment_files(colour_segmenter, [marked], plan, tiling=tiling, overwrite=True)
+        assert result.error is None
+        assert result.predictions[0].mask.sum() == 128
+        assert len(colour_segmenter.calls) >= calls
+    assert result.predictions[0].found_in is not None

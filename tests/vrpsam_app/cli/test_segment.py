@@ -331,7 +331,7 @@ class TestFailures:
         assert "cannot be made" in outcome.err
 
     def test_missing_weights_are_one_sentence(self, vrpsam, monkeypatch: pytest.MonkeyPatch):
-        def fail(model: str, device: str) -> None:
+        def fail(model: str, device: str, store: object) -> None:
             raise WeightsError(f"No model {model!r} for {device}.")
 
         monkeypatch.setattr(segment, "load_predictor", fail)
@@ -356,7 +356,7 @@ def test_the_model_is_asked_for_by_name(monkeypatch: pytest.MonkeyPatch):
     from vrpsam_app.predictor import VRPSAMPredictor
 
     asked: list[tuple[str, str]] = []
-    load: Callable[..., None] = lambda name, device: asked.append((name, device))  # noqa: E731
+    load: Callable[..., None] = lambda name, device, **_: asked.append((name, device))  # noqa: E731
     monkeypatch.setattr(VRPSAMPredictor, "from_pretrained", staticmethod(load))
     segment.load_predictor("embedded", "cpu")
     assert asked == [("embedded", "cpu")]
