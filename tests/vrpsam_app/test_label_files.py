@@ -1,10 +1,18 @@
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
-from vrpsam_app.errors import ImageError, ImageFileError
+from vrpsam_app.errors import ImageError, ImageFileError, OutputError
 from vrpsam_app.image_files import read_image
-from vrpsam_app.label_files import read_labels
+from vrpsam_app.label_files import (
+    find_label_files,
+    holds_masks,
+    open_labels,
+    read_labels,
+    write_labels,
+)
+from vrpsam_app.stack import PixelSize, Stack
 
 LABELS = np.array([[0, 1, 2], [15, 21, 255]], np.uint8)
 # As in PASCAL VOC: index 1 is dark red; two indices share one colour here.
@@ -62,3 +70,78 @@ def test_files_that_are_no_pictures_are_named(tmp_path):
         read_labels(tmp_path / "a.png")
     with pytest.raises(ImageFileError, match=r"b\.png"):
         read_labels(tmp_path / "b.png")
+
+
+def test_pictures_and_stacks_are_opened_alike(tmp_path):
+    palette_picture().save(tmp_path / "a.png")
+    plane = open_labels(tmp_path / "a.png", pixel_size=PixelSize(1, 1))
+    assert (plane.axes, plane.pixel_size) == ((), PixelSize(1, 1))
+    assert np.array_equal(plane.plane(), LABELS)
+    stack = np.stack([LABELS, LABELS * 0, LABELS]).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", stack, imagej=True, metadata={"axes": "ZYX"})
+    opened = open_labels(tmp_path / "a.tif")
+    assert opened.axes == ("z",)
+    assert np.array_equal(opened.plane((2,)), LABELS)
+
+
+def test_stacks_of_fractions_and_colours_are_refused(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((6, 5), np.float32))
+    with pytest.raises(ImageError, match=r"a\.tif holds float32"):
+        open_labels(tmp_path / "a.tif")
+    tifffile.imwrite(tmp_path / "b.tif", np.zeros((4, 5, 3), np.uint8), photometric="rgb")
+    with pytest.raises(ImageError, match=r"b\.tif holds colours"):
+        open_labels(tmp_path / "b.tif")
+
+
+@pytest.mark.parametrize(
+    ("planes", "expected"),
+    [
+        ([[0, 255], [255, 0]], True),
+        ([[0, 1], [0, 0]], True),
+        ([[7, 7], [7, 7]], True),
+        ([[0, 0], [0, 0]], True),
+        ([[1, 2], [0, 0]], False),
+        ([[0, 1], [0, 2]], False),
+    ],
+)
+def test_masks_have_one_number_beside_zero(planes, expected):
+    stack = Stack.from_array(np.array(planes, np.uint8)[:, None])
+    assert holds_masks(stack) is expected
+
+
+def test_no_more_planes_are_read_than_tell_masks_from_labels():
+    class Planes(Stack):
+        asked = 0
+
+        def plane(self, index=()):
+            type(self).asked += 1
+            return super().plane(index)
+
+    assert not holds_masks(Planes.from_array(np.array([[[1, 2]]] * 50)))
+    assert Planes.asked == 1
+
+
+@pytest.mark.parametrize(("highest", "dtype"), [(200, np.uint8), (40000, np.uint16)])
+def test_label_pictures_are_written_as_small_as_they_fit(tmp_path, highest, dtype):
+    labels = np.array([[0, 3], [highest, 0]], np.int32)
+    read = read_labels(write_labels(tmp_path / "a.png", labels))
+    assert read.dtype == dtype
+    assert np.array_equal(read, labels)
+    with pytest.raises(OutputError, match="exists"):
+        write_labels(tmp_path / "a.png", labels)
+
+
+def test_label_pictures_have_a_highest_number(tmp_path):
+    with pytest.raises(OutputError, match="object 70000: a PNG numbers up to 65535"):
+        write_labels(tmp_path / "a.png", np.array([[70000]]))
+
+
+def test_files_are_found_by_folder_and_by_name(tmp_path):
+    write_labels(tmp_path / "a.png", LABELS)
+    (tmp_path / "notes.txt").write_text("x")
+    (tmp_path / "stack.zarr").mkdir()
+    assert find_label_files([tmp_path]) == [tmp_path / "a.png"]
+    named = [tmp_path / "stack.zarr", tmp_path / "a.png", tmp_path / "a.png"]
+    assert find_label_files(named) == named[:2]
+    with pytest.raises(ImageFileError, match="nothing"):
+        find_label_files([tmp_path / "nothing*.png"])

@@ -1,0 +1,108 @@
+"""``vrpsam import``, and references made of what other programs found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from vrpsam_app.exchange.imagej_rois import write_rois
+from vrpsam_app.exchange.labelme import write_labelme
+from vrpsam_app.exchange.object_plane import ObjectPlane
+
+LABELS = np.zeros((40, 60), np.int32)
+LABELS[6:14, 9:17], LABELS[21:29, 41:49] = 3, 7  # the red and the green square of ref.png
+PLANE = ObjectPlane(LABELS, "ref.png", {3: "red", 7: "green"})
+
+
+@pytest.mark.usefixtures("folder")
+class TestImport:
+    def test_regions_become_a_label_image_and_a_table(self, vrpsam):
+        write_rois("ref_rois.zip", [PLANE])
+        outcome = vrpsam("import", "ref_rois.zip", "--images", "ref.png", "--out", "labels")
+        assert outcome.code == 0
+        assert outcome.out == f"ref: 2 objects -> {Path('labels/ref_labels.tif')}\n"
+        assert np.array_equal(tifffile.imread("labels/ref_labels.tif"), LABELS)
+        table = Path("labels/ref_labels.csv").read_text()
+        assert table == "label,class,score\n3,red,\n7,green,\n"
+
+    def test_several_files_of_different_formats(self, vrpsam):
+        write_labelme("one.json", PLANE)
+        Image.fromarray(LABELS.astype(np.uint8)).save("two_masks.png")
+        assert vrpsam("import", "one.json", "two_masks.png", "--out", "labels").code == 0
+        assert {p.name for p in Path("labels").glob("*.tif")} == {
+            "ref_labels.tif",
+            "two_labels.tif",
+        }
+
+    def test_regions_of_a_stack_fill_a_stack(self, vrpsam):
+        metadata = {"axes": "ZYX", "spacing": 2.0, "unit": "um"}
+        image = np.zeros((4, 40, 60), np.uint8)
+        tifffile.imwrite("s.tif", image, imagej=True, metadata=metadata, resolution=(2, 2))
+        write_rois("s_rois.zip", [ObjectPlane(LABELS, "s.tif", position={"z": 1})])
+        vrpsam("import", "s_rois.zip", "--images", "s.tif", "--out", "labels")
+        with tifffile.TiffFile("labels/s_labels.tif") as file:
+            stack = file.asarray()
+            assert file.imagej_metadata["spacing"] == 2
+        assert stack.shape == (4, 40, 60)
+        assert np.array_equal(stack[1], LABELS)
+        assert not stack[[0, 2, 3]].any()
+
+    @pytest.mark.parametrize(
+        ("arguments", "words"),
+        [
+            (("a.zip",), "does not exist"),
+            (("ref_rois.zip",), "how large its picture is"),
+            (("ref_rois.zip", "--images", "small.png"), "without a pixel"),
+        ],
+    )
+    def test_what_cannot_be_read_is_said(self, vrpsam, arguments, words):
+        write_rois("ref_rois.zip", [PLANE])
+        Image.fromarray(np.zeros((5, 5), np.uint8)).save("small.png")
+        outcome = vrpsam("import", *arguments, "--out", "labels")
+        assert outcome.code == 2
+        assert words in outcome.err
+        assert not Path("labels").exists()
+
+    def test_labels_are_not_replaced_unasked(self, vrpsam):
+        write_labelme("one.json", PLANE)
+        assert vrpsam("import", "one.json", "--out", "labels").code == 0
+        assert vrpsam("import", "one.json", "--out", "labels").code == 2
+        assert vrpsam("import", "one.json", "--out", "labels", "--overwrite").code == 0
+
+
+@pytest.mark.usefixtures("folder")
+class TestReferences:
+    def found(self, vrpsam, *marks: str) -> tuple[int, int] | str:
+        """Segment after such a reference; return where the mask begins, or the error."""
+        outcome = vrpsam(
+            *("segment", "--reference", "ref.png", *marks, "--target", "a.png", "--out", "results")
+        )
+        if outcome.code:
+            return outcome.err
+        rows, cols = np.nonzero(np.asarray(Image.open("results/a_mask.png")))
+        return int(rows.min()), int(cols.min())
+
+    def test_an_object_of_a_label_image_is_a_reference(self, vrpsam):
+        Image.fromarray(LABELS.astype(np.uint16)).save("ref_cp_masks.png")
+        assert self.found(vrpsam, "--labels", "ref_cp_masks.png", "--id", "3") == (22, 3)
+
+    def test_regions_are_too_by_their_class(self, vrpsam):
+        write_rois("ref.zip", [PLANE])
+        assert self.found(vrpsam, "--labels", "ref.zip", "--label", "green") == (2, 30)
+
+    @pytest.mark.parametrize(
+        ("marks", "words"),
+        [
+            (("--labels", "ref.zip", "--id", "5"), "no object 5: expected 3, 7"),
+            (("--labels", "none.zip"), "does not exist"),
+            (("--id", "5"), "--id comes before any --labels"),
+            (("--labels", "ref.zip", "--id", "0"), "number of an object"),
+        ],
+    )
+    def test_what_is_not_there_is_said(self, vrpsam, marks, words):
+        write_rois("ref.zip", [PLANE])
+        assert words in self.found(vrpsam, *marks)

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from vrpsam_app.errors import ConfigError, ImageError, ObjectFileError
+from vrpsam_app.exchange.object_plane import (
+    FoundShape,
+    ObjectPlane,
+    check_size,
+    class_names,
+    plane_of,
+)
+from vrpsam_app.exchange.outlines import Patch
+
+
+def square(top: int, left: int, side: int, **settings) -> FoundShape:
+    return FoundShape(Patch(top, left, np.ones((side, side), bool)), **settings)
+
+
+def test_objects_come_by_number_with_their_pixels(plane):
+    found = np.zeros(plane.hw, int)
+    for number, patch in plane.objects():
+        found[patch.window][patch.mask] = number
+    assert np.array_equal(found, plane.labels)
+    assert plane.labels.dtype == np.int32
+
+
+def test_objects_without_a_class_are_objects(plane):
+    assert plane.class_of(2) == "nucleus"
+    assert plane.class_of(999) == "object"
+
+
+@pytest.mark.parametrize("labels", [np.zeros((2, 3, 4), int), np.zeros((0, 4), int)])
+def test_what_is_no_plane_is_refused(labels):
+    with pytest.raises(ImageError, match=r"a\.tif has shape"):
+        ObjectPlane(labels, "a.tif")
+
+
+def test_numbers_are_kept_if_each_shape_has_its_own():
+    own = plane_of([square(0, 0, 2, number=9), square(4, 4, 2, number=3)], (8, 8), "a")
+    assert (own.labels[0, 0], own.labels[4, 4]) == (9, 3)
+    for numbers in ((9, 9), (9, None), (9, 0), (9, 2**40)):
+        shapes = [square(0, 0, 2, number=numbers[0]), square(4, 4, 2, number=numbers[1])]
+        counted = plane_of(shapes, (8, 8), "a")
+        assert (counted.labels[0, 0], counted.labels[4, 4]) == (1, 2)
+
+
+def test_the_smallest_of_overlapping_objects_is_on_top():
+    shapes = [square(2, 2, 2, class_name="small"), square(0, 0, 6), square(1, 1, 4, score=0.5)]
+    found = plane_of(shapes, (8, 8), "a")
+    assert np.bincount(found.labels.ravel()).tolist() == [28, 4, 20, 12]
+    assert dict(found.classes) == {1: "small"}
+    assert dict(found.scores) == {3: 0.5}
+
+
+def test_classes_are_sorted_or_as_given(plane, empty_plane):
+    assert class_names([plane, empty_plane]) == ["debris", "nucleus"]
+    assert class_names([empty_plane]) == ["object"]
+    assert class_names([plane], ["nucleus", "x", "debris"]) == ["nucleus", "x", "debris"]
+    with pytest.raises(ConfigError, match="'debris' is unknown: expected nucleus"):
+        class_names([plane], ["nucleus"])
+
+
+@pytest.mark.parametrize(
+    "hw", [(0, 4), (4, "5"), (True, 4), (2.0, 4), (None, None), (10**6, 10**6)]
+)
+def test_sizes_that_are_none_are_refused(hw):
+    with pytest.raises(ObjectFileError, match="the picture is"):
+        check_size(*hw, "the picture")

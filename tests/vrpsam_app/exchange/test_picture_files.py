@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from vrpsam_app.errors import AnnotationError, ConfigError, ObjectFileError
+from vrpsam_app.exchange.coco import write_coco
+from vrpsam_app.exchange.imagej_rois import write_rois
+from vrpsam_app.exchange.picture_files import (
+    class_table,
+    object_mask,
+    picture_of,
+    picture_stem,
+    read_pictures,
+    with_classes,
+)
+from vrpsam_app.label_files import write_labels
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [
+        ("a_mask.png", "a"),
+        ("a_objects.tif", "a"),
+        ("a_cp_masks.png", "a"),
+        ("a_nucleus_mask.png", "a_nucleus"),
+        ("a.ome.tif", "a"),
+        ("_mask.png", "_mask"),
+        ("mask.png", "mask"),
+    ],
+)
+def test_names_of_pictures(name, stem):
+    assert picture_stem(Path("folder") / name) == stem
+
+
+def test_pictures_are_found_by_name(tmp_path):
+    for name in ("a.png", "b.tif", "sub/c.jpg", "a_mask.png", "d[1].png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert picture_of("a", tmp_path) == tmp_path / "a.png"
+    assert picture_of("c", tmp_path) == tmp_path / "sub" / "c.jpg"
+    assert picture_of("d[1]", tmp_path) == tmp_path / "d[1].png"
+    assert picture_of("x", tmp_path) is None
+    assert picture_of("x", None) is None
+    assert picture_of("x", tmp_path / "a.png") == tmp_path / "a.png"
+    (tmp_path / "sub" / "a.tif").touch()
+    with pytest.raises(ConfigError, match="2 pictures called a"):
+        picture_of("a", tmp_path)
+
+
+def test_files_of_every_kind_give_pictures(tmp_path, plane, second_plane):
+    labels = tmp_path / "cells_objects.png"
+    write_labels(labels, plane.labels)
+    write_coco(tmp_path / "rest.json", [second_plane])
+    read = read_pictures([labels, tmp_path / "rest.json"], default_class="cell")
+    assert list(read) == ["cells", "more"]
+    assert read["cells"][0].class_of(2) == "cell"
+    assert read["more"][0].class_of(2) == "debris"
+    assert read["more"][0].class_of(3) == "cell"
+
+
+def test_the_picture_says_its_name_and_its_size(tmp_path, plane):
+    images = tmp_path / "images"
+    images.mkdir()
+    tifffile.imwrite(images / "cells.ome.tif", np.zeros((3, *plane.hw), np.uint8))
+    rois = write_rois(tmp_path / "cells_rois.zip", [replace(plane, position={"z": 2})])
+    read = read_pictures([rois], images=images)
+    assert list(read) == ["cells"]
+    assert read["cells"][0].name == "cells.ome.tif"
+    assert dict(read["cells"][0].position) == {"z": 2}
+
+
+def test_two_files_for_one_picture_are_refused(tmp_path, plane):
+    for name in ("cells_mask.png", "cells_labels.png"):
+        write_labels(tmp_path / name, plane.labels)
+    with pytest.raises(ConfigError, match="another file hold objects of 'cells'"):
+        read_pictures(sorted(tmp_path.iterdir()))
+
+
+def test_classes_stand_in_the_table_beside(tmp_path, plane):
+    path = tmp_path / "cells_objects.tif"
+    (tmp_path / "cells_objects.csv").write_bytes(class_table([plane]))
+    (read,) = with_classes([replace(plane, classes={}, scores={})], path)
+    assert dict(read.classes) == dict(plane.classes)
+    assert dict(read.scores) == dict(plane.scores)
+    # What the file itself says counts more, and without a table nothing changes.
+    assert with_classes([plane], path) == [plane]
+    bare = replace(plane, classes={})
+    assert with_classes([bare], tmp_path / "other.tif") == [bare]
+
+
+def test_other_tables_change_nothing_and_damaged_ones_are_named(tmp_path, plane):
+    bare, path = replace(plane, classes={}, scores={}), tmp_path / "a.tif"
+    path.with_suffix(".csv").write_text("name,size\na,3\n")
+    (read,) = with_classes([bare], path)
+    assert dict(read.classes) == {}
+    path.with_suffix(".csv").write_text("label,class\none,nucleus\n")
+    with pytest.raises(ObjectFileError, match=r"a\.csv stands beside a\.tif"):
+        with_classes([bare], path)
+
+
+class TestObjectMask:
+    def mask(self, path: Path, plane, **settings) -> np.ndarray:
+        return object_mask(path, plane.hw, image_name="cells.tif", **settings)
+
+    def test_all_objects_some_or_those_of_a_class(self, tmp_path, plane):
+        rois = write_rois(tmp_path / "a.zip", [plane])
+        labels = plane.labels
+        assert np.array_equal(self.mask(rois, plane), labels > 0)
+        some = self.mask(rois, plane, ids=[5, 7])
+        assert np.array_equal(some, (labels == 5) | (labels == 7))
+        debris = self.mask(rois, plane, class_name="debris")
+        assert np.array_equal(debris, (labels == 3) | (labels == 7))
+        with pytest.raises(AnnotationError, match=r"class 'x': expected debris, nucleus"):
+            self.mask(rois, plane, class_name="x")
+        with pytest.raises(AnnotationError, match=r"a\.zip: .*no object 99"):
+            self.mask(rois, plane, ids=[99])
+
+    def test_a_label_image_without_classes_is_of_any(self, tmp_path, plane):
+        path = write_labels(tmp_path / "a.png", plane.labels)
+        assert np.array_equal(self.mask(path, plane, class_name="x"), plane.labels > 0)
+
+    def test_the_right_one_of_several_pictures(self, tmp_path, plane, second_plane):
+        path = write_coco(tmp_path / "a.json", [second_plane, plane])
+        assert np.array_equal(self.mask(path, plane), plane.labels > 0)
+        with pytest.raises(ObjectFileError, match=r"0 sets of objects for x\.png.*cells\.tif"):
+            object_mask(path, plane.hw, image_name="x.png")
+
+    def test_the_right_plane_of_a_stack(self, tmp_path, plane):
+        planes = [replace(plane, position={"z": z}) for z in (1, 4)]
+        path = write_rois(tmp_path / "a.zip", planes)
+        assert np.array_equal(self.mask(path, plane, position={"z": 4}), plane.labels > 0)
+        with pytest.raises(ObjectFileError, match=r"0 sets .*say which plane"):
+            self.mask(path, plane)
+
+    def test_sizes_must_agree(self, tmp_path, plane):
+        path = write_labels(tmp_path / "a.png", plane.labels[:9])
+        with pytest.raises(AnnotationError, match=r"a\.png has 9 x 31 .* cells\.tif has 24 x 31"):
+            self.mask(path, plane)
+
+    def test_pictures_that_are_no_picture_are_named(self, tmp_path, plane):
+        Image.fromarray(np.zeros((*plane.hw, 3), np.uint8)).save(tmp_path / "a.png")
+        with pytest.raises(ValueError, match=r"a\.png has shape"):
+            self.mask(tmp_path / "a.png", plane)

@@ -1,0 +1,234 @@
+"""``vrpsam objects``: cut masks into single objects, number them through stacks, measure them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vrpsam_app.cli.object_options import (
+    LINKS_HELP,
+    OBJECTS_HELP,
+    link_options,
+    object_options,
+    pixel_size,
+)
+from vrpsam_app.errors import ConfigError, VRPSAMError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from vrpsam_app.object_files import ObjectPaths
+    from vrpsam_app.stack import Stack
+
+EXIT_SOME_FAILED = 1
+
+
+def add_parser(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+) -> argparse.ArgumentParser:
+    """Add the command and its options."""
+    parser = commands.add_parser(
+        "objects",
+        allow_abbrev=False,  # so that scripts stay valid when options are added
+        help="cut masks into single objects, and measure them",
+        description="Cut masks into single objects, or filter objects that are numbered already; "
+        "give them ids that go through a stack; measure them in the unit of the pixel size. "
+        "Writes <name>_objects.tif (the ids) and <name>_objects.csv (a line for each object) for "
+        "each, and <name>_object_planes.csv for a stack.",
+        epilog="example: vrpsam objects results/ --image plate/ --objects distance,min-area=20 "
+        "--pixel-size 0.65 --out objects/",
+    )
+    parser.add_argument(
+        "inputs",
+        nargs="+",
+        metavar="MASK_OR_LABELS",
+        help="masks (one number beside 0) or label images, stacks of them, folders or patterns",
+    )
+    parser.add_argument(
+        "--image",
+        dest="images",
+        nargs="+",
+        action="extend",
+        metavar="IMAGE",
+        help="what the masks were found in, to measure intensities; matched by name",
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FOLDER", help="results go there"
+    )
+    parser.add_argument(
+        "--objects", type=object_options, default="distance", metavar="HOW", help=OBJECTS_HELP
+    )
+    parser.add_argument(
+        "--link", type=link_options, default="match", metavar="HOW", help=LINKS_HELP
+    )
+    parser.add_argument(
+        "--classes",
+        metavar="A,B,...",
+        help="the numbers are classes, 1 for the first name: the objects of each are cut and "
+        "written on their own",
+    )
+    parser.add_argument(
+        "--pixel-size",
+        type=pixel_size,
+        metavar="ROW,COL[,PLANE][UNIT]",
+        help="replaces what the files say, such as 0.65 or 0.3,0.3,0.9um",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace earlier results")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def run(options: argparse.Namespace) -> int:
+    """Cut, link, measure and report, file by file."""
+    from vrpsam_app.image_files import find_images
+    from vrpsam_app.measurements import require_pandas
+    from vrpsam_app.output_paths import check_outputs, prepare_folder
+
+    require_pandas()
+    inputs = _files(options.inputs)
+    images = find_images(options.images) if options.images else []
+    sources = {path: _image_of(path, inputs, images) for path in inputs}
+    planned = _plan(inputs, options)
+    check_outputs(
+        [file for paths in planned.values() for file in paths],
+        [*inputs, *images],
+        overwrite=options.overwrite,
+    )
+    prepare_folder(options.out)
+    failed = []
+    for (path, number), paths in planned.items():
+        try:
+            table = _cut(path, number, sources[path], paths, options)
+        except (VRPSAMError, OSError, MemoryError) as error:
+            failed.append(path)
+            reason = str(error) or type(error).__name__
+            known = str(path) in reason
+            print(reason if known else f"{path}: {reason}", file=sys.stderr)
+        else:
+            print(f"{path}: {_summary(table)} -> {paths.labels}")
+    if failed:
+        print(f"vrpsam: {len(failed)} of {len(planned)} failed", file=sys.stderr)
+    return EXIT_SOME_FAILED if failed else 0
+
+
+def _plan(
+    inputs: Sequence[Path], options: argparse.Namespace
+) -> dict[tuple[Path, int | None], ObjectPaths]:
+    """Name the files for every input, and for every class of it."""
+    from vrpsam_app.exchange.picture_files import picture_stem
+    from vrpsam_app.object_files import ObjectPaths
+
+    planned: dict[tuple[Path, int | None], ObjectPaths] = {}
+    stems: set[str] = set()
+    for path in inputs:
+        stem = picture_stem(path)
+        if stem in stems:
+            raise ConfigError(
+                f"Several inputs belong to {stem!r}: their results would have one name. Give them "
+                "one after the other, with a folder each."
+            )
+        stems.add(stem)
+        if options.classes is None:
+            planned[path, None] = ObjectPaths.of(options.out, stem, stack=True)
+            continue
+        for number, name in enumerate(options.classes.split(","), start=1):
+            planned[path, number] = ObjectPaths.of(
+                options.out, f"{stem}_{name.strip()}", stack=True
+            )
+    return planned
+
+
+def _cut(
+    path: Path,
+    number: int | None,
+    image: Path | None,
+    paths: ObjectPaths,
+    options: argparse.Namespace,
+) -> pd.DataFrame:
+    """Write the objects of one file, or of one class in it, and return what was measured."""
+    from tqdm import tqdm
+
+    from vrpsam_app.label_files import holds_masks, open_labels
+    from vrpsam_app.object_files import write_objects
+    from vrpsam_app.objects import cut_planes, kept_planes, linked_planes
+    from vrpsam_app.progress import Progress, ProgressMeter
+    from vrpsam_app.stack_files import open_stack
+
+    stack = open_labels(path, pixel_size=options.pixel_size)
+    if number is not None:
+        stack = replace(stack, data=stack.data == number)
+    picture: Stack | None = None
+    if image is not None:
+        picture = open_stack(image, pixel_size=options.pixel_size)
+        if (picture.leading_shape, picture.plane_hw) != (stack.leading_shape, stack.plane_hw):
+            raise ConfigError(
+                f"{image} has planes of {picture.plane_hw} along {picture.leading_shape}, {path} "
+                f"of {stack.plane_hw} along {stack.leading_shape}: they do not belong together."
+            )
+        if stack.pixel_size is None:
+            stack = replace(stack, pixel_size=picture.pixel_size)
+    if number is not None or holds_masks(stack):
+        planes = cut_planes(stack, options.objects, images=picture)
+    else:
+        planes = kept_planes(stack, options.objects)
+    with tqdm(total=stack.plane_count, unit="plane", disable=None, leave=False) as bar:
+
+        def tell(progress: Progress) -> None:
+            bar.update(progress.done - bar.n)
+
+        return write_objects(
+            paths if stack.axes else replace(paths, planes=None),
+            linked_planes(planes, stack, options.link),
+            plane_hw=stack.plane_hw,
+            axes=stack.axes,
+            leading_shape=stack.leading_shape,
+            images=None if picture is None else map(picture.plane, picture.indices()),
+            pixel_size=stack.pixel_size,
+            overwrite=options.overwrite,
+            meter=ProgressMeter(stack.plane_count, tell),
+        )
+
+
+def _files(patterns: Sequence[str]) -> list[Path]:
+    """Return masks and labels; of what stands beside masks, such as overlays, only the masks."""
+    from vrpsam_app.label_files import find_label_files
+
+    found: dict[Path, None] = {}
+    for pattern in patterns:
+        matches = find_label_files([pattern])
+        masks = [path for path in matches if path.stem.endswith("_mask")]
+        found |= dict.fromkeys(masks or matches)
+    return list(found)
+
+
+def _image_of(path: Path, inputs: Sequence[Path], images: Sequence[Path]) -> Path | None:
+    """Return the image that a mask was found in."""
+    from vrpsam_app.exchange.picture_files import picture_stem
+
+    if not images:
+        return None
+    if len(images) == len(inputs) == 1:
+        return images[0]
+    stem = picture_stem(path)
+    matches = [image for image in images if image.stem.removesuffix(".ome") == stem]
+    if len(matches) != 1:
+        raise ConfigError(
+            f"{path} belongs to {len(matches)} of the images: expected one called {stem}. Rename "
+            "it, or leave --image out."
+        )
+    return matches[0]
+
+
+def _summary(table: pd.DataFrame) -> str:
+    """Say in a few words how many objects there are and how large."""
+    count = f"{len(table)} object{'' if len(table) == 1 else 's'}"
+    sizes = [name for name in table.columns if name.startswith(("volume_", "area_", "mean_area_"))]
+    if not sizes or not len(table):
+        return count
+    size = next((name for name in sizes if name.startswith("volume_")), sizes[-1])
+    what, _, unit = size.rpartition("_")
+    return f"{count}, median {what.replace('_', ' ')} {table[size].median():.4g} {unit}"

@@ -1,0 +1,182 @@
+"""What every format exchanges: numbered objects of one picture, with their classes and scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vrpsam_app.errors import ConfigError, ImageError, ObjectFileError
+from vrpsam_app.exchange.outlines import Patch
+from vrpsam_app.image_files import MAX_PIXELS
+from vrpsam_app.label_images import MOST_OBJECTS, ObjectCounts, check_labels, count_objects
+
+DEFAULT_CLASS = "object"
+"""Class of objects that have none."""
+
+
+@dataclass(frozen=True, eq=False)
+class ObjectPlane:
+    """Objects of one picture, or of one plane of a stack.
+
+    Attributes
+    ----------
+    labels : shape (H, W), int32
+        Number of the object of each pixel, 0 for none.
+    name : file name of the picture that they belong to
+    classes : class by number; objects without one are of `DEFAULT_CLASS`
+    scores : how sure each is, in [0, 1], where that is known
+    position : place in a stack, by axis, from 0, such as ``{"t": 0, "z": 3}``
+
+    Raises
+    ------
+    ImageError
+        If the labels are no plane of object numbers.
+    """
+
+    labels: NDArray[np.int32]
+    name: str
+    classes: Mapping[int, str] = field(default_factory=dict)
+    scores: Mapping[int, float] = field(default_factory=dict)
+    position: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        labels = check_labels(self.labels, name=f"The label image of {self.name}")
+        if labels.ndim != 2 or 0 in labels.shape:
+            raise ImageError(
+                f"The label image of {self.name} has shape {labels.shape}: expected (H, W)."
+            )
+        object.__setattr__(self, "labels", labels.astype(np.int32, copy=False))
+        for name in ("classes", "scores", "position"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    @property
+    def hw(self) -> tuple[int, int]:
+        """Height and width."""
+        height, width = self.labels.shape
+        return height, width
+
+    @cached_property
+    def counts(self) -> ObjectCounts:
+        """The objects without gaps in their numbers."""
+        return count_objects(self.labels)
+
+    def class_of(self, number: int) -> str:
+        """Return the class of an object."""
+        return self.classes.get(number) or DEFAULT_CLASS
+
+    def objects(self) -> Iterator[tuple[int, Patch]]:
+        """Yield number and mask of each object, by number."""
+        from scipy import ndimage
+
+        counts = self.counts
+        windows = ndimage.find_objects(counts.dense)
+        for index, (rows, cols) in enumerate(windows):
+            mask = counts.dense[rows, cols] == index + 1
+            yield int(counts.ids[index]), Patch(rows.start, cols.start, mask)
+
+
+@dataclass(frozen=True, eq=False)
+class FoundShape:
+    """An object as it was read from a file.
+
+    Attributes
+    ----------
+    patch : its pixels
+    class_name : None if the file does not say
+    number : None if the file does not say
+    score : None if the file does not say
+    """
+
+    patch: Patch
+    class_name: str | None = None
+    number: int | None = None
+    score: float | None = None
+
+
+def plane_of(
+    shapes: Sequence[FoundShape],
+    hw: tuple[int, int],
+    name: str,
+    position: Mapping[str, int] | None = None,
+) -> ObjectPlane:
+    """Paint objects into one label image.
+
+    Parameters
+    ----------
+    shapes : in the order of the file
+        They keep their numbers if each has its own; else they are numbered in this order, from 1.
+    hw, name, position : of the picture
+
+    Returns
+    -------
+    plane : ObjectPlane
+        A pixel that several objects claim goes to the smallest, so that none is lost below another.
+    """
+    numbers = [shape.number for shape in shapes]
+    kept = [n for n in numbers if n is not None and 0 < n <= MOST_OBJECTS]
+    if len(set(kept)) < len(shapes):
+        kept = list(range(1, len(shapes) + 1))
+    labels = np.zeros(hw, np.int32)
+    areas = [-int(shape.patch.mask.sum()) for shape in shapes]
+    for index in np.argsort(areas, kind="stable"):
+        patch = shapes[index].patch
+        labels[patch.window][patch.mask] = kept[index]
+    return ObjectPlane(
+        labels,
+        name,
+        {n: s.class_name for n, s in zip(kept, shapes, strict=True) if s.class_name},
+        {n: s.score for n, s in zip(kept, shapes, strict=True) if s.score is not None},
+        position or {},
+    )
+
+
+def class_names(planes: Sequence[ObjectPlane], names: Sequence[str] | None = None) -> list[str]:
+    """Return the classes of planes, in a fixed order.
+
+    Parameters
+    ----------
+    planes : whose objects' classes are listed
+    names : the classes and their order, if they are fixed beforehand; None sorts those there are
+
+    Raises
+    ------
+    ConfigError
+        If an object has a class that is not among `names`, or a name comes twice.
+    """
+    found = sorted({p.class_of(int(n)) for p in planes for n in p.counts.ids})
+    if names is None:
+        return found or [DEFAULT_CLASS]
+    if len(set(names)) < len(names):
+        raise ConfigError(f"The classes {', '.join(names)}: expected each once.")
+    if unknown := [name for name in found if name not in names]:
+        raise ConfigError(
+            f"The class {unknown[0]!r} is unknown: expected {', '.join(names)}. Add it to the "
+            "classes, or leave its objects out."
+        )
+    return list(names)
+
+
+def check_size(height: object, width: object, name: str) -> tuple[int, int]:
+    """Return the size of a picture as a file states it.
+
+    Raises
+    ------
+    ObjectFileError
+        If it is no size, or that of a picture larger than any that is read.
+    """
+    for side in (height, width):
+        if not isinstance(side, int) or isinstance(side, bool) or side < 1:
+            raise ObjectFileError(
+                f"{name} is {height!r} x {width!r} pixels: expected two whole numbers above 0."
+            )
+    if height * width > MAX_PIXELS:  # type: ignore[operator]  # both are whole numbers
+        raise ObjectFileError(
+            f"{name} is {height} x {width} pixels: at most {MAX_PIXELS} are read. Crop the picture "
+            "and its objects."
+        )
+    return height, width  # type: ignore[return-value]

@@ -1,0 +1,236 @@
+"""Files of objects and the pictures they belong to: by their names, with classes from a table."""
+
+from __future__ import annotations
+
+import csv
+import glob
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vrpsam_app.annotation_types import check_same_size
+from vrpsam_app.errors import AnnotationError, ConfigError, ObjectFileError
+from vrpsam_app.exchange.formats import read_objects
+from vrpsam_app.exchange.object_plane import DEFAULT_CLASS, ObjectPlane
+from vrpsam_app.image_files import IMAGE_SUFFIXES, MAX_PIXELS
+from vrpsam_app.label_images import mask_of
+from vrpsam_app.stack_files import open_stack
+
+# What other programs, and this one, put behind the name of a picture when they write its labels.
+_ENDINGS = ("_cp_masks", "_objects", "_labels", "_masks", "_mask", "_rois", "_seg")
+
+
+def picture_stem(path: Path) -> str:
+    """Return the name of the picture that labels or a mask belong to, without its ending.
+
+    Examples
+    --------
+    >>> picture_stem(Path("plate/a1_cp_masks.png")), picture_stem(Path("a1_objects.ome.tif"))
+    ('a1', 'a1')
+    """
+    stem = path.stem.removesuffix(".ome")
+    ending = next((e for e in _ENDINGS if stem.endswith(e) and len(stem) > len(e)), "")
+    return stem.removesuffix(ending)
+
+
+def read_pictures(
+    paths: Sequence[Path],
+    *,
+    images: Path | None = None,
+    default_class: str | None = None,
+    max_pixels: int = MAX_PIXELS,
+) -> dict[str, list[ObjectPlane]]:
+    """Read the objects of any number of pictures, whatever the formats.
+
+    Parameters
+    ----------
+    paths : as for :func:`vrpsam_app.exchange.formats.read_objects`
+    images : one picture, or a folder of them, found by name
+        They say how large pictures are and what they are called, where a file of objects does not.
+    default_class : class of objects without one
+    max_pixels : of a plane
+
+    Returns
+    -------
+    pictures : by the name of the picture without ending: its planes
+
+    Raises
+    ------
+    ObjectFileError
+        If a file cannot be read, or a picture is needed and missing.
+    ConfigError
+        If two files belong to one picture.
+    """
+    pictures: dict[str, list[ObjectPlane]] = {}
+    for path in paths:
+        stem = picture_stem(path)
+        image = picture_of(stem, images)
+        planes = read_objects(
+            path,
+            hw=None if image is None else open_stack(image, max_pixels=max_pixels).plane_hw,
+            name=f"{stem}{path.suffix}" if image is None else image.name,
+            images=None if images is None or images.is_file() else images,
+            max_pixels=max_pixels,
+        )
+        found: dict[str, list[ObjectPlane]] = {}
+        for plane in with_classes(planes, path):
+            own = Path(plane.name).stem.removesuffix(".ome")
+            found.setdefault(own, []).append(_classed(plane, default_class))
+        if doubled := sorted(set(found) & set(pictures)):
+            raise ConfigError(
+                f"{path} and another file hold objects of {doubled[0]!r}: expected one file for "
+                "each picture. Leave one out."
+            )
+        pictures |= found
+    return pictures
+
+
+def object_mask(
+    path: Path,
+    hw: tuple[int, int],
+    *,
+    image_name: str,
+    ids: Sequence[int] | None = None,
+    class_name: str | None = None,
+    position: Mapping[str, int] | None = None,
+    max_pixels: int = MAX_PIXELS,
+) -> NDArray[np.bool_]:
+    """Return the pixels of objects that another program, or this one, has found in an image.
+
+    Parameters
+    ----------
+    path : as for :func:`vrpsam_app.exchange.formats.read_objects`
+    hw : height and width of the image
+    image_name : file name of the image, to find it in files that hold several
+    ids : numbers of the objects; None takes all
+    class_name : takes those of this class, if the file tells classes and `ids` is None
+    position : of the image in its stack, if it is a plane of one
+    max_pixels : of a plane
+
+    Returns
+    -------
+    mask : shape hw, bool
+
+    Raises
+    ------
+    ObjectFileError
+        If the file cannot be read, or holds nothing of this image.
+    AnnotationError
+        If it is of another size, or there are no such objects.
+    """
+    place = dict(position or {})
+    planes = read_objects(path, hw=hw, name=image_name, position=place, max_pixels=max_pixels)
+    several = len({plane.name for plane in planes}) > 1
+    own = [p for p in planes if not several or Path(p.name).stem == Path(image_name).stem]
+    here = [plane for plane in own if not plane.position or dict(plane.position) == place]
+    if len(here) != 1:
+        what = f"{image_name} at {place}" if place else image_name
+        raise ObjectFileError(
+            f"{path} has {len(here)} sets of objects for {what}: expected one. It holds "
+            f"{', '.join(sorted({plane.name for plane in planes})[:5])}"
+            f"{'; say which plane is meant' if own and own[0].position else ''}."
+        )
+    (plane,) = with_classes(here, path)
+    check_same_size(plane.hw, hw, f"{path}", image_name)
+    if ids is None and class_name is not None and plane.classes:
+        numbers = plane.counts.ids.tolist()
+        ids = [number for number in numbers if plane.class_of(number) == class_name]
+        if not ids:
+            there = sorted({plane.class_of(number) for number in numbers})
+            raise AnnotationError(
+                f"{path} has no object of the class {class_name!r}: expected "
+                f"{', '.join(there) or 'none, it is empty'}."
+            )
+    try:
+        return mask_of(plane.labels, ids)
+    except AnnotationError as error:
+        raise type(error)(f"{path}: {error}") from error
+
+
+def with_classes(planes: Sequence[ObjectPlane], labels_path: Path) -> list[ObjectPlane]:
+    """Give objects the classes and scores that stand in the table beside their label image.
+
+    Parameters
+    ----------
+    planes : as they were read from `labels_path`
+    labels_path : a CSV of the same name beside it counts if it has a column ``label``
+
+    Raises
+    ------
+    ObjectFileError
+        If there is such a table and it cannot be read.
+    """
+    path = labels_path.with_suffix(".csv")
+    if not path.is_file() or any(plane.classes for plane in planes):
+        return list(planes)
+    classes: dict[int, str] = {}
+    scores: dict[int, float] = {}
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            for line in csv.DictReader(file):
+                number = int(float(line.get("label") or 0))
+                if line.get("class"):
+                    classes[number] = line["class"]
+                if line.get("score"):
+                    scores[number] = float(line["score"])
+    except (OSError, ValueError, csv.Error) as error:
+        raise ObjectFileError(
+            f"{path} stands beside {labels_path.name} and cannot be read ({error}): expected a "
+            "table with the columns label and class. Repair it, or move it away."
+        ) from error
+    return [replace(plane, classes=classes, scores=scores) for plane in planes]
+
+
+def class_table(planes: Sequence[ObjectPlane]) -> bytes:
+    """Return the classes and scores of objects as CSV, as :func:`with_classes` reads them."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["label", "class", "score"])
+    rows = {}
+    for plane in planes:
+        for number in plane.counts.ids.tolist():
+            score = plane.scores.get(number)
+            shown = "" if score is None else f"{score:.9g}"
+            rows[number] = (number, plane.class_of(number), shown)
+    writer.writerows(rows[number] for number in sorted(rows))
+    return text.getvalue().encode("utf-8")
+
+
+def picture_of(stem: str, images: Path | None) -> Path | None:
+    """Return the picture of a name, None if there is none.
+
+    Parameters
+    ----------
+    stem : its name without ending
+    images : a folder to look in, also deeper; a single picture belongs to whatever there is
+
+    Raises
+    ------
+    ConfigError
+        If there are several.
+    """
+    if images is None or images.is_file():
+        return images
+    found = [
+        file
+        for file in sorted(images.rglob(f"{glob.escape(stem)}.*"))
+        if file.suffix.lower() in IMAGE_SUFFIXES and file.stem.removesuffix(".ome") == stem
+    ]
+    if len(found) > 1:
+        raise ConfigError(
+            f"{images} has {len(found)} pictures called {stem}: expected one. Name the right "
+            "picture, or its folder."
+        )
+    return found[0] if found else None
+
+
+def _classed(plane: ObjectPlane, default_class: str | None) -> ObjectPlane:
+    if default_class is None:
+        return plane
+    every = dict.fromkeys(plane.counts.ids.tolist(), default_class)
+    own = {n: name for n, name in plane.classes.items() if name != DEFAULT_CLASS}
+    return replace(plane, classes={**every, **own})

@@ -1,0 +1,190 @@
+"""Arrays of object numbers: checked, renumbered without gaps, and compared pixel by pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from vrpsam_app.errors import AnnotationError, EmptyReferenceError, ImageError
+
+MOST_OBJECTS = int(np.iinfo(np.int32).max)
+"""Object numbers are kept as int32, which napari, scikit-image and Cellpose take as they are."""
+
+_MOST_NAMED = 12  # objects in a message
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ObjectCounts:
+    """The objects of a label image.
+
+    Attributes
+    ----------
+    dense : shape of the image, int32
+        The same objects as 1, 2, ... N in the order of their numbers; 0 is background.
+    ids : shape (N,), int64
+        The number that each had, ascending.
+    pixels : shape (N,), int64
+        How many pixels each has.
+    """
+
+    dense: NDArray[np.int32]
+    ids: NDArray[np.int64]
+    pixels: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SharedPixels:
+    """Pairs of objects of two label images that share pixels, and no other pairs.
+
+    Attributes
+    ----------
+    first, second : shape (P,), int64
+        Index of the object among those of the first and of the second image, from 0.
+    pixels : shape (P,), int64
+        How many pixels each pair shares, at least 1.
+    iou : shape (P,), float64
+        Shared pixels by those of either.
+    """
+
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+    pixels: NDArray[np.int64]
+    iou: NDArray[np.float64]
+
+
+def check_labels(labels: ArrayLike, *, name: str = "The label image") -> NDArray[Any]:
+    """Return `labels` as an array of whole numbers from 0.
+
+    Parameters
+    ----------
+    labels : any shape, bool or integer
+        Number of the object of each pixel, 0 for none.
+    name : what messages call it
+
+    Raises
+    ------
+    ImageError
+        If it holds fractions, negative numbers, or numbers that do not fit in int32.
+    """
+    array = np.asarray(labels)
+    if array.dtype.kind not in "bui" or array.ndim < 2:
+        raise ImageError(
+            f"{name} has shape {array.shape} and type {array.dtype}: expected (..., H, W) of whole "
+            "numbers, one for each object, 0 for background."
+        )
+    low, high = (array.min(), array.max()) if array.size else (0, 0)
+    if low < 0 or high > MOST_OBJECTS:
+        wrong = low if low < 0 else high
+        raise ImageError(
+            f"{name} holds the number {wrong}: expected object numbers from 0 (background) to "
+            f"{MOST_OBJECTS}."
+        )
+    return array
+
+
+def count_objects(labels: ArrayLike) -> ObjectCounts:
+    """Count the objects of a label image and their pixels, and close gaps in the numbers.
+
+    Parameters
+    ----------
+    labels : shape (H, W) or (..., H, W), bool or integer
+        In any numbering, 0 for background.
+
+    Raises
+    ------
+    ImageError
+        As for :func:`check_labels`.
+
+    Examples
+    --------
+    >>> counts = count_objects([[0, 7], [3, 7]])
+    >>> counts.dense.tolist(), counts.ids.tolist(), counts.pixels.tolist()
+    ([[0, 2], [1, 2]], [3, 7], [1, 2])
+    """
+    array = check_labels(labels)
+    highest = int(array.max(initial=0))
+    if highest <= max(array.size, 2**16):
+        # Counting needs no sorting: much quicker, as long as the table of numbers stays small.
+        counted = np.bincount(array.ravel(), minlength=1)
+        ids = np.flatnonzero(counted[1:]) + 1
+        lookup = np.zeros(len(counted), np.int32)
+        lookup[ids] = np.arange(1, len(ids) + 1)
+        index = array.astype(np.uint8) if array.dtype == np.bool_ else array
+        return ObjectCounts(lookup[index], ids.astype(np.int64), counted[ids].astype(np.int64))
+    values, inverse, counted = np.unique(array, return_inverse=True, return_counts=True)
+    first = int(values[0] == 0)
+    dense = (inverse.reshape(array.shape) + (1 - first)).astype(np.int32)
+    return ObjectCounts(dense, values[first:].astype(np.int64), counted[first:].astype(np.int64))
+
+
+def mask_of(labels: ArrayLike, ids: Sequence[int] | None = None) -> NDArray[np.bool_]:
+    """Return the pixels of some objects: what makes a reference of a label image.
+
+    Parameters
+    ----------
+    labels : shape (H, W), integer
+    ids : numbers of the objects; None takes all
+
+    Returns
+    -------
+    mask : shape (H, W), bool
+
+    Raises
+    ------
+    AnnotationError
+        If there is no such object, or none at all.
+
+    Examples
+    --------
+    >>> mask_of([[0, 7], [3, 7]], [7]).tolist()
+    [[False, True], [False, True]]
+    """
+    array = check_labels(labels)
+    if ids is None:
+        mask = array > 0
+        if not mask.any():
+            raise EmptyReferenceError("The label image has no objects: expected at least one.")
+        return mask
+    there = count_objects(array).ids
+    if missing := sorted(set(ids) - set(there.tolist())):
+        few = ", ".join(map(str, there[:_MOST_NAMED].tolist()))
+        more = f" and {len(there) - _MOST_NAMED} more" if len(there) > _MOST_NAMED else ""
+        raise AnnotationError(
+            f"The label image has no object {missing[0]}: expected {few or 'none, it is empty'}"
+            f"{more}."
+        )
+    return np.isin(array, list(ids))
+
+
+def shared_pixels(first: ObjectCounts, second: ObjectCounts) -> SharedPixels:
+    """Count what the objects of two label images of one shape share.
+
+    Only pairs that share pixels are held, so the cost grows with the image and not with the number
+    of pairs.
+
+    Raises
+    ------
+    ImageError
+        If the shapes differ.
+    """
+    from scipy import sparse
+
+    if first.dense.shape != second.dense.shape:
+        raise ImageError(
+            f"The label images have shapes {first.dense.shape} and {second.dense.shape}: expected "
+            "the same. Was one resized or cropped?"
+        )
+    both = (first.dense > 0) & (second.dense > 0)
+    rows, cols = first.dense[both] - 1, second.dense[both] - 1
+    table = sparse.coo_array(
+        (np.ones(len(rows), np.int64), (rows, cols)), shape=(len(first.ids), len(second.ids))
+    ).tocsr()
+    table.sum_duplicates()  # which also sorts: the same order everywhere
+    pairs = table.tocoo()
+    row, col = pairs.row.astype(np.int64), pairs.col.astype(np.int64)
+    union = first.pixels[row] + second.pixels[col] - pairs.data
+    return SharedPixels(row, col, pairs.data, pairs.data / union)
