@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from vrpsam_app.errors import ConfigError
@@ -39,6 +40,31 @@ def json_bool(value: object, where: str) -> bool:
     if not isinstance(value, bool):
         raise _unexpected(value, where, "true or false")
     return value
+
+
+def json_whole(value: object, where: str, *, least: int = 0) -> int:
+    """Return `value` if it is a whole number of at least `least`."""
+    if type(value) is not int or value < least:
+        raise _unexpected(value, where, f"a whole number of at least {least}")
+    return value
+
+
+def json_plain(value: object, where: str, depth: int = 8) -> Any:
+    """Return `value` if it consists of JSON values only, nested at most `depth` deep.
+
+    Numbers must be finite, keys text; tuples become lists, as a file would give them back.
+    """
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    if depth > 0 and isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return {key: json_plain(item, f"{where}.{key}", depth - 1) for key, item in value.items()}
+    if depth > 0 and isinstance(value, list | tuple):
+        return [json_plain(item, f"{where}[{i}]", depth - 1) for i, item in enumerate(value)]
+    raise _unexpected(
+        value, where, "text, a finite number, true, false, null, or few levels of these"
+    )
 
 
 def json_image_shape(value: object, where: str, max_pixels: int) -> tuple[int, ...]:

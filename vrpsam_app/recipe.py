@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,16 +16,32 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vrpsam_app.environment import current_environment
 from vrpsam_app.errors import ConfigError
-from vrpsam_app.image_files import MAX_PIXELS, write_whole
+from vrpsam_app.image_files import write_whole
 from vrpsam_app.images import IntensityRange
-from vrpsam_app.json_fields import json_image_shape, json_list, json_object, json_text
+from vrpsam_app.json_fields import (
+    json_image_shape,
+    json_list,
+    json_object,
+    json_plain,
+    json_text,
+    json_whole,
+)
 from vrpsam_app.references import Reference
+from vrpsam_app.replay_promise import replay_promise
 from vrpsam_app.stored_references import references_from_json, references_to_json
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+# Version 1 had no environment, no sections and single planes only.
+READABLE_VERSIONS = (1, 2)
+
+# What a run may do beside asking the model; whoever does it writes its section and reads it back.
+SECTIONS = ("objects", "stack", "tiling")
 
 _MAX_TARGETS = 10_000_000
+_MAX_AXES = 8
+_MAX_TARGET_PIXELS = 2**48
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +55,42 @@ class TargetRecord:
     sha256
         Of element type, shape and pixels; see :func:`pixels_sha256`.
     shape
-        (H, W) or (H, W, channels).
+        (H, W) or (H, W, channels), after one length for each of `axes`.
+    axes
+        Names of the leading axes of a stack, such as ``("t", "z")``; empty for a picture.
     """
 
     name: str
     sha256: str
     shape: tuple[int, ...]
+    axes: tuple[str, ...] = ()
 
     @classmethod
     def from_image(cls, name: str, image: NDArray[Any]) -> TargetRecord:
         """Record `image` under `name`."""
         return cls(name=name, sha256=pixels_sha256(image), shape=image.shape)
+
+    @classmethod
+    def from_planes(
+        cls, name: str, axes: Sequence[str], shape: Sequence[int], plane_sums: Iterable[str]
+    ) -> TargetRecord:
+        """Record a stack whose planes were hashed one by one, as they were read.
+
+        Parameters
+        ----------
+        axes : names of the leading axes
+        shape : of the whole stack, leading axes first
+        plane_sums : :func:`pixels_sha256` of every plane, the last leading axis running fastest
+        """
+        digest = hashlib.sha256(f"{tuple(shape)} ".encode())
+        for plane_sum in plane_sums:
+            digest.update(bytes.fromhex(plane_sum))
+        return cls(name, digest.hexdigest(), tuple(shape), tuple(axes))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        plain = {"name": self.name, "sha256": self.sha256, "shape": list(self.shape)}
+        return {**plain, "axes": list(self.axes)} if self.axes else plain
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +110,17 @@ class Recipe:
         The range that was shown to the model as black to white; None where all images had 8 bits.
     settings
         Plain values: the threshold and what else a surface let the person choose.
+    sections
+        What was done beside asking the model, by the names in `SECTIONS`: how objects were told
+        apart, how planes were cut into tiles, which axes of a stack were gone through. Each holds
+        plain values that only its own module understands.
+    environment
+        What :func:`vrpsam_app.environment.current_environment` said: code, machine, threads.
+
+    Raises
+    ------
+    ConfigError
+        If a section is unknown or holds anything but plain values.
 
     Examples
     --------
@@ -81,6 +133,20 @@ class Recipe:
     made_by: Mapping[str, Any]
     intensity_range: IntensityRange | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    environment: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if unknown := sorted(set(self.sections) - set(SECTIONS)):
+            raise ConfigError(
+                f"The recipe has a section {unknown[0]!r}: expected {', '.join(SECTIONS)}. A newer "
+                "release wrote it: replay it with that one."
+            )
+        checked = {
+            name: json_plain(json_object(section, f"sections.{name}"), f"sections.{name}")
+            for name, section in self.sections.items()
+        }
+        object.__setattr__(self, "sections", checked)
 
     @classmethod
     def from_run(
@@ -91,14 +157,17 @@ class Recipe:
         *,
         intensity_range: IntensityRange | None = None,
         settings: Mapping[str, Any] | None = None,
+        sections: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> Recipe:
-        """Collect what a run used; `made_by` and `settings` become plain JSON values."""
+        """Collect what a run used, and what it ran on; `made_by` and `settings` become plain."""
         return cls(
             references=tuple(references),
             targets=tuple(targets),
             made_by=_plain(made_by),
             intensity_range=intensity_range,
             settings=_plain(settings or {}),
+            sections=sections or {},
+            environment=current_environment(),
         )
 
     @property
@@ -118,18 +187,28 @@ class Recipe:
             )
         return float(value)
 
+    @property
+    def model(self) -> str | None:
+        """Name of the model that was used, None if the recipe does not say."""
+        name = self.made_by.get("model")
+        return name if isinstance(name, str) else None
+
+    def count_known(self, targets: Iterable[TargetRecord]) -> int:
+        """Count targets whose pixels are those of recorded ones, whatever they are called."""
+        known = {(target.sha256, target.shape) for target in self.targets}
+        return sum((target.sha256, target.shape) in known for target in targets)
+
     def to_json(self) -> dict[str, Any]:
         """Return plain dictionaries, lists and numbers, ready for :mod:`json`."""
         intensity = self.intensity_range
         return {
             "schema_version": SCHEMA_VERSION,
             "made_by": dict(self.made_by),
+            "environment": dict(self.environment),
             "settings": dict(self.settings),
+            "sections": {name: dict(section) for name, section in self.sections.items()},
             "intensity_range": None if intensity is None else [intensity.low, intensity.high],
-            "targets": [
-                {"name": target.name, "sha256": target.sha256, "shape": list(target.shape)}
-                for target in self.targets
-            ],
+            "targets": [target.to_json() for target in self.targets],
             **references_to_json(self.references),
         }
 
@@ -156,10 +235,11 @@ class Recipe:
         """
         recipe = json_object(data, "the recipe")
         version = recipe.get("schema_version")
-        if version != SCHEMA_VERSION:
+        if version not in READABLE_VERSIONS or isinstance(version, bool):
             raise ConfigError(
-                f"The recipe has schema version {version!r}, this release reads version "
-                f"{SCHEMA_VERSION}. Replay it with the release that wrote it."
+                f"The recipe has schema version {version!r}, this release reads "
+                f"{' and '.join(map(str, READABLE_VERSIONS))}. Replay it with the release that "
+                "wrote it."
             )
         targets = json_list(recipe.get("targets"), "targets", _MAX_TARGETS)
         return cls(
@@ -170,6 +250,8 @@ class Recipe:
             made_by=json_object(recipe.get("made_by"), "made_by"),
             intensity_range=_range_from_json(recipe.get("intensity_range")),
             settings=json_object(recipe.get("settings"), "settings"),
+            sections=json_object(recipe.get("sections", {}), "sections"),
+            environment=json_object(recipe.get("environment", {}), "environment"),
         )
 
     @classmethod
@@ -198,20 +280,18 @@ class Recipe:
         except ConfigError as error:
             raise ConfigError(f"{path}: {error}") from error
 
-    def promise(self, made_by: Mapping[str, Any]) -> str:
-        """Say in one sentence how equal a replay by `made_by` will be to the recorded run."""
-        differing = differing_keys(self.made_by, _plain(made_by))
-        if not differing:
-            return "Replay on the same model, device and versions: equal targets give equal masks."
-        if {"method", "sha256"} & set(differing):
-            return (
-                f"Replay with another model than {self.made_by.get('model')!r}, which the recipe "
-                "records: masks will differ."
-            )
-        return (
-            f"Replay with the recorded weights, but another {', '.join(differing)}: up to 0.01 % "
-            "of the pixels of a mask may differ."
-        )
+    def promise(
+        self, made_by: Mapping[str, Any], environment: Mapping[str, Any] | None = None
+    ) -> str:
+        """Say in one sentence how equal a replay will be to the recorded run.
+
+        Parameters
+        ----------
+        made_by : what the predictor of the replay says of itself
+        environment : None takes that of this process
+        """
+        now = current_environment() if environment is None else environment
+        return replay_promise(self.made_by, self.environment, _plain(made_by), _plain(now))
 
 
 def pixels_sha256(image: NDArray[Any]) -> str:
@@ -228,18 +308,6 @@ def pixels_sha256(image: NDArray[Any]) -> str:
     return digest.hexdigest()
 
 
-def differing_keys(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Name the entries that differ, nested ones as ``versions.torch``."""
-    names = []
-    for key in sorted(set(recorded) | set(now)):
-        old, new = recorded.get(key), now.get(key)
-        if isinstance(old, Mapping) and isinstance(new, Mapping):
-            names += [f"{key}.{inner}" for inner in differing_keys(old, new)]
-        elif old != new:
-            names.append(key)
-    return names
-
-
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values as JSON gives them back, so that what was loaded equals what was saved."""
     plain: dict[str, Any] = json.loads(json.dumps(dict(values), default=str))
@@ -248,11 +316,16 @@ def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _target_from_json(value: object, where: str) -> TargetRecord:
     item = json_object(value, where)
-    return TargetRecord(
-        name=json_text(item.get("name"), f"{where}.name"),
-        sha256=json_text(item.get("sha256"), f"{where}.sha256"),
-        shape=json_image_shape(item.get("shape"), f"{where}.shape", MAX_PIXELS),
+    name = json_text(item.get("name"), f"{where}.name")
+    sha256 = json_text(item.get("sha256"), f"{where}.sha256")
+    axes = json_list(item.get("axes", []), f"{where}.axes", _MAX_AXES)
+    shape = json_list(item.get("shape"), f"{where}.shape", _MAX_AXES + 3)
+    lengths = tuple(
+        json_whole(n, f"{where}.shape[{i}]", least=1) for i, n in enumerate(shape[: len(axes)])
     )
+    plane = json_image_shape(shape[len(axes) :], f"{where}.shape", _MAX_TARGET_PIXELS)
+    names = tuple(json_text(axis, f"{where}.axes[{i}]") for i, axis in enumerate(axes))
+    return TargetRecord(name, sha256, lengths + plane, names)
 
 
 def _range_from_json(value: object) -> IntensityRange | None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from vrpsam_app.annotations import Box
+from vrpsam_app.environment import current_environment
 from vrpsam_app.errors import ConfigError, OutputError
 from vrpsam_app.images import IntensityRange
 from vrpsam_app.recipe import Recipe, TargetRecord, pixels_sha256
@@ -87,7 +88,8 @@ def damaged(change: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda d: d.update(schema_version=2), "schema version 2"),
+        (lambda d: d.update(schema_version=3), "schema version 3"),
+        (lambda d: d.update(schema_version=True), "schema version True"),
         (lambda d: d.pop("schema_version"), "schema version None"),
         (lambda d: d.update(made_by="me"), "made_by is 'me'"),
         (lambda d: d.update(intensity_range=[1]), "intensity_range is"),
@@ -96,6 +98,13 @@ def damaged(change: Any) -> dict[str, Any]:
         (lambda d: d.update(targets=[{"name": "a"}]), r"targets\[0\].sha256 is None"),
         (lambda d: d["targets"][0].update(shape=[0, 3]), r"targets\[0\].shape"),
         (lambda d: d["targets"][0].update(shape=[True, 3]), r"targets\[0\].shape"),
+        (lambda d: d["targets"][0].update(axes=["t", "z"]), r"targets\[0\].shape is \[3\]"),
+        (lambda d: d["targets"][0].update(axes=["z"], shape=[0, 4, 4]), r"shape\[0\] is 0"),
+        (lambda d: d["targets"][0].update(axes="z"), r"targets\[0\].axes is 'z'"),
+        (lambda d: d.update(sections=[]), r"sections is \[\]"),
+        (lambda d: d.update(sections={"tiling": 3}), "sections.tiling is 3"),
+        (lambda d: d.update(sections={"magic": {}}), "section 'magic': expected objects"),
+        (lambda d: d.update(environment="here"), "environment is 'here'"),
     ],
 )
 def test_damaged_recipe_is_refused(change: Any, message: str):
@@ -143,8 +152,54 @@ def test_hash_is_of_pixels_and_not_of_layout():
 
 def test_replay_says_which_promise_holds():
     recipe = recipe_of(reference(picture("uint8")))
-    assert "equal masks" in recipe.promise(MADE_BY)
-    newer = {**MADE_BY, "device": "cuda", "versions": {"torch": "2.14.0", "numpy": "2.4.6"}}
-    assert "another device, versions.torch: up to 0.01 %" in recipe.promise(newer)
+    assert "byte for byte" in recipe.promise(MADE_BY)
     other = {**MADE_BY, "sha256": "cd" * 32}
     assert "another model than 'embedded'" in recipe.promise(other)
+    assert "another threads: up to 0.01 %" in recipe.promise(
+        MADE_BY, {**recipe.environment, "threads": 77}
+    )
+
+
+def test_sections_come_back_equal(tmp_path: Path):
+    sections = {"tiling": {"tile": (512, 512), "overlap": 0.25}, "stack": {"axes": ["t", "z"]}}
+    recipe = Recipe.from_run([], [], MADE_BY, sections=sections)
+    assert recipe.sections["tiling"] == {"tile": [512, 512], "overlap": 0.25}
+    after = Recipe.load(recipe.save(tmp_path / "recipe.json"))
+    assert after.sections == recipe.sections
+    assert after.environment == recipe.environment == current_environment()
+
+
+@pytest.mark.parametrize("value", [float("nan"), np.float32(1), {3: 4}, object()], ids=str)
+def test_sections_hold_plain_values_only(value: object):
+    with pytest.raises(ConfigError, match=r"sections\.objects\.least is"):
+        Recipe.from_run([], [], MADE_BY, sections={"objects": {"least": value}})
+
+
+def test_recipe_of_the_first_version_is_read():
+    def older(data: dict[str, Any]) -> None:
+        data.update(schema_version=1)
+        del data["environment"], data["sections"]
+
+    recipe = Recipe.from_json(damaged(older))
+    assert (recipe.sections, recipe.environment) == ({}, {})
+    assert recipe.threshold == 0.25
+    assert "does not say which code and machine" in recipe.promise(MADE_BY)
+
+
+def test_stack_is_known_by_its_planes():
+    planes = [picture("uint16") + n for n in range(6)]
+    sums = [pixels_sha256(plane) for plane in planes]
+    stack = TargetRecord.from_planes("a.tif", ("t", "z"), (2, 3, 20, 31, 3), sums)
+    again = TargetRecord.from_planes("b.tif", ("i", "z"), (2, 3, 20, 31, 3), iter(sums))
+    assert stack.sha256 == again.sha256
+    assert TargetRecord.from_planes("a", ("z",), (6, 20, 31, 3), sums).sha256 != stack.sha256
+    swapped = [sums[1], sums[0], *sums[2:]]
+    assert TargetRecord.from_planes("a", ("t", "z"), stack.shape, swapped).sha256 != stack.sha256
+    recipe = Recipe.from_run([], [stack], MADE_BY)
+    assert Recipe.from_json(json.loads(json.dumps(recipe.to_json()))).targets == (stack,)
+    assert recipe.count_known([again, TargetRecord.from_image("a.tif", planes[0])]) == 1
+
+
+def test_model_is_named():
+    assert recipe_of(reference(picture("uint8"))).model == "embedded"
+    assert Recipe.from_run([], [], {}).model is None

@@ -1,0 +1,357 @@
+"""``vrpsam batch``: from a folder of pictures to a reviewed data set."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vrpsam_app.cli import segment
+from vrpsam_app.cli.mark_options import add_mark_options
+from vrpsam_app.cli.method_options import add_method_options, build_method
+from vrpsam_app.cli.reference_options import add_reference_options, build_references
+from vrpsam_app.cli.stack_runs import add_cluster_options, connection, tile_options
+from vrpsam_app.cli.store_options import add_store_options, open_store
+
+if TYPE_CHECKING:
+    from vrpsam_app.reference_segmenter import ReferenceSegmenter
+    from vrpsam_app.review_project import ReviewProject
+    from vrpsam_app.review_state import PictureState
+
+EXIT_SOME_FAILED = 1
+# As `review_state.STATUSES` has them, which this module does not load to build the parser.
+STATUSES = ("new", "failed", "waiting", "accepted", "fixed", "rejected")
+
+
+def add_parser(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+) -> argparse.ArgumentParser:
+    """Add the command, its actions and their options."""
+    parser = commands.add_parser(
+        "batch",
+        allow_abbrev=False,  # so that scripts stay valid when options are added
+        help="turn a folder of pictures into a reviewed data set",
+        description="Collect pictures and references in a project, segment everything, look at "
+        "the doubtful results first, accept, fix or reject, and export the data set. A project "
+        "that was interrupted goes on where it was.",
+        epilog="example: vrpsam batch init cells plate/ --reference a.png --box 4,6,18,22 && "
+        "vrpsam batch run cells && vrpsam batch list cells",
+    )
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+
+    def action(
+        name: str, run: Callable[[argparse.Namespace], int], help_text: str
+    ) -> argparse.ArgumentParser:
+        added = actions.add_parser(name, allow_abbrev=False, help=help_text, description=help_text)
+        added.add_argument("project", type=Path, metavar="PROJECT", help="folder of the project")
+        added.set_defaults(run=run, usage_error=added.error)
+        return added
+
+    _add_input(action("init", init, "Make a project of pictures and references."))
+    _add_input(action("add", add, "Add pictures and references to a project."))
+
+    running = action("run", run, "Segment every picture that is not decided.")
+    running.add_argument("--threshold", type=float, default=0.5, metavar="P")
+    running.add_argument(
+        "--redo",
+        nargs="+",
+        default=(),
+        choices=("accepted", "fixed", "rejected"),
+        help="segment decided pictures again too, after other references; drawn masks stay",
+    )
+    running.add_argument(
+        "--tiles", metavar="HOW", help="auto, whole, tiles or a number, as for vrpsam segment"
+    )
+    add_cluster_options(running)
+    _add_segmenter(running)
+
+    listing = action("list", list_pictures, "List pictures, the most doubtful first.")
+    listing.add_argument("--status", nargs="+", choices=STATUSES, default=STATUSES)
+    listing.add_argument("--most", type=int, metavar="N", help="no more than so many")
+
+    accepting = action("accept", accept, "Say that masks are right.")
+    accepting.add_argument(
+        "--from-score",
+        type=float,
+        metavar="S",
+        help="every waiting picture that is at least this certain",
+    )
+    for deciding in (
+        accepting,
+        action("reject", reject, "Leave pictures out of the data set."),
+        action("undo", undo, "Take back what was decided."),
+    ):
+        deciding.add_argument("names", nargs="*", metavar="NAME", help="as vrpsam batch list says")
+        _add_person(deciding)
+
+    fixing = action("fix", fix, "Put another mask in the place of the one that was found.")
+    fixing.add_argument("name", metavar="NAME", help="as vrpsam batch list says")
+    fixing.add_argument(
+        "--with-mask",
+        type=Path,
+        metavar="IMAGE",
+        help="a mask drawn elsewhere, not 0 on the object",
+    )
+    fixing.add_argument("--class", dest="label", metavar="NAME", help="which class it is about")
+    add_mark_options(fixing)
+    _add_person(fixing)
+    _add_segmenter(fixing)
+
+    exporting = action("export", export, "Write the finished data set.")
+    exporting.add_argument("--out", type=Path, required=True, metavar="FOLDER")
+    exporting.add_argument(
+        "--validation", type=float, default=0.2, metavar="P", help="share to check with (0.2)"
+    )
+    exporting.add_argument("--licence", default="unknown", help="of the pictures, for the card")
+    exporting.add_argument(
+        "--objects",
+        nargs="?",
+        const="distance",
+        metavar="HOW",
+        help='number objects, such as "distance,min-area=20"; without it masks hold classes',
+    )
+    exporting.add_argument(
+        "--unreviewed", action="store_true", help="take in what nobody has looked at as well"
+    )
+    exporting.add_argument("--overwrite", action="store_true", help="replace an earlier export")
+    return parser
+
+
+def init(options: argparse.Namespace) -> int:
+    """Make a project and fill it."""
+    from vrpsam_app.review_project import ReviewProject
+
+    if not options.pictures:
+        options.usage_error("give the pictures, or folders of pictures, after the project")
+    return _fill(lambda: ReviewProject.create(options.project), options)
+
+
+def add(options: argparse.Namespace) -> int:
+    """Add to a project."""
+    if not (options.pictures or options.references or options.use):
+        options.usage_error("give pictures, references, or --use with pictures of the project")
+    return _fill(lambda: _project(options), options)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Segment, and say what is doubtful."""
+    from tqdm import tqdm
+
+    from vrpsam_app.review_run import run_review
+
+    project = _project(options)
+    if not 0 < options.threshold < 1:
+        options.usage_error(f"--threshold is {options.threshold}: expected between 0 and 1")
+    segmenter = _segmenter(options)
+    failed = 0
+    with connection(options) as client, tqdm(total=0, unit="image", disable=None) as bar:
+
+        def show(progress: Any) -> None:
+            bar.total = progress.total
+            bar.update(progress.done - bar.n)
+
+        for reviewed in run_review(
+            project,
+            segmenter,
+            threshold=options.threshold,
+            tiling=tile_options(options, {}, []),
+            redo=options.redo,
+            client=client,
+            progress=show,
+        ):
+            failed += reviewed.error is not None
+            stream = sys.stdout if reviewed.error is None else sys.stderr
+            tqdm.write(line_of(reviewed.picture), file=stream)
+    print(totals(project))
+    return EXIT_SOME_FAILED if failed else 0
+
+
+def list_pictures(options: argparse.Namespace) -> int:
+    """Print one line for each picture."""
+    project = _project(options)
+    for picture in project.by_doubt(options.status, options.most):
+        print(line_of(picture))
+    print(totals(project))
+    return 0
+
+
+def accept(options: argparse.Namespace) -> int:
+    """Accept pictures."""
+    project = _project(options)
+    names = list(options.names)
+    if options.from_score is not None:
+        names += [
+            picture.name
+            for picture in project.by_doubt(["waiting"])
+            if picture.certainty is not None and picture.certainty >= options.from_score
+        ]
+    elif not names:
+        options.usage_error("give the names of pictures, or --from-score")
+    project.accept(names, who=options.who, note=options.note)
+    print(totals(project))
+    return 0
+
+
+def reject(options: argparse.Namespace) -> int:
+    """Reject pictures."""
+    project = _project(options)
+    project.reject(_names(options), who=options.who, note=options.note)
+    print(totals(project))
+    return 0
+
+
+def undo(options: argparse.Namespace) -> int:
+    """Take decisions back."""
+    project = _project(options)
+    project.undo(_names(options), who=options.who, note=options.note)
+    print(totals(project))
+    return 0
+
+
+def fix(options: argparse.Namespace) -> int:
+    """Replace the mask of a picture by a drawn one, or by an answer to marks on it."""
+    from vrpsam_app.annotations import annotations_from_json
+    from vrpsam_app.errors import ConfigError
+    from vrpsam_app.image_files import read_image, read_mask
+    from vrpsam_app.review_run import corrected_masks
+
+    if (options.with_mask is None) == (not options.marks):
+        options.usage_error("give either --with-mask, or marks such as --point 40,60")
+    project = _project(options)
+    if options.with_mask is not None:
+        label = options.label or (project.classes[0] if len(project.classes) == 1 else None)
+        if label is None:
+            raise ConfigError(
+                f"The project has the classes {', '.join(project.classes)}: say with --class which "
+                "one the mask is of."
+            )
+        masks: Any = {label: read_mask(options.with_mask)}
+    else:
+        picture = project.state.picture(options.name)
+        shape = picture.shape or read_image(project.path_of(picture)).shape
+        marks = annotations_from_json(options.marks, (shape[0], shape[1]))
+        masks = corrected_masks(
+            project, _segmenter(options), options.name, marks, label=options.label
+        )
+    project.fix(options.name, masks, who=options.who, note=options.note)
+    print(line_of(project.state.picture(options.name)))
+    return 0
+
+
+def export(options: argparse.Namespace) -> int:
+    """Write the data set."""
+    from vrpsam_app.instances import ObjectOptions
+    from vrpsam_app.review_export import FINISHED, export_dataset
+
+    facts = export_dataset(
+        _project(options),
+        options.out,
+        statuses=(*FINISHED, "waiting") if options.unreviewed else FINISHED,
+        validation_share=options.validation,
+        licence=options.licence,
+        objects=None if options.objects is None else ObjectOptions.from_text(options.objects),
+        overwrite=options.overwrite,
+    )
+    print(
+        f"{facts.pictures} pictures ({facts.train} to learn from, {facts.validation} to check "
+        f"with) in {options.out}; README.md there says how they were made"
+    )
+    return 0
+
+
+def line_of(picture: PictureState) -> str:
+    """Say in one line what is known of a picture."""
+    if picture.status == "failed":
+        return f"{picture.name}: failed: {picture.error}"
+    if picture.certainty is None:
+        return f"{picture.name}: {picture.status}"
+    several = len(picture.classes) > 1
+    found = "; ".join(
+        f"{f'{label} ' if several else ''}"
+        f"{'present' if finding.present else 'not present'}, "
+        f"{100 * finding.share:.1f} % of pixels"
+        for label, finding in picture.classes.items()
+    )
+    by = f" by {picture.who}" if picture.status in ("accepted", "fixed", "rejected") else ""
+    return f"{picture.name}: {picture.status}{by}, certainty {picture.certainty:.2f}: {found}"
+
+
+def totals(project: ReviewProject) -> str:
+    """Say how many pictures have each status."""
+    statuses = [picture.status for picture in project.state.pictures()]
+    counted = ", ".join(f"{statuses.count(s)} {s}" for s in STATUSES if s in statuses)
+    return f"{len(statuses)} pictures: {counted}" if statuses else "no pictures"
+
+
+def _fill(make: Callable[[], ReviewProject], options: argparse.Namespace) -> int:
+    """Read what is given before a project is made, then add it."""
+    from vrpsam_app.image_files import MAX_PIXELS, find_images
+
+    paths = find_images(options.pictures) if options.pictures else []
+    references = build_references(options.references or (), max_pixels=MAX_PIXELS)
+    project = make()
+    failed = added = 0
+    for item in project.add_pictures(paths, copy=options.copy):
+        if item.error is not None:
+            failed += 1
+            print(f"vrpsam: {item.error}", file=sys.stderr)
+        elif item.same_as is not None:
+            print(f"{item.path}: has the same pixels as {item.same_as}, left out")
+        else:
+            added += 1
+    project.add_references(references)
+    project.use_as_references(options.use)
+    count = len(project.library)
+    print(
+        f"{added} pictures added, {count} reference{'' if count == 1 else 's'} in {project.folder}"
+    )
+    return EXIT_SOME_FAILED if failed else 0
+
+
+def _project(options: argparse.Namespace) -> ReviewProject:
+    from vrpsam_app.review_project import ReviewProject
+
+    return ReviewProject(options.project)
+
+
+def _segmenter(options: argparse.Namespace) -> ReferenceSegmenter:
+    return build_method(
+        options, lambda: segment.load_predictor(options.model, options.device, open_store(options))
+    )
+
+
+def _names(options: argparse.Namespace) -> list[str]:
+    if not options.names:
+        options.usage_error("give the names of pictures")
+    return list(options.names)
+
+
+def _add_input(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "pictures", nargs="*", metavar="IMAGE", help="images, folders of images or patterns"
+    )
+    parser.add_argument("--copy", action="store_true", help="copy the pictures into the project")
+    parser.add_argument(
+        "--use",
+        nargs="+",
+        default=(),
+        metavar="NAME",
+        help="take accepted or fixed pictures of the project as references",
+    )
+    add_reference_options(parser)
+
+
+def _add_segmenter(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", default="embedded", metavar="NAME", help="name or folder")
+    add_method_options(parser)
+    parser.add_argument(
+        "--device", default="auto", help="auto, cpu, cuda or mps (default: %(default)s)"
+    )
+    add_store_options(parser, default="default")
+
+
+def _add_person(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--who", metavar="NAME", help="who decides (default: who is logged in)")
+    parser.add_argument("--note", default="", metavar="TEXT", help="why, for later")
