@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from hub_weights.checksums import verify
 from hub_weights.errors import WeightsNotFoundError
+from hub_weights.folders import models_folder
 from hub_weights.registry import REGISTRY
 
 CONFIG_NAME = "config.json"
@@ -53,27 +54,18 @@ class ModelFolder:
         if not (path / CONFIG_NAME).is_file():
             raise WeightsNotFoundError(
                 f"{path} holds no {CONFIG_NAME}: expected a model folder with {CONFIG_NAME} and "
-                f"{WEIGHTS_NAME}. Give its path, or one of the names {', '.join(REGISTRY)}."
+                f"{WEIGHTS_NAME}. Give its path, or one of the names {', '.join(model_names())}."
             )
         return cls(path, verify(path, WEIGHTS_NAME))
 
 
-def embedded_folder() -> Path:
-    """Return the folder of the model that ships with the product."""
-    return Path(__file__).parent / "embedded"
-
-
-def cache_folder() -> Path:
-    """Return where the Hub's files are kept: ``HF_HUB_CACHE``, ``HF_HOME/hub`` or the default."""
-    if cache := os.environ.get("HF_HUB_CACHE"):
-        return Path(cache).expanduser()
-    home = os.environ.get("HF_HOME", "~/.cache/huggingface")
-    return Path(home).expanduser() / "hub"
-
-
-def models_folder() -> Path:
-    """Return where models made on this computer are kept: ``VRPSAM_MODELS`` or the default."""
-    return Path(os.environ.get("VRPSAM_MODELS", "~/.vrpsam/models")).expanduser()
+def is_model_folder(path: Path) -> bool:
+    """Whether a folder holds a model of this product, and not, say, one of transformers."""
+    try:
+        content = json.loads((path / CONFIG_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and "schema_version" in content
 
 
 def own_models() -> tuple[str, ...]:
@@ -81,24 +73,7 @@ def own_models() -> tuple[str, ...]:
     return tuple(sorted(p.parent.name for p in models_folder().glob(f"*/{CONFIG_NAME}")))
 
 
-def find_model(name_or_folder: str | Path) -> ModelFolder:
-    """Find a model by its registry name, the name it was given on this computer, or its folder.
-
-    Raises
-    ------
-    WeightsNotFoundError
-        If it is neither.
-    ChecksumMismatchError
-        If the weights differ from the recorded sum.
-    """
-    if name_or_folder == "embedded":
-        return ModelFolder.open(embedded_folder())
-    if str(name_or_folder) in own_models():
-        return ModelFolder.open(models_folder() / name_or_folder)
-    path = Path(name_or_folder).expanduser()
-    if not path.is_dir():
-        raise WeightsNotFoundError(
-            f"{str(name_or_folder)!r} is neither a folder nor a known name. Known names: "
-            f"{', '.join((*REGISTRY, *own_models()))}."
-        )
-    return ModelFolder.open(path)
+def model_names() -> tuple[str, ...]:
+    """Return the names under which complete models are known here."""
+    known = (name for name, entry in REGISTRY.items() if entry.kind == "model")
+    return (*known, *own_models())

@@ -24,6 +24,7 @@ from vrpsam_app.errors import ConfigError
 from vrpsam_app.models.chunked_attention import ChunkedAttention
 from vrpsam_app.models.frozen_module import FrozenModule
 from vrpsam_app.models.sam_decoder import DecodedMasks, decode_batch
+from vrpsam_app.models.tiny_vit_encoder import TinyViTEncoder
 from vrpsam_app.models.torchvision_ops import import_torchvision
 
 # segment-anything subtracts nothing from coordinates but adds half a pixel: it expects the index
@@ -54,13 +55,13 @@ class FrozenSAM(FrozenModule):
 
     def __init__(self, config: SAMConfig, image_encoder: nn.Module | None = None) -> None:
         super().__init__()
-        if image_encoder is None and config.image_encoder != "vit":
+        if image_encoder is None and config.image_encoder == "conv":
             raise ConfigError(
                 f"SAM {config.name!r} has the image encoder {config.image_encoder!r}, which is not "
                 "segment-anything's: build it first and pass it as image_encoder."
             )
         self.config = config
-        self.image_encoder = image_encoder or _build_vit(config)
+        self.image_encoder = image_encoder or _build_image_encoder(config)
         self.prompt_encoder = _build_prompt_encoder(config)
         self.mask_decoder = _build_mask_decoder(config)
         self.freeze()
@@ -194,6 +195,12 @@ class FrozenSAM(FrozenModule):
     @property
     def _own_grid(self) -> tuple[int, int]:
         return self.config.embedding_side, self.config.embedding_side
+
+
+def _build_image_encoder(config: SAMConfig) -> nn.Module:
+    if config.image_encoder == "tiny_vit":
+        return TinyViTEncoder(config)
+    return _build_vit(config)
 
 
 def _build_vit(config: SAMConfig) -> nn.Module:
