@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +12,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from hub_weights import DownloadCallback
 from vrpsam_app.config import ModelConfig
 from vrpsam_app.corrections import Corrections
 from vrpsam_app.devices import choose_device
+from vrpsam_app.embedding_keys import model_origin
 from vrpsam_app.embedding_store import EmbeddingStore
 from vrpsam_app.images import IntensityRange, check_plane, intensity_range_of, plane_key, to_rgb
 from vrpsam_app.model_input import InputGeometry
 from vrpsam_app.models.embeddings import DecoderOutput, PromptTensors, TensorRecord
+from vrpsam_app.models.frozen_sam import FrozenSAM
 from vrpsam_app.models.load import load_model
 from vrpsam_app.models.vrp_sam import VRPSAM
+from vrpsam_app.passing_store import PassingStore
 from vrpsam_app.reference_segmenter import (
     References,
     ReferenceSegmenter,
@@ -43,9 +49,10 @@ class VRPSAMPredictor(ReferenceSegmenter):
         In evaluation mode.
     device : torch.device
     sha256 : str
-        Of the weight file; part of every key and of every recipe.
+        Of the weight file; part of every key and of every recipe. Without one nothing is kept on
+        disk, because nobody could tell which model it came from.
     store : EmbeddingStore, optional
-        Shared with other predictors if given.
+        Shared with other predictors if given; a `DiskEmbeddingStore` outlives the process.
 
     Examples
     --------
@@ -70,23 +77,57 @@ class VRPSAMPredictor(ReferenceSegmenter):
         self._device = device
         self._sha256 = sha256
         self._store = EmbeddingStore() if store is None else store
+        self._origin = model_origin(model.config, device, sha256)
 
     @classmethod
     def from_pretrained(
-        cls, name_or_folder: str | Path = "embedded", *, device: str = "auto"
+        cls,
+        name_or_folder: str | Path = "embedded",
+        *,
+        device: str = "auto",
+        store: EmbeddingStore | None = None,
+        revision: str | None = None,
+        token: str | bool | None = None,
+        local_files_only: bool = False,
+        progress: DownloadCallback | None = None,
     ) -> VRPSAMPredictor:
-        """Load a model by name or folder.
+        """Load a model by name, folder, or its repository on the Hub.
+
+        Parameters
+        ----------
+        name_or_folder : str or Path
+            ``"embedded"``, the name of a model made on this computer, a folder, or
+            ``organisation/name`` on the Hub, also with ``@revision`` behind it.
+        device : str
+            auto, cpu, cuda or mps.
+        store : EmbeddingStore, optional
+            Shared with other predictors.
+        revision : str, optional
+            Commit, tag or branch of the repository.
+        token : str or bool, optional
+            Of an account on the Hub; None takes ``HF_TOKEN`` or what ``hf auth login`` keeps.
+        local_files_only : bool
+            Whether to stay off the network, as ``HF_HUB_OFFLINE=1`` does for all.
+        progress : callable, optional
+            Told how far a download is.
 
         Raises
         ------
         WeightsError
-            If there is no such model, or its files are damaged or do not fit together.
+            If there is no such model, or it cannot be downloaded, or its files are damaged or do
+            not fit together.
         DeviceError
             If the device is not there.
         """
         chosen = choose_device(device)
-        model, folder = load_model(name_or_folder)
-        return cls(model, device=chosen, sha256=folder.sha256)
+        model, folder = load_model(
+            name_or_folder,
+            revision=revision,
+            token=token,
+            local_files_only=local_files_only,
+            progress=progress,
+        )
+        return cls(model, device=chosen, sha256=folder.sha256, store=store)
 
     @property
     def config(self) -> ModelConfig:
@@ -97,6 +138,38 @@ class VRPSAMPredictor(ReferenceSegmenter):
     def device(self) -> str:
         """Where it runs."""
         return str(self._device)
+
+    @property
+    def store(self) -> EmbeddingStore:
+        """Where what was computed is kept, for a method that works on the same features."""
+        return self._store
+
+    @property
+    def origin(self) -> str:
+        """What embeddings depend on besides the image: model, code, device."""
+        return self._origin
+
+    @property
+    def sam(self) -> FrozenSAM | None:
+        """The model's SAM if it is segment-anything's own, which answers prompts by itself."""
+        whole: Any = self._model
+        return None if self.config.sam.image_encoder == "conv" else whole.sam
+
+    @property
+    def input_side(self) -> int:
+        """Longer side, in pixels, of a picture that the model sees without reducing it."""
+        squash = self.config.resize == "squash"
+        return self.config.vrp_encoder.image_size if squash else self.config.sam.image_size
+
+    def passing(self) -> VRPSAMPredictor:
+        """Return a predictor on the same model for planes that are each looked at once.
+
+        It finds what this one has kept, but keeps few embeddings itself, so that a long stack does
+        not fill the memory.
+        """
+        other = copy.copy(self)
+        other._store = PassingStore(self._store)
+        return other
 
     def describe(self) -> dict[str, object]:
         """Return what a recipe must pin: model, weights, device, precision, versions."""
@@ -119,8 +192,37 @@ class VRPSAMPredictor(ReferenceSegmenter):
         self, image: NDArray[np.generic], *, intensity_range: IntensityRange | None = None
     ) -> None:
         """Encode an image now, so that a later call with it is quick."""
+        self.embed(image, intensity_range=intensity_range)
+
+    def embed(
+        self, image: NDArray[np.generic], *, intensity_range: IntensityRange | None = None
+    ) -> TensorRecord:
+        """Encode an image, or find its embedding: on the CPU, at the store's precision."""
         rgb = to_rgb(check_plane(image), intensity_range or intensity_range_of([image]))
-        self._encode_image(rgb)
+        return self._encode_image(rgb)
+
+    def prepare_many(
+        self,
+        images: Sequence[NDArray[np.generic]],
+        *,
+        intensity_range: IntensityRange | None = None,
+    ) -> None:
+        """Encode images of one size in one batch, unless all of them are encoded already.
+
+        An embedding may differ in its last digits from that of an image encoded alone; among equal
+        batch sizes it is the same whatever else is in the batch.
+        """
+        rgbs = [to_rgb(check_plane(image), intensity_range) for image in images]
+        keys = [self._image_key(rgb) for rgb in rgbs]
+        if all(key in self._store for key in keys):
+            return
+        geometry = InputGeometry.of(rgbs[0].shape[:2], self.config)
+        with torch.inference_mode():
+            batch = torch.cat([geometry.image(rgb) for rgb in rgbs]).to(self._device)
+            encoded = self._model.encode_images(batch).stored()
+        for i, key in enumerate(keys):
+            one = partial(encoded.take, torch.tensor([i]))
+            self._store.get_or_compute(key, one, record=self._record)
 
     def predict_many(
         self,
@@ -237,7 +339,6 @@ class VRPSAMPredictor(ReferenceSegmenter):
 
     def _encode_image(self, rgb: NDArray[np.uint8]) -> TensorRecord:
         """Encode an RGB image, or find its embedding; always read at the store's fp16."""
-        key = f"{self._sha256}/image/{plane_key(rgb)}"
 
         def compute() -> TensorRecord:
             geometry = InputGeometry.of(rgb.shape[:2], self.config)
@@ -245,12 +346,20 @@ class VRPSAMPredictor(ReferenceSegmenter):
                 images = geometry.image(rgb).to(self._device)
                 return self._model.encode_images(images).stored()
 
-        return self._store.get_or_compute(key, compute)
+        return self._store.get_or_compute(self._image_key(rgb), compute, record=self._record)
+
+    @property
+    def _record(self) -> type[TensorRecord] | None:
+        return self._model.embedding_type if self._sha256 else None
+
+    def _image_key(self, rgb: NDArray[np.uint8]) -> str:
+        # The pixels after the intensity range, so that the range is in the key as well.
+        return f"{self._origin}/image={plane_key(rgb)}"
 
     def _encode_reference(
         self, reference: Reference, intensity_range: IntensityRange | None
     ) -> TensorRecord:
-        key = f"{self._sha256}/reference/{reference.content_key}/{intensity_range}"
+        key = f"{self._origin}/reference={reference.content_key}/{intensity_range}"
 
         def compute() -> TensorRecord:
             rgb = to_rgb(reference.image, intensity_range)

@@ -32,6 +32,12 @@ class Prediction:
     label : name of the class
     made_by : model, device, versions and intensity range, ready for a recipe
     threshold : probability above which a pixel belongs to the mask
+    found_in : shape (H, W), bool, or None
+        For a plane shown in tiles: where a tile that covers the pixel found the object present.
+        The mask is empty elsewhere.
+    instance_labels : shape (H, W), int32, or None
+        Objects that the method told apart, 1 to N, 0 outside the mask. None where it knows only
+        which pixels belong to the class.
     """
 
     mask: NDArray[np.bool_]
@@ -43,11 +49,14 @@ class Prediction:
     label: str
     made_by: Mapping[str, object]
     threshold: float = 0.5
+    found_in: NDArray[np.bool_] | None = None
+    instance_labels: NDArray[np.int32] | None = None
 
     def at_threshold(self, threshold: float) -> Prediction:
         """Return the same prediction cut at another probability, without asking the model again.
 
-        The mask of an object that was judged absent stays empty.
+        The mask of an object that was judged absent stays empty. Objects that were told apart do
+        not grow into what a lower threshold adds.
 
         Raises
         ------
@@ -57,7 +66,10 @@ class Prediction:
         if not 0 <= threshold <= 1:
             raise ConfigError(f"Threshold is {threshold}: expected a probability in [0, 1].")
         mask = (self.probability > threshold) & self.present
-        return replace(self, mask=mask, threshold=float(threshold))
+        if self.found_in is not None:
+            mask &= self.found_in
+        objects = _objects_within(self.instance_labels, mask)
+        return replace(self, mask=mask, threshold=float(threshold), instance_labels=objects)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,14 +103,40 @@ class ClassPredictions:
             two classes are equally probable the first one wins.
         """
         names = tuple(alone)
-        claimed = np.stack([np.where(p.mask, p.probability, -1.0) for p in alone.values()])
-        winner = claimed.argmax(0)
-        labels = np.where(claimed.max(0) >= 0, winner + 1, 0).astype(np.int32)
+        labels = class_labels([(p.mask, p.probability) for p in alone.values()])
         predictions = {
-            name: replace(p, mask=labels == number)
+            name: replace(
+                p,
+                mask=labels == number,
+                instance_labels=_objects_within(p.instance_labels, labels == number),
+            )
             for number, (name, p) in enumerate(alone.items(), start=1)
         }
         return cls(predictions, labels, names)
+
+
+def class_labels(
+    classes: Sequence[tuple[NDArray[np.bool_], NDArray[np.float32]]],
+) -> NDArray[np.int32]:
+    """Give each pixel to the most probable of the classes that claim it, the first of equals.
+
+    Parameters
+    ----------
+    classes : (mask, probability) of each, all of one shape
+
+    Returns
+    -------
+    labels : same shape
+        0 where no class is, else 1 + the index of the class.
+    """
+    claimed = np.stack([np.where(mask, probability, -1.0) for mask, probability in classes])
+    return np.where(claimed.max(0) >= 0, claimed.argmax(0) + 1, 0).astype(np.int32)
+
+
+def _objects_within(
+    instance_labels: NDArray[np.int32] | None, mask: NDArray[np.bool_]
+) -> NDArray[np.int32] | None:
+    return None if instance_labels is None else np.where(mask, instance_labels, 0).astype(np.int32)
 
 
 class Segmenter(Protocol):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 import threading
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,8 +15,9 @@ from numpy.typing import NDArray
 from vrpsam_app.annotations import Box, Point, Scribble
 from vrpsam_app.config import EMBEDDED_CONFIG
 from vrpsam_app.corrections import Corrections
-from vrpsam_app.embedding_store import EmbeddingStore
+from vrpsam_app.embedding_store import DiskEmbeddingStore, EmbeddingStore
 from vrpsam_app.errors import AnnotationError, EmptyReferenceError, ImageError, WeightsError
+from vrpsam_app.images import IntensityRange
 from vrpsam_app.models.build import build_model
 from vrpsam_app.predictor import VRPSAMPredictor
 from vrpsam_app.references import Reference
@@ -134,6 +137,17 @@ def test_a_target_is_encoded_once_whatever_is_asked_of_it(
     assert counts["encode_reference"] == 3
 
 
+def test_what_was_embedded_is_found_by_a_prediction(shared: VRPSAMPredictor) -> None:
+    image = np.random.default_rng(77).integers(0, 255, (50, 60), np.uint8)
+    embedding = shared.embed(image)
+    computed = shared.store.computed
+    shared.prepare(image)
+    assert shared.embed(image) is embedding
+    assert shared.store.computed == computed
+    assert shared.origin.startswith("model=")
+    assert shared.sam is None  # its SAM answers nothing by itself
+
+
 def test_found_again_or_computed_the_answer_has_equal_bytes(shared: VRPSAMPredictor) -> None:
     first = shared.predict(scene(3), reference())
     second = shared.predict(scene(3), reference())
@@ -142,6 +156,54 @@ def test_found_again_or_computed_the_answer_has_equal_bytes(shared: VRPSAMPredic
     ).predict(scene(3), reference())
     assert first.probability.tobytes() == second.probability.tobytes()
     assert first.probability.tobytes() == fresh.probability.tobytes()
+
+
+def on_disk(model: Any, folder: Path, sha256: str = "ab" * 32) -> VRPSAMPredictor:
+    store = DiskEmbeddingStore(folder)
+    return VRPSAMPredictor(model, device=torch.device("cpu"), sha256=sha256, store=store)
+
+
+def test_read_from_disk_the_answer_has_equal_bytes(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = build_model(EMBEDDED_CONFIG).eval()
+    counts = Counting(model).counts
+    computed = on_disk(model, tmp_path).predict(scene(3), reference())
+    assert counts == {"encode_images": 2, "encode_reference": 1, "decode": 1}
+    read = on_disk(model, tmp_path).predict(scene(3), reference())
+    assert counts == {"encode_images": 2, "encode_reference": 2, "decode": 2}
+    assert read.probability.tobytes() == computed.probability.tobytes()
+    assert (read.score, read.presence) == (computed.score, computed.presence)
+
+    other = Reference.from_annotations(scene(3), [Point(row=30, col=20)])
+    on_disk(model, tmp_path).predict(scene(3), other)  # another reference encodes nothing again
+    assert counts["encode_images"] == 2
+    for path in tmp_path.glob("*.zarr.zip"):
+        path.write_bytes(path.read_bytes()[:-100])
+    again = on_disk(model, tmp_path).predict(scene(3), reference())
+    assert counts["encode_images"] == 4  # damaged ones are made again
+    assert again.probability.tobytes() == computed.probability.tobytes()
+
+
+def test_what_changes_an_embedding_is_in_its_key(tmp_path: Path) -> None:
+    import dataclasses
+
+    deep = scene()[..., 0].astype(np.uint16) * 100
+    model = build_model(EMBEDDED_CONFIG).eval()
+    squashed = build_model(dataclasses.replace(EMBEDDED_CONFIG, resize="squash")).eval()
+    on_disk(model, tmp_path).prepare(deep, intensity_range=IntensityRange(0, 20000))
+    for predictor, high in (
+        (on_disk(model, tmp_path), 10000),
+        (on_disk(model, tmp_path, sha256="cd" * 32), 20000),
+        (on_disk(squashed, tmp_path), 20000),
+    ):
+        predictor.prepare(deep, intensity_range=IntensityRange(0, high))
+        assert (predictor._store.read, predictor._store.computed) == (0, 1)
+
+
+def test_a_model_that_nobody_can_name_keeps_nothing_on_disk(tmp_path: Path) -> None:
+    predictor = on_disk(build_model(EMBEDDED_CONFIG).eval(), tmp_path, sha256="")
+    predictor.prepare(scene())
+    assert list(tmp_path.glob("*.zarr.zip")) == []
 
 
 def test_threads_get_the_answers_they_would_get_alone(shared: VRPSAMPredictor) -> None:
@@ -214,3 +276,44 @@ def test_an_absent_object_has_an_empty_mask_and_its_probability(shared: VRPSAMPr
 def test_an_unknown_model_is_explained() -> None:
     with pytest.raises(WeightsError, match="known name"):
         VRPSAMPredictor.from_pretrained("no-such-model")
+
+
+def test_several_images_are_encoded_in_one_batch(
+    counted: tuple[VRPSAMPredictor, dict[str, int]],
+) -> None:
+    predictor, counts = counted
+    alone = predictor.predict(scene(1), reference())
+    predictor = predictor.passing()
+    before = counts["encode_images"]
+    predictor.prepare_many([scene(2), scene(3), scene(4)])
+    predictor.prepare_many([scene(3), scene(4)])
+    assert counts["encode_images"] == before + 1
+    for seed in (2, 3, 4):
+        predictor.predict(scene(seed), reference())
+    assert counts["encode_images"] == before + 1
+    batched = VRPSAMPredictor(predictor._model, device=torch.device("cpu"))
+    batched.prepare_many([scene(1), scene(5)])
+    found = batched.predict(scene(1), reference())
+    assert np.mean(found.mask != alone.mask) <= 1e-4
+
+
+def test_a_passing_predictor_finds_what_is_kept_and_keeps_little(
+    counted: tuple[VRPSAMPredictor, dict[str, int]],
+) -> None:
+    predictor, counts = counted
+    kept = predictor.predict(scene(1), reference())
+    held = len(predictor.store)
+    passing = predictor.passing()
+    found = passing.predict(scene(1), reference())
+    assert found.probability.tobytes() == kept.probability.tobytes()
+    assert counts["encode_images"] == 2
+    passing.predict(scene(2), reference())
+    assert len(predictor.store) == held
+
+
+def test_a_predictor_travels_to_another_process(shared: VRPSAMPredictor) -> None:
+    arrived = pickle.loads(pickle.dumps(shared))
+    assert len(arrived.store) == 0
+    assert arrived.input_side == shared.input_side == 512
+    here, there = (p.predict(scene(1), reference()) for p in (shared, arrived))
+    assert here.probability.tobytes() == there.probability.tobytes()

@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from vrpsam_app.errors import ConfigError
-from vrpsam_app.segmenter import Prediction
+from vrpsam_app.segmenter import ClassPredictions, Prediction
 
 
 def prediction(present=True):
@@ -44,3 +46,25 @@ def test_an_absent_object_stays_absent():
 def test_a_threshold_must_be_a_probability(threshold):
     with pytest.raises(ConfigError, match="Threshold"):
         prediction().at_threshold(threshold)
+
+
+def told_apart() -> Prediction:
+    return replace(prediction(), instance_labels=np.array([[0, 0], [1, 2]], np.int32))
+
+
+def test_objects_end_where_the_mask_does():
+    cut = told_apart().at_threshold(0.9)
+    assert cut.instance_labels.tolist() == [[0, 0], [0, 2]]
+    assert cut.instance_labels.dtype == np.int32
+    wider = told_apart().at_threshold(0.1)
+    assert wider.mask.all()
+    assert wider.instance_labels.tolist() == [[0, 0], [1, 2]]
+
+
+def test_a_rival_takes_pixels_from_objects_too():
+    rival = prediction()
+    rival.probability[1, 1] = 0.9
+    rival.probability[1, 0] = 0.8
+    both = ClassPredictions.compete({"a": told_apart(), "b": rival})
+    assert both.predictions["a"].instance_labels.tolist() == [[0, 0], [0, 2]]
+    assert both.predictions["b"].instance_labels is None

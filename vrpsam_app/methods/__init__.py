@@ -1,68 +1,154 @@
-"""Everything that answers the same question as our model: peers to beat, guards to fail.
+"""Everything that answers the same question as our model, in one table that all surfaces read.
 
-=======================  ======================================================================
-name                     what it is
-=======================  ======================================================================
-``vrp_sam``              our model
-``geometric_points``     the model asked by points instead of visual prompts; ``geometric_box``,
-                         ``geometric_both`` likewise
-``training_free_prior``  closed-form classifier on fixed filters, no training
-``pixel_forest``         random forest on the marked pixels
-``tuned_threshold``      best threshold on the references
-``everything``           guards: all pixels, no pixel, the same pixels whatever is asked
-``nothing``
-``ignore_reference``
-=======================  ======================================================================
+:data:`METHODS` says of each what it is, which weights it needs, and how it is made. Making one
+loads what it needs from :class:`MethodSources` and nothing else; the table itself loads nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
+
+from vrpsam_app.methods.method_sources import MethodSources
 
 if TYPE_CHECKING:
     from vrpsam_app.methods.geometric_prompts import PromptKind
-    from vrpsam_app.predictor import VRPSAMPredictor
     from vrpsam_app.reference_segmenter import ReferenceSegmenter
 
-__all__ = ["GUARDS", "METHODS", "PEERS"]
+__all__ = ["GUARDS", "METHODS", "PEERS", "Method", "MethodSources", "Need"]
 
-PredictorSource = Callable[[], "VRPSAMPredictor"]
-
-
-def _vrp_sam(predictor: PredictorSource) -> ReferenceSegmenter:
-    return predictor()
+Need = Literal["model", "sam", "features", "scikit-learn"]
+"""What a method cannot do without, see :attr:`Method.needs`."""
 
 
-def _geometric(kind: PromptKind, predictor: PredictorSource) -> ReferenceSegmenter:
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One line of the table.
+
+    Attributes
+    ----------
+    summary : what it is, in one line
+    needs : "model", a trained model, the embedded one by default; "sam", SAM's own weights, from a
+        file or inside a model; "features", semantic features, from a backbone's file or else those
+        of SAM or the model; "scikit-learn", the extra ``evaluate``
+    build : makes it
+    """
+
+    summary: str
+    needs: tuple[Need, ...]
+    build: Callable[[MethodSources], ReferenceSegmenter]
+
+    def __call__(self, sources: MethodSources) -> ReferenceSegmenter:
+        """Make it, from weights that are loaded only if it asks for them."""
+        return self.build(sources)
+
+
+def _vrp_sam(sources: MethodSources) -> ReferenceSegmenter:
+    return sources.predictor()
+
+
+def _geometric(kind: PromptKind, sources: MethodSources) -> ReferenceSegmenter:
     from vrpsam_app.methods.geometric_prompts import GeometricPrompts
 
-    return GeometricPrompts(predictor(), kind)
+    return GeometricPrompts(sources.predictor(), kind)
 
 
-def _pixel_method(module: str, class_name: str, _: PredictorSource) -> ReferenceSegmenter:
+def _pixel_method(module: str, class_name: str, _: MethodSources) -> ReferenceSegmenter:
     method: ReferenceSegmenter = getattr(import_module(f"{__name__}.{module}"), class_name)()
     return method
 
 
-METHODS: Mapping[str, Callable[[PredictorSource], ReferenceSegmenter]] = MappingProxyType(
+def _sam_method(module: str, class_name: str, sources: MethodSources) -> ReferenceSegmenter:
+    build = getattr(import_module(f"{__name__}.{module}"), class_name)
+    method: ReferenceSegmenter = build(sources.sam())
+    return method
+
+
+def _matching(sources: MethodSources) -> ReferenceSegmenter:
+    from vrpsam_app.methods.matching import Matching
+
+    return Matching(sources.maps(), sources.prompter())
+
+
+METHODS: Mapping[str, Method] = MappingProxyType(
     {
-        "vrp_sam": _vrp_sam,
-        "geometric_points": partial(_geometric, "points"),
-        "geometric_box": partial(_geometric, "box"),
-        "geometric_both": partial(_geometric, "both"),
-        "training_free_prior": partial(_pixel_method, "training_free_prior", "TrainingFreePrior"),
-        "pixel_forest": partial(_pixel_method, "pixel_forest", "PixelForest"),
-        "tuned_threshold": partial(_pixel_method, "tuned_threshold", "TunedThreshold"),
-        "everything": partial(_pixel_method, "guards", "Everything"),
-        "nothing": partial(_pixel_method, "guards", "Nothing"),
-        "ignore_reference": partial(_pixel_method, "guards", "IgnoreReference"),
+        "vrp_sam": Method("our model: references become visual prompts", ("model",), _vrp_sam),
+        "persam": Method(
+            "PerSAM: likeness in SAM's features guides SAM; several objects, absence",
+            ("sam",),
+            partial(_sam_method, "persam", "PerSAM"),
+        ),
+        "persam_f": Method(
+            "PerSAM with the scale of SAM's masks fitted on the references",
+            ("sam",),
+            partial(_sam_method, "persam_f", "PerSAMF"),
+        ),
+        "matching": Method(
+            "features matched both ways and a fit in closed form prompt SAM; no training",
+            ("features",),
+            _matching,
+        ),
+        "sam": Method(
+            "SAM itself: answers marks on the target, or finds everything in it",
+            ("sam",),
+            partial(_sam_method, "plain_sam", "PlainSAM"),
+        ),
+        "persam_paper": Method(
+            "PerSAM as published, to compare with: one object, never absent",
+            ("sam",),
+            partial(_sam_method, "persam_paper", "PaperPerSAM"),
+        ),
+        "persam_f_paper": Method(
+            "PerSAM-F as published, to compare with",
+            ("sam",),
+            partial(_sam_method, "persam_f_paper", "PaperPerSAMF"),
+        ),
+        "geometric_points": Method(
+            "our model asked by points instead of visual prompts",
+            ("model",),
+            partial(_geometric, "points"),
+        ),
+        "geometric_box": Method(
+            "our model asked by a box instead of visual prompts",
+            ("model",),
+            partial(_geometric, "box"),
+        ),
+        "geometric_both": Method(
+            "our model asked by points and a box instead of visual prompts",
+            ("model",),
+            partial(_geometric, "both"),
+        ),
+        "training_free_prior": Method(
+            "closed-form classifier on fixed filters, no training",
+            (),
+            partial(_pixel_method, "training_free_prior", "TrainingFreePrior"),
+        ),
+        "pixel_forest": Method(
+            "random forest on the marked pixels",
+            ("scikit-learn",),
+            partial(_pixel_method, "pixel_forest", "PixelForest"),
+        ),
+        "tuned_threshold": Method(
+            "best threshold on the references",
+            (),
+            partial(_pixel_method, "tuned_threshold", "TunedThreshold"),
+        ),
+        "everything": Method(
+            "guard: every pixel", (), partial(_pixel_method, "guards", "Everything")
+        ),
+        "nothing": Method("guard: no pixel", (), partial(_pixel_method, "guards", "Nothing")),
+        "ignore_reference": Method(
+            "guard: the same pixels whatever is asked",
+            (),
+            partial(_pixel_method, "guards", "IgnoreReference"),
+        ),
     }
 )
-"""Name -> builder. It takes a function that loads the model, and calls it only if it needs one."""
+"""All methods by name, those that a person would choose first."""
 
 PEERS = ("pixel_forest", "tuned_threshold")
 """The better of these two on a data set is *the peer*: it asks for no training and no network."""

@@ -78,6 +78,8 @@ class ReferenceEncoding(TensorRecord):
 class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
     """Shared backbone, closed-form prior, VRP encoder, SAM's decoder."""
 
+    embedding_type = ImageEmbedding
+
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
         dim, encoder = config.sam.prompt_dim, config.vrp_encoder

@@ -7,11 +7,15 @@ repetition, which also gives access to the tokens and to the maps between the tw
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+Transformer = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+"""From image (B, C, h, w), its positions (1, C, h, w) and tokens (B, N, C) to tokens and image."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +47,7 @@ def decode_batch(
     dense: Tensor,
     *,
     upscale_skips: tuple[Tensor, Tensor] | None = None,
+    transformer: Transformer | None = None,
 ) -> DecodedMasks:
     """Decode one set of prompts for each image, or many sets for one image.
 
@@ -61,6 +66,8 @@ def decode_batch(
     upscale_skips : two Tensors, shapes (B, C / 4, 2h, 2w) and (B, C / 8, 4h, 4w), optional
         Early image features, added after the first and the second transposed convolution. None
         is the decoder as published.
+    transformer : optional
+        In the place of the decoder's own, see :mod:`vrpsam_app.models.guided_decoder`.
 
     Returns
     -------
@@ -72,7 +79,8 @@ def decode_batch(
     tokens = torch.cat((output_tokens[None].expand(sparse.shape[0], -1, -1), sparse), dim=1)
     h, w = image_embeddings.shape[-2:]
 
-    tokens, source = decoder.transformer(image_embeddings + dense, image_pe, tokens)
+    transform = decoder.transformer if transformer is None else transformer
+    tokens, source = transform(image_embeddings + dense, image_pe, tokens)
     iou_token = tokens[:, 0]
     mask_tokens = tokens[:, 1 : 1 + decoder.num_mask_tokens]
     source = source.transpose(1, 2).unflatten(2, (h, w))  # (B, C, h, w)

@@ -5,7 +5,7 @@ import pytest
 
 from vrpsam_app.data.photo_episodes import PhotoEpisode, look_alikes, stains
 from vrpsam_app.evaluation.metrics import iou
-from vrpsam_app.methods import GUARDS, METHODS
+from vrpsam_app.methods import GUARDS, METHODS, MethodSources
 from vrpsam_app.methods.guards import Everything, IgnoreReference, Nothing
 from vrpsam_app.references import Reference
 
@@ -35,7 +35,7 @@ def test_what_stands_out_is_the_smaller_side(scene, outlined):
 @pytest.mark.parametrize("pair", [("gravel", "brick"), ("brown", "blue")], ids="-".join)
 def test_no_guard_finds_one_and_then_the_other(name: str, pair: tuple[str, str]):
     make = look_alikes if "gravel" in pair else stains
-    guard = METHODS[name](lambda: pytest.fail("a guard needs no model"))
+    guard = METHODS[name](MethodSources(lambda: pytest.fail("a guard needs no model")))
     right = []
     for episode in map(make, pair):
         mask = guard.predict(episode.target, reference(episode)).mask

@@ -5,10 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from vrpsam_app.methods import GUARDS, METHODS, PEERS
+from vrpsam_app.methods import GUARDS, METHODS, PEERS, MethodSources, Need
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -20,15 +21,27 @@ def test_peers_and_guards_are_methods():
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_only_those_that_need_the_model_ask_for_it(name: str, small_predictor):
-    asked = []
+def test_weights_are_loaded_by_those_that_need_them(name: str, small_predictor, small_pictures):
+    asked = set()
 
-    def source():
-        asked.append(name)
+    def model():
+        asked.add("model")
         return small_predictor
 
-    METHODS[name](source)
-    assert bool(asked) == (name == "vrp_sam" or name.startswith("geometric"))
+    def sam():
+        asked.add("sam")
+        return small_pictures
+
+    METHODS[name](MethodSources(model, sam))
+    # Features are those of the SAM where there is no backbone.
+    expected = {"sam" if need == "features" else need for need in METHODS[name].needs}
+    assert asked == expected - {"scikit-learn"}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_each_method_says_what_it_is_in_one_line(name: str):
+    assert 10 < len(METHODS[name].summary) < 90
+    assert set(METHODS[name].needs) <= set(get_args(Need))
 
 
 def test_the_table_loads_nothing():

@@ -12,8 +12,10 @@ from vrpsam_app.corrections import Corrections
 from vrpsam_app.embedding_store import EmbeddingStore
 from vrpsam_app.errors import AnnotationError, EmptyReferenceError, ImageError
 from vrpsam_app.images import IntensityRange
-from vrpsam_app.methods import GUARDS, METHODS
-from vrpsam_app.predictor import VRPSAMPredictor
+from vrpsam_app.methods import GUARDS, METHODS, MethodSources, persam_f, persam_f_paper
+from vrpsam_app.methods.automatic_masks import AutomaticSettings
+from vrpsam_app.methods.plain_sam import PlainSAM
+from vrpsam_app.models.scale_weights import fit_scale_weights
 from vrpsam_app.reference_segmenter import ReferenceSegmenter
 from vrpsam_app.references import Reference
 
@@ -23,21 +25,22 @@ class SegmenterContract:
 
     Attributes
     ----------
-    follows_marks : whether the answer depends on the reference
+    follows_references, follows_corrections : whether the answer depends on them
     """
 
     name: str
-    follows_marks = True
+    follows_references = True
+    follows_corrections = True
 
     @pytest.fixture
     def build(
-        self, small_predictor: VRPSAMPredictor, store: EmbeddingStore
+        self, sources: MethodSources, store: EmbeddingStore
     ) -> Callable[[], ReferenceSegmenter]:
         """Build the method anew, nothing of earlier answers in memory."""
 
         def build() -> ReferenceSegmenter:
             store.clear()
-            return METHODS[self.name](lambda: small_predictor)
+            return METHODS[self.name](sources)
 
         return build
 
@@ -58,6 +61,9 @@ class SegmenterContract:
         assert 0 <= found.presence <= 1
         assert (found.label, found.threshold) == ("light", 0.5)
         np.testing.assert_array_equal(found.mask, (found.probability > 0.5) & found.present)
+        if found.instance_labels is not None:
+            assert found.instance_labels.dtype == np.int32
+            assert not found.instance_labels[~found.mask].any()
 
     def test_it_says_what_it_is(self, method, scene, outlined):
         said = method.describe()
@@ -66,6 +72,7 @@ class SegmenterContract:
         made_by = method.predict(scene(1)[0], outlined).made_by
         assert {**made_by, **said} == made_by
         assert "range" in made_by
+        assert said["device"] == "cpu"
 
     def test_the_same_question_has_the_same_answer(self, method, scene, outlined, build):
         first = method.predict(scene(1)[0], outlined)
@@ -133,6 +140,22 @@ class SegmenterContract:
         found = method.predict(scene(1)[0], [outlined, more, dark])
         assert found.mask.shape == (60, 80)
 
+    def test_five_references_are_taken(self, method, scene):
+        shown = [
+            Reference.from_mask(*scene(seed), exhaustive=True, label="light") for seed in range(5)
+        ]
+        found = method.predict(scene(5)[0], shown)
+        assert found.mask.shape == (60, 80)
+        assert np.isfinite(found.probability).all()
+
+    def test_an_object_that_is_absent_has_no_mask_at_any_threshold(self, method, scene, outlined):
+        empty = np.random.default_rng(9).integers(90, 120, (60, 80, 3)).astype(np.uint8)
+        found = method.predict(empty, outlined)
+        assert 0 <= found.presence <= 1
+        for cut in (found, found.at_threshold(0.0)):
+            assert found.present or not cut.mask.any()
+            assert found.present or not np.any(cut.instance_labels)
+
     def test_references_without_an_object_or_of_two_labels_are_refused(self, method, outlined):
         target = np.zeros((20, 20), np.uint8)
         with pytest.raises(EmptyReferenceError, match="No reference"):
@@ -164,13 +187,15 @@ class SegmenterContract:
         first, second = (both.predictions[n].mask for n in both.names)
         assert not (first & second).any()
         np.testing.assert_array_equal(both.labels, first + 2 * second.astype(np.int32))
+        for found in both.predictions.values():
+            assert found.instance_labels is None or not found.instance_labels[~found.mask].any()
 
     def test_corrections_are_taken(self, method, scene, outlined):
         target, light = scene(1)
         marks = Corrections((Point(50, 64), Mask(~light), Mask(light, positive=False)))
         found = method.predict(target, outlined, corrections=marks)
         assert found.mask.shape == (60, 80)
-        if self.follows_marks:
+        if self.follows_corrections:
             without = method.predict(target, outlined)
             assert not np.array_equal(found.probability, without.probability)
 
@@ -178,7 +203,7 @@ class SegmenterContract:
         picture, light = scene()
         ground = Reference.from_mask(picture, ~light, exhaustive=True, label="light")
         answers = [method.predict(scene(1)[0], r).probability for r in (outlined, ground)]
-        assert np.array_equal(*answers) != self.follows_marks
+        assert np.array_equal(*answers) != self.follows_references
 
     def test_the_threshold_cuts_the_probability(self, method, scene, outlined):
         found = method.predict(scene(1)[0], outlined, threshold=0.9)
@@ -214,22 +239,80 @@ class TestTunedThreshold(SegmenterContract):
     name = "tuned_threshold"
 
 
+class TestPerSAM(SegmenterContract):
+    name = "persam"
+
+
+class TestPaperPerSAM(SegmenterContract):
+    name = "persam_paper"
+
+
+class TestPerSAMF(SegmenterContract):
+    name = "persam_f"
+
+    @pytest.fixture(autouse=True)
+    def few_steps(self, monkeypatch: pytest.MonkeyPatch):
+        def few(logits, truth, *, steps):
+            return fit_scale_weights(logits, truth, steps=min(steps, 5))
+
+        monkeypatch.setattr(persam_f, "fit_scale_weights", few)
+
+
+class TestPaperPerSAMF(SegmenterContract):
+    name = "persam_f_paper"
+
+    @pytest.fixture(autouse=True)
+    def few_steps(self, monkeypatch: pytest.MonkeyPatch):
+        def few(logits, truth, *, steps):
+            return fit_scale_weights(logits, truth, steps=min(steps, 5))
+
+        monkeypatch.setattr(persam_f_paper, "fit_scale_weights", few)
+
+
+class TestMatching(SegmenterContract):
+    name = "matching"
+
+
+class TestMatchingOnTheModel(SegmenterContract):
+    """Without a SAM of one's own: the model's features, and the model's answers."""
+
+    name = "matching"
+
+    @pytest.fixture
+    def sources(self, small_predictor) -> MethodSources:
+        return MethodSources(lambda: small_predictor)
+
+
+class TestPlainSAM(SegmenterContract):
+    name = "sam"
+    follows_references = False
+
+    @pytest.fixture(autouse=True)
+    def few_clicks(self, monkeypatch: pytest.MonkeyPatch):
+        # Weights that mean nothing are sure of nothing.
+        easy = AutomaticSettings(points_per_side=4, least_score=-9, least_stability=0.2)
+        monkeypatch.setitem(PlainSAM.__init__.__kwdefaults__, "settings", easy)
+
+
 class TestEverything(SegmenterContract):
     name = "everything"
-    follows_marks = False
+    follows_references = follows_corrections = False
 
 
 class TestNothing(SegmenterContract):
     name = "nothing"
-    follows_marks = False
+    follows_references = follows_corrections = False
 
 
 class TestIgnoreReference(SegmenterContract):
     name = "ignore_reference"
-    follows_marks = False
+    follows_references = follows_corrections = False
 
 
 def test_every_method_of_the_table_keeps_the_contract():
-    tested = {c.name: c.follows_marks for c in SegmenterContract.__subclasses__()}
+    tested = {
+        c.name: c.follows_references or c.follows_corrections
+        for c in SegmenterContract.__subclasses__()
+    }
     assert set(tested) == set(METHODS)
     assert {name for name, follows in tested.items() if not follows} == set(GUARDS)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from vrpsam_app.models.frozen_module import FrozenModule
+from vrpsam_app.models.frozen_module import FrozenModule, learned_state
 
 
 class Frozen(FrozenModule):
@@ -33,3 +33,12 @@ def test_gradients_pass_through() -> None:
     module.norm(x).sum().backward()
     assert x.grad is not None
     assert x.grad.abs().sum() > 0
+
+
+def test_learned_state_leaves_frozen_parts_out() -> None:
+    model = nn.Sequential(nn.Linear(2, 2), Frozen())
+    assert set(learned_state(model)) == {"0.weight", "0.bias"}
+    model.requires_grad_(False)  # what asks for gradients does not matter
+    assert set(learned_state(model)) == {"0.weight", "0.bias"}
+    model[1].unfreeze()
+    assert set(learned_state(model)) == set(model.state_dict())

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from vrpsam_app.config import EMBEDDED_CONFIG, ModelConfig
+from vrpsam_app.config import EMBEDDED_CONFIG, SAM_TINY, ModelConfig, paper_config
 from vrpsam_app.errors import (
     ChecksumMismatchError,
     ConfigError,
@@ -83,6 +83,17 @@ def test_parts_that_do_not_go_together_are_refused() -> None:
     )
     with pytest.raises(ConfigError, match="does not go with"):
         build_model(mixed)
+
+
+def test_prompts_of_another_width_than_sams_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"256 channels do not go with SAM 'vit_tiny'.* 32"):
+        build_model(paper_config("small_vgg", SAM_TINY))
+
+
+def test_prototypes_as_queries_need_a_backbone_of_their_own() -> None:
+    encoder = dataclasses.replace(EMBEDDED_CONFIG.vrp_encoder, query_init="half")
+    with pytest.raises(ConfigError, match="query_init 'half' does not go with a shared backbone"):
+        build_model(dataclasses.replace(EMBEDDED_CONFIG, vrp_encoder=encoder))
 
 
 def test_configurations_survive_json_and_refuse_what_they_do_not_know() -> None:

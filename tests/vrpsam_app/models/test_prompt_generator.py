@@ -65,3 +65,29 @@ def test_attention_layer_is_normalised_after_the_sum(generator: PromptGenerator)
     torch.testing.assert_close(
         prompts.std(dim=2, unbiased=False), torch.ones(1, 5), atol=1e-3, rtol=0
     )
+
+
+@pytest.mark.parametrize(
+    ("query_init", "about_object"), [("foreground", 5), ("background", 0), ("half", 3)]
+)
+def test_queries_can_start_from_prototypes(query_init: str, about_object: int) -> None:
+    generator = PromptGenerator(16, num_queries=5, heads=4, query_init=query_init)
+    foreground, background = torch.rand(2, 2, 16).unbind()
+    tokens = generator.first_tokens(foreground, background)
+    assert tokens.shape == (2, 5, 16)
+    for k in range(5):
+        expected = foreground if k < about_object else background
+        assert torch.equal(tokens[:, k], expected)
+    assert not any(name.startswith("prompt_queries") for name in generator.state_dict())
+    # Nothing later tells alike queries apart: they stay copies.
+    maps = torch.rand(2, 16, 4, 4)
+    prompts = generator.target_half(generator.reference_half(maps, tokens), maps)
+    distinct = {tuple(p.tolist()) for p in prompts[0].detach().mul(1e4).round().int()}
+    assert len(distinct) == len({0, about_object, 5}) - 1
+
+
+def test_learned_queries_heed_no_prototype(generator: PromptGenerator) -> None:
+    first, second = (generator.first_tokens(torch.rand(2, 16), torch.rand(2, 16)) for _ in range(2))
+    assert torch.equal(first, second)
+    maps = torch.rand(2, 16, 4, 4)
+    assert torch.equal(generator.reference_half(maps, first), generator.reference_half(maps))

@@ -1,0 +1,37 @@
+"""``vrpsam methods``: the ways to segment, and what each needs."""
+
+from __future__ import annotations
+
+import argparse
+
+from vrpsam_app.methods import METHODS
+
+NEEDS = {
+    "model": "a model (--model; one comes with the program)",
+    "sam": "SAM's weights (--sam)",
+    "features": "a backbone's weights (--features), SAM's (--sam), or a model",
+    "scikit-learn": "pip install 'vrpsam-app[evaluate]'",
+}
+
+
+def add_parser(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+) -> argparse.ArgumentParser:
+    """Add the command."""
+    parser = commands.add_parser(
+        "methods",
+        allow_abbrev=False,
+        help="list the ways to segment, and what each needs",
+        description="List the methods that --method chooses from, each with what it is and what "
+        "it needs.",
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print two lines for each method."""
+    for name, method in METHODS.items():
+        print(f"{name}: {method.summary}")
+        print(f"    needs {'; '.join(NEEDS[need] for need in method.needs) or 'nothing'}")
+    return 0
