@@ -50,7 +50,7 @@ $(VENV)/demo.stamp: $(VENV)/bin/python pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(PIP_INSTALL) --editable '.[evaluate,web,test,check]'
+	$(PIP_INSTALL) --editable '.[cluster,evaluate,formats,objects,onnx,train,web,test,check]'
 	@touch $@ $(VENV)/demo.stamp
 
 # python3 if it is new enough, else a newer one that stands beside it.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import runpy
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -58,6 +59,12 @@ def fill_by_key() -> Callable[..., None]:
 
 
 @pytest.fixture(scope="session")
+def value_of() -> Callable[[str, tuple[int, ...]], np.ndarray]:
+    """Draw the tensor that belongs to a key of a shape."""
+    return _value_of
+
+
+@pytest.fixture(scope="session")
 def golden_folder() -> Path:
     """Folder of the published code's outputs."""
     return GOLDEN_FOLDER
@@ -72,3 +79,34 @@ def tiny_sam(fill_by_key: Callable[..., None]) -> FrozenSAM:
     sam = FrozenSAM(SAM_TINY)
     fill_by_key(sam)
     return sam
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A Hub on this computer that the real huggingface_hub asks, and an empty cache."""
+    import huggingface_hub
+    from huggingface_hub import constants
+
+    names = runpy.run_path(str(Path(__file__).with_name("hub_server.py")))
+    server = names["HubServer"]()
+    server.Fault, server.TOKEN = names["Fault"], names["TOKEN"]
+
+    def use_address(address: str) -> None:
+        # What the library reads from HF_ENDPOINT when it is imported.
+        monkeypatch.setattr(constants, "ENDPOINT", address)
+        template = address + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+
+    server.use_address = use_address
+    use_address(server.address)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    try:
+        yield server
+    finally:
+        huggingface_hub.close_session()
+        server.close()

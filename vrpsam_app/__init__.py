@@ -6,13 +6,19 @@ The map of the room, from the bottom up; a layer imports only what stands above 
 ``errors``, ``config``                          what can go wrong; what a model is
 ``images``, ``geometry``, ``overlays``          arrays to RGB; resizing; drawing results
 ``annotations``, ``image_files``                marks of a person; pictures on disk
+``stack``, ``stack_files``, ``readers``         planes along axes, lazily; files of all formats
 ``references``, ``segmenter``                   an annotated example; a prediction, and who gives it
+``reference_library``                           named examples in a file
+``instances``, ``linking``, ``measurements``    single objects, through stacks, in numbers
+``exchange``                                    objects as files of other programs
 ``corrections``, ``embedding_store``            marks on the target; embeddings found by content
 ``models``, ``data``                            torch modules; episodes to learn from
 ``reference_segmenter``                         what all that segment have in common
 ``predictor``, ``recipe``                       references + target -> prediction; what was run
 ``methods``                                     the predictor's peers, and guards
+``tiling``, ``stacks``, ``stack_run``           planes of any size; stacks, lazily or to disk
 ``batch``, ``training``, ``evaluation``         many files; learning; measuring
+``review_project``                              a folder of pictures on its way to a data set
 ``cli``, ``web``                                the command line; the web app
 ==============================================  ====================================================
 
@@ -33,52 +39,100 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from vrpsam_app.annotations import Box, Mask, Point, Scribble
     from vrpsam_app.corrections import Corrections
+    from vrpsam_app.embedding_store import DiskEmbeddingStore
     from vrpsam_app.errors import VRPSAMError
     from vrpsam_app.image_files import read_image
     from vrpsam_app.images import IntensityRange
+    from vrpsam_app.instances import ObjectOptions, instances_of
+    from vrpsam_app.linking import LinkOptions, link
+    from vrpsam_app.measurements import measure
+    from vrpsam_app.objects import find_objects
     from vrpsam_app.overlays import overlay
     from vrpsam_app.predictor import VRPSAMPredictor
+    from vrpsam_app.progress import CancelToken
     from vrpsam_app.recipe import Recipe
+    from vrpsam_app.reference_library import ReferenceLibrary
     from vrpsam_app.references import Reference
+    from vrpsam_app.review_project import ReviewProject
     from vrpsam_app.segmenter import ClassPredictions, Prediction, Segmenter
+    from vrpsam_app.stack import PixelSize, Stack
+    from vrpsam_app.stack_files import open_stack
+    from vrpsam_app.stack_run import segment_stack
+    from vrpsam_app.stacks import predict_stack
+    from vrpsam_app.tile_plan import TileOptions
+    from vrpsam_app.tiling import predict_tiled
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Box",
+    "CancelToken",
     "ClassPredictions",
     "Corrections",
+    "DiskEmbeddingStore",
     "IntensityRange",
+    "LinkOptions",
     "Mask",
+    "ObjectOptions",
+    "PixelSize",
     "Point",
     "Prediction",
     "Recipe",
     "Reference",
+    "ReferenceLibrary",
+    "ReviewProject",
     "Scribble",
     "Segmenter",
+    "Stack",
+    "TileOptions",
     "VRPSAMError",
     "VRPSAMPredictor",
     "__version__",
+    "find_objects",
+    "instances_of",
+    "link",
+    "measure",
+    "open_stack",
     "overlay",
+    "predict_stack",
+    "predict_tiled",
     "read_image",
+    "segment_stack",
 ]
 
 _MODULE_OF = {
     "Box": "annotations",
+    "CancelToken": "progress",
     "ClassPredictions": "segmenter",
     "Corrections": "corrections",
+    "DiskEmbeddingStore": "embedding_store",
     "IntensityRange": "images",
+    "LinkOptions": "linking",
     "Mask": "annotations",
+    "ObjectOptions": "instances",
+    "PixelSize": "stack",
     "Point": "annotations",
     "Prediction": "segmenter",
     "Recipe": "recipe",
     "Reference": "references",
+    "ReferenceLibrary": "reference_library",
+    "ReviewProject": "review_project",
     "Scribble": "annotations",
     "Segmenter": "segmenter",
+    "Stack": "stack",
+    "TileOptions": "tile_plan",
     "VRPSAMError": "errors",
     "VRPSAMPredictor": "predictor",
+    "find_objects": "objects",
+    "instances_of": "instances",
+    "link": "linking",
+    "measure": "measurements",
+    "open_stack": "stack_files",
     "overlay": "overlays",
+    "predict_stack": "stacks",
+    "predict_tiled": "tiling",
     "read_image": "image_files",
+    "segment_stack": "stack_run",
 }
 
 

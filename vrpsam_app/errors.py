@@ -7,12 +7,14 @@
     |   `-- EmptyReferenceError             a reference on which nothing is marked
     |-- ImageError (ValueError)             an array that is not an image this package can read
     |-- ImageFileError (OSError)            a file that is missing, damaged, too large or no image
+    |-- ObjectFileError (OSError)           a file of objects that is damaged or does not fit
     |-- OutputError (OSError)               a result that cannot be written where it was asked
     |-- ConfigError (ValueError)            a setting or a model configuration that makes no sense
     |-- DeviceError (RuntimeError)          a device that is not there or ran out of memory
     |-- WeightsError (RuntimeError)         weights that cannot be found, trusted or loaded
     |   |-- ChecksumMismatchError           the file is not the one that was published
     |   `-- WeightsMismatchError            the file belongs to another model
+    |-- Cancelled                           a person stopped the work; what is finished is kept
     `-- MissingExtraError (ImportError)     an optional dependency that is not installed
 
 Every message says what came, what was expected and what to do, so a surface can show it as it is::
@@ -46,6 +48,10 @@ class ImageFileError(VRPSAMError, OSError):
     """An image file is missing, damaged, too large, or not an image."""
 
 
+class ObjectFileError(VRPSAMError, OSError):
+    """A file of objects or labels is missing, damaged, or does not fit its image."""
+
+
 class OutputError(VRPSAMError, OSError):
     """A file cannot be written, or would replace one that exists."""
 
@@ -68,6 +74,10 @@ class ChecksumMismatchError(WeightsError):
 
 class WeightsMismatchError(WeightsError):
     """A weight file lacks tensors of the model, or holds others."""
+
+
+class Cancelled(VRPSAMError):  # noqa: N818 - nothing went wrong: it was asked for
+    """Work was stopped because a person asked for it; what was finished before is kept."""
 
 
 class MissingExtraError(VRPSAMError, ImportError):

@@ -17,20 +17,46 @@ ROOMS = ("vrpsam_app", "hub_weights", "napari_plugin")
 
 # Third party -> the only places that may import it.
 DOORS = {
-    "dask": ("vrpsam_app.batch", "vrpsam_app.stacks", "vrpsam_app.tiling"),
+    "cloudpickle": ("vrpsam_app.cluster",),
+    "dask": (
+        "vrpsam_app.lazy_planes",
+        "vrpsam_app.stack",
+        "vrpsam_app.stack_axes",
+        "vrpsam_app.stacks",
+    ),
+    "distributed": ("vrpsam_app.cluster",),
     "gradio": ("app", "vrpsam_app.web"),
     "huggingface_hub": ("hub_weights",),
+    "liffile": ("vrpsam_app.readers.lif",),
     "magicgui": ("napari_plugin",),
+    "matplotlib": ("vrpsam_app.training.curves",),
     "napari": ("napari_plugin",),
-    "pycocotools": ("vrpsam_app.data.coco_masks",),
+    "nd2": ("vrpsam_app.readers.nd2_file",),
+    "nibabel": ("vrpsam_app.readers.nifti",),
+    "onnx": ("vrpsam_app.models.sam_onnx",),
+    "onnxscript": ("vrpsam_app.models.sam_onnx",),
+    "pandas": (
+        "vrpsam_app.cli.objects",
+        "vrpsam_app.measurements",
+        "vrpsam_app.object_files",
+    ),
+    "pycocotools": ("vrpsam_app.exchange.coco_masks",),
+    "pydicom": ("vrpsam_app.readers.dicom",),
+    "pylibCZIrw": ("vrpsam_app.readers.czi",),
     "qtpy": ("napari_plugin",),
+    "roifile": ("vrpsam_app.exchange.imagej_rois",),
     "segment_anything": ("vrpsam_app.models",),
     "sklearn": ("vrpsam_app.methods",),
     "spaces": ("app",),
-    "tifffile": ("vrpsam_app.tiff_files",),
+    "tifffile": ("vrpsam_app.result_tiff", "vrpsam_app.tiff_files"),
     "timm": ("vrpsam_app.models",),
     "torchvision": ("vrpsam_app.models",),
-    "zarr": ("vrpsam_app.embedding_store", "vrpsam_app.image_files"),
+    "yaml": ("vrpsam_app.exchange.yolo",),
+    "zarr": (
+        "vrpsam_app.embedding_files",
+        "vrpsam_app.readers.zarr_arrays",
+        "vrpsam_app.result_array",
+    ),
 }
 
 

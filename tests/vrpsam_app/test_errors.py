@@ -20,6 +20,7 @@ def test_every_error_belongs_to_the_tree_and_keeps_its_message(cls):
         ("EmptyReferenceError", ValueError),
         ("ImageError", ValueError),
         ("ImageFileError", OSError),
+        ("ObjectFileError", OSError),
         ("OutputError", OSError),
         ("ConfigError", ValueError),
         ("DeviceError", RuntimeError),

@@ -7,10 +7,42 @@ import sys
 from collections.abc import Callable, Sequence
 
 from vrpsam_app import __version__
-from vrpsam_app.cli import app, doctor, evaluate, finetune, segment, train
+from vrpsam_app.cli import (
+    app,
+    batch,
+    doctor,
+    evaluate,
+    export_objects,
+    finetune,
+    import_objects,
+    library,
+    methods,
+    objects,
+    precompute,
+    reproduce,
+    segment,
+    train,
+    weights,
+)
 from vrpsam_app.errors import VRPSAMError
 
-COMMANDS = (segment, app, train, finetune, evaluate, doctor)
+COMMANDS = (
+    segment,
+    objects,
+    export_objects,
+    import_objects,
+    batch,
+    library,
+    precompute,
+    app,
+    train,
+    finetune,
+    evaluate,
+    reproduce,
+    methods,
+    weights,
+    doctor,
+)
 
 EXIT_INPUT_ERROR = 2  # as argparse has it for options that it cannot read
 EXIT_INTERRUPTED = 130  # as shells have it: 128 + SIGINT

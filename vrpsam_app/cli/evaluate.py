@@ -7,6 +7,8 @@ import shlex
 import sys
 from pathlib import Path
 
+from vrpsam_app.cli.method_options import add_weight_options
+
 EPISODES, FULL, PAPER = 20, 200, 1000
 NEGATIVE_SHARE = 0.5  # negative targets for each one that shows the class, where there are such
 EXIT_SOME_FAILED = 1
@@ -52,12 +54,13 @@ def add_parser(
         nargs="+",
         action="extend",
         metavar="NAME[,FORMAT...][,shots=N]",
-        help="methods, the first of which is compared with the others; with formats or shots it "
-        f"is asked those only (default: {' '.join(DEFAULT_METHODS)})",
+        help="methods (see vrpsam methods), the first of which is compared with the others; with "
+        f"formats or shots it is asked those only (default: {' '.join(DEFAULT_METHODS)})",
     )
     parser.add_argument(
         "--model", default="embedded", metavar="NAME", help="name or folder of the model"
     )
+    add_weight_options(parser)
     parser.add_argument(
         "--format",
         dest="formats",
@@ -126,7 +129,7 @@ def add_parser(
 
 def run(options: argparse.Namespace) -> int:
     """Measure, write the report, and say where it is."""
-    from vrpsam_app.evaluation.data_words import DataWords
+    from vrpsam_app.data.data_words import DataWords
     from vrpsam_app.evaluation.evaluation_plan import EvaluationPlan
     from vrpsam_app.evaluation.evaluation_run import EvaluationRun, evaluate
     from vrpsam_app.evaluation.method_words import MethodWords
@@ -147,6 +150,8 @@ def run(options: argparse.Namespace) -> int:
                 paper=paper,
             ),
             model=options.model,
+            sam=options.sam,
+            features=options.features,
             device=options.device,
             threads=options.threads,
             episodes=episodes,

@@ -45,10 +45,16 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def vrpsam(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], colour_segmenter
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path_factory: pytest.TempPathFactory,
+    colour_segmenter,
 ) -> Callable[..., Outcome]:
     """Run ``vrpsam`` with these arguments, on the segmenter that looks for a colour."""
-    monkeypatch.setattr(segment, "load_predictor", lambda model, device: colour_segmenter)
+    monkeypatch.setenv("VRPSAM_STORE", str(tmp_path_factory.mktemp("embeddings")))
+    monkeypatch.setattr(
+        segment, "load_predictor", lambda model, device, store=None: colour_segmenter
+    )
 
     def run(*arguments: object) -> Outcome:
         try:

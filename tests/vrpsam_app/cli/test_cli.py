@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 
@@ -9,6 +10,13 @@ import pytest
 
 import vrpsam_app
 from vrpsam_app.cli import COMMANDS
+
+
+def names_of_commands() -> list[str]:
+    commands = argparse.ArgumentParser().add_subparsers()
+    for module in COMMANDS:
+        module.add_parser(commands)
+    return list(commands.choices)
 
 
 def test_version(vrpsam):
@@ -26,7 +34,7 @@ def test_unknown_command_is_a_usage_error(vrpsam):
     assert vrpsam("segmnt").code == 2
 
 
-@pytest.mark.parametrize("command", [module.__name__.rpartition(".")[2] for module in COMMANDS])
+@pytest.mark.parametrize("command", names_of_commands())
 def test_every_command_has_help(vrpsam, command: str):
     outcome = vrpsam(command, "--help")
     assert outcome.code == 0
