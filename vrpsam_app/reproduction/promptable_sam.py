@@ -29,8 +29,8 @@ from vrpsam_app.reproduction.scene_folds import ScenePictures
 from vrpsam_app.training.losses import mask_loss, soft_iou
 
 LEARNING_RATE = 1e-3
-PICTURES = 6
-PROMPTS = 16
+PICTURES = 8
+PROMPTS = 6
 """Of each picture, all of one kind."""
 
 LEAST_OBJECT = 12 / 1024
