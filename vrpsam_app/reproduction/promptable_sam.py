@@ -26,7 +26,7 @@ from vrpsam_app.models.paper_vrp_sam import DEVIATION, MEAN
 from vrpsam_app.models.resize import pool_mask
 from vrpsam_app.reproduction.foundation_training import Losses, train_foundation
 from vrpsam_app.reproduction.scene_folds import ScenePictures
-from vrpsam_app.training.losses import mask_loss, soft_iou
+from vrpsam_app.training.losses import dice_loss, soft_iou
 
 LEARNING_RATE = 1e-3
 PICTURES = 8
@@ -119,7 +119,7 @@ def prompt_losses(
     decoded = sam.decode_masks(each, sparse, dense)
     answers = decoded.mask_logits.split(1, dim=1)
     truth = pool_mask(masks, (answers[0].shape[-2], answers[0].shape[-1]))
-    wrong = torch.stack([mask_loss(logits, truth) for logits in answers])  # (4, B * P)
+    wrong = torch.stack([balanced_loss(logits, truth) for logits in answers])  # (4, B * P)
     quality = torch.stack([soft_iou(logits, truth) for logits in answers], dim=1)
     # A little of all three, or one that is best by chance in the beginning stays the only one.
     ambiguous = wrong[1:].amin(dim=0) + 0.1 * wrong[1:].mean(dim=0)
@@ -131,6 +131,26 @@ def prompt_losses(
         "best_iou": quality[:, 1:].amax(dim=1).mean(),
         "likeness": likeness,
     }
+
+
+def balanced_loss(logits: Tensor, truth: Tensor) -> Tensor:
+    """Add cross-entropy, in which object and rest count alike, and Dice.
+
+    Where every pixel counts alike the empty mask is learned first, and kept for hundreds of steps.
+
+    Parameters
+    ----------
+    logits, truth : shape (B, 1, h, w)
+
+    Returns
+    -------
+    loss : shape (B,)
+    """
+    wrong = F.binary_cross_entropy_with_logits(logits, truth, reduction="none")
+    sides = [
+        (wrong * share).sum((1, 2, 3)) / (share.sum((1, 2, 3)) + 1) for share in (truth, 1 - truth)
+    ]
+    return (sides[0] + sides[1]) / 2 + dice_loss(logits.sigmoid(), truth)
 
 
 def likeness_loss(embeddings: Tensor, masks: Tensor) -> Tensor:

@@ -42,8 +42,8 @@ class SmallScale:
     """
 
     size: int = 128
-    sam_steps: int = 1500
-    backbone_steps: int = 400
+    sam_steps: int = 2500
+    backbone_steps: int = 600
     steps: int = 400
     groups: int = 240
     episodes: int = 100
