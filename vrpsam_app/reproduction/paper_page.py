@@ -51,7 +51,7 @@ needs nothing and takes minutes on two cores. Everything is smaller, and made he
 
 | at the paper's scale | at small scale |
 |---|---|
-| COCO-20i: 80 classes, 20 novel in a fold | 20 worlds of scenes, 5 novel in a fold |
+| COCO-20i: 80 classes, 20 novel in a fold | 16 worlds of scenes, 4 novel in a fold |
 | PASCAL-5i: 20 classes, 5 novel in a fold | 12 of these worlds seen from nearer, 3 novel |
 | SAM ViT-H | a SAM of segment-anything's classes with 0.7 M weights |
 | ResNet-50, VGG-16 | small networks with and without shortcuts |

@@ -17,7 +17,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from scipy import ndimage
 from torch import Tensor
 
 from vrpsam_app.config import SAMConfig
@@ -184,7 +183,7 @@ class PromptSource:
     Parameters
     ----------
     scenes : ScenePictures
-        Objects are its instances, and the connected parts of what has none.
+        Its objects are asked for.
     """
 
     def __init__(self, scenes: ScenePictures) -> None:
@@ -257,22 +256,19 @@ class PictureObjects:
 
 
 def objects_of(instances: NDArray[np.integer], classes: NDArray[np.integer]) -> PictureObjects:
-    """Give all objects of a picture a number; where there are none, the connected parts.
+    """List the objects of a picture.
 
     Parameters
     ----------
     instances, classes : shape (H, W)
     """
     numbered = instances.astype(np.int32)
-    for stuff in np.unique(classes[(instances == 0) & (classes > 0)]):
-        parts, _ = ndimage.label((classes == stuff) & (instances == 0))
-        numbered = np.where(parts > 0, parts + numbered.max(), numbered)
     areas = np.bincount(numbered.ravel())
     areas[0] = 0
     numbers = np.flatnonzero(areas >= max(1.0, LEAST_OBJECT * numbered.size))
     spots = [int(np.argmax(numbered == number)) for number in numbers]
     return PictureObjects(
-        numbered=numbered.astype(np.int32),
+        numbered=numbered,
         numbers=numbers.astype(np.int32),
         kinds=classes.ravel()[spots].astype(np.int32),
         areas=areas[numbers],

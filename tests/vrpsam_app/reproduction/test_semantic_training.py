@@ -17,7 +17,7 @@ from vrpsam_app.reproduction.small_scale import SmallScale
 
 @pytest.fixture(scope="module")
 def scenes() -> ScenePictures:
-    worlds = ("coins", "membranes", "shapes")
+    worlds = ("coins", "nuclei", "shapes")
     return draw_scenes("few", worlds, groups=3, images=3, size=64, first_seed=3)
 
 
