@@ -25,8 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from vrpsam_app.instances import ObjectOptions
-    from vrpsam_app.linking import LinkOptions
+    from vrpsam_app.objects.instances import ObjectOptions
+    from vrpsam_app.objects.linking import LinkOptions
     from vrpsam_app.reference_segmenter import ReferenceSegmenter
 
 
@@ -54,8 +54,8 @@ class Figures:
 
 def main() -> int:
     """Measure, print a table, and optionally write JSON."""
-    from vrpsam_app.instances import ObjectOptions
-    from vrpsam_app.linking import LinkOptions
+    from vrpsam_app.objects.instances import ObjectOptions
+    from vrpsam_app.objects.linking import LinkOptions
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="folder with stack.tif and stack_labels.tif")

@@ -83,9 +83,9 @@ def plane(side: int) -> dict[str, Any]:
     from skimage import data
 
     from vrpsam_app import Box, Reference, VRPSAMPredictor
-    from vrpsam_app.stack_files import open_stack
-    from vrpsam_app.stack_run import segment_stack
-    from vrpsam_app.tile_plan import TileOptions
+    from vrpsam_app.stack_runs.run import segment_stack
+    from vrpsam_app.stacks.stack_files import open_stack
+    from vrpsam_app.tiles.plan import TileOptions
 
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     coins = data.coins()
@@ -130,9 +130,9 @@ def agreement() -> dict[str, float]:
 
     from vrpsam_app import Box, Reference, VRPSAMPredictor
     from vrpsam_app.model_input import InputGeometry
-    from vrpsam_app.object_scale import reference_windows
-    from vrpsam_app.tile_plan import TileOptions
-    from vrpsam_app.tiling import predict_tiled
+    from vrpsam_app.tiles.object_scale import reference_windows
+    from vrpsam_app.tiles.plan import TileOptions
+    from vrpsam_app.tiles.tiling import predict_tiled
 
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     predictor = VRPSAMPredictor.from_pretrained(device="cpu")

@@ -71,8 +71,8 @@ def engine(slices: int, full: bool) -> dict[str, float]:
     import numpy as np
     import zarr
 
-    from vrpsam_app.stack_files import open_stack
-    from vrpsam_app.stack_run import segment_stack
+    from vrpsam_app.stack_runs.run import segment_stack
+    from vrpsam_app.stacks.stack_files import open_stack
 
     with tempfile.TemporaryDirectory() as folder:
         source = zarr.create_array(
@@ -131,7 +131,7 @@ def length(slices: int, full: bool) -> dict[str, float]:
     predictor, reference, picture = loaded()
     import numpy as np
 
-    from vrpsam_app.stack_run import segment_stack
+    from vrpsam_app.stack_runs.run import segment_stack
 
     found: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -152,7 +152,7 @@ def memory(slices: int, full: bool) -> dict[str, float]:
     import dask.array as da
     import numpy as np
 
-    from vrpsam_app.stack_run import segment_stack
+    from vrpsam_app.stack_runs.run import segment_stack
 
     planes, side = 200 if full else 12, 2048
     reads: Counter[int] = Counter()

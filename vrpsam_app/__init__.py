@@ -6,19 +6,18 @@ The map of the room, from the bottom up; a layer imports only what stands above 
 ``errors``, ``config``                          what can go wrong; what a model is
 ``images``, ``geometry``, ``overlays``          arrays to RGB; resizing; drawing results
 ``annotations``, ``image_files``                marks of a person; pictures on disk
-``stack``, ``stack_files``, ``readers``         planes along axes, lazily; files of all formats
+``stacks``, ``readers``                         planes along axes, lazily; files of all formats
 ``references``, ``segmenter``                   an annotated example; a prediction, and who gives it
-``reference_library``                           named examples in a file
-``instances``, ``linking``, ``measurements``    single objects, through stacks, in numbers
-``exchange``                                    objects as files of other programs
-``corrections``, ``embedding_store``            marks on the target; embeddings found by content
+``library``, ``exchange``                       named examples; objects as files of other programs
+``corrections``, ``embeddings``                 marks on the target; embeddings found by content
 ``models``, ``data``                            torch modules; episodes to learn from
 ``reference_segmenter``                         what all that segment have in common
 ``predictor``, ``recipe``                       references + target -> prediction; what was run
 ``methods``                                     the predictor's peers, and guards
-``tiling``, ``stacks``, ``stack_run``           planes of any size; stacks, lazily or to disk
+``tiles``, ``stack_runs``                       planes of any size; stacks, lazily or to disk
+``objects``                                     single objects, through stacks, in numbers
 ``batch``, ``training``, ``evaluation``         many files; learning; measuring
-``review_project``                              a folder of pictures on its way to a data set
+``review``                                      a folder of pictures on its way to a data set
 ``cli``, ``web``                                the command line; the web app
 ==============================================  ====================================================
 
@@ -39,28 +38,29 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from vrpsam_app.annotations import Box, Mask, Point, Scribble
     from vrpsam_app.corrections import Corrections
-    from vrpsam_app.embedding_store import DiskEmbeddingStore
+    from vrpsam_app.cutouts import CutoutOptions, cut_out
+    from vrpsam_app.embeddings.store import DiskEmbeddingStore
     from vrpsam_app.errors import VRPSAMError
     from vrpsam_app.image_files import read_image
     from vrpsam_app.images import IntensityRange
-    from vrpsam_app.instances import ObjectOptions, instances_of
-    from vrpsam_app.linking import LinkOptions, link
-    from vrpsam_app.measurements import measure
-    from vrpsam_app.objects import find_objects
+    from vrpsam_app.library.reference_library import ReferenceLibrary
+    from vrpsam_app.objects.finding import find_objects
+    from vrpsam_app.objects.instances import ObjectOptions, instances_of
+    from vrpsam_app.objects.linking import LinkOptions, link
+    from vrpsam_app.objects.measurements import measure
     from vrpsam_app.overlays import overlay
     from vrpsam_app.predictor import VRPSAMPredictor
     from vrpsam_app.progress import CancelToken
     from vrpsam_app.recipe import Recipe
-    from vrpsam_app.reference_library import ReferenceLibrary
     from vrpsam_app.references import Reference
-    from vrpsam_app.review_project import ReviewProject
+    from vrpsam_app.review.project import ReviewProject
     from vrpsam_app.segmenter import ClassPredictions, Prediction, Segmenter
-    from vrpsam_app.stack import PixelSize, Stack
-    from vrpsam_app.stack_files import open_stack
-    from vrpsam_app.stack_run import segment_stack
-    from vrpsam_app.stacks import predict_stack
-    from vrpsam_app.tile_plan import TileOptions
-    from vrpsam_app.tiling import predict_tiled
+    from vrpsam_app.stack_runs.lazy_result import predict_stack
+    from vrpsam_app.stack_runs.run import segment_stack
+    from vrpsam_app.stacks.stack import PixelSize, Stack
+    from vrpsam_app.stacks.stack_files import open_stack
+    from vrpsam_app.tiles.plan import TileOptions
+    from vrpsam_app.tiles.tiling import predict_tiled
 
 __version__ = "0.1.0"
 
@@ -69,6 +69,7 @@ __all__ = [
     "CancelToken",
     "ClassPredictions",
     "Corrections",
+    "CutoutOptions",
     "DiskEmbeddingStore",
     "IntensityRange",
     "LinkOptions",
@@ -88,6 +89,7 @@ __all__ = [
     "VRPSAMError",
     "VRPSAMPredictor",
     "__version__",
+    "cut_out",
     "find_objects",
     "instances_of",
     "link",
@@ -105,34 +107,36 @@ _MODULE_OF = {
     "CancelToken": "progress",
     "ClassPredictions": "segmenter",
     "Corrections": "corrections",
-    "DiskEmbeddingStore": "embedding_store",
+    "CutoutOptions": "cutouts",
+    "DiskEmbeddingStore": "embeddings.store",
     "IntensityRange": "images",
-    "LinkOptions": "linking",
+    "LinkOptions": "objects.linking",
     "Mask": "annotations",
-    "ObjectOptions": "instances",
-    "PixelSize": "stack",
+    "ObjectOptions": "objects.instances",
+    "PixelSize": "stacks.stack",
     "Point": "annotations",
     "Prediction": "segmenter",
     "Recipe": "recipe",
     "Reference": "references",
-    "ReferenceLibrary": "reference_library",
-    "ReviewProject": "review_project",
+    "ReferenceLibrary": "library.reference_library",
+    "ReviewProject": "review.project",
     "Scribble": "annotations",
     "Segmenter": "segmenter",
-    "Stack": "stack",
-    "TileOptions": "tile_plan",
+    "Stack": "stacks.stack",
+    "TileOptions": "tiles.plan",
     "VRPSAMError": "errors",
     "VRPSAMPredictor": "predictor",
-    "find_objects": "objects",
-    "instances_of": "instances",
-    "link": "linking",
-    "measure": "measurements",
-    "open_stack": "stack_files",
+    "cut_out": "cutouts",
+    "find_objects": "objects.finding",
+    "instances_of": "objects.instances",
+    "link": "objects.linking",
+    "measure": "objects.measurements",
+    "open_stack": "stacks.stack_files",
     "overlay": "overlays",
-    "predict_stack": "stacks",
-    "predict_tiled": "tiling",
+    "predict_stack": "stack_runs.lazy_result",
+    "predict_tiled": "tiles.tiling",
     "read_image": "image_files",
-    "segment_stack": "stack_run",
+    "segment_stack": "stack_runs.run",
 }
 
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vrpsam_app.errors import AnnotationError, Cancelled, VRPSAMError
+from vrpsam_app.errors import Cancelled, VRPSAMError
 from vrpsam_app.image_files import MAX_PIXELS, read_image, write_image, write_mask
 from vrpsam_app.images import IntensityRange, intensity_range_of, to_rgb
+from vrpsam_app.objects.files import write_objects
+from vrpsam_app.objects.finding import FoundObjects, can_be_prompted, find_objects
+from vrpsam_app.objects.instances import ObjectOptions
+from vrpsam_app.objects.measurements import require_pandas
+from vrpsam_app.objects.paths import ObjectPaths
 from vrpsam_app.output_paths import OutputPaths
 from vrpsam_app.overlays import overlay
 from vrpsam_app.prefetch import ahead
@@ -21,11 +26,13 @@ from vrpsam_app.progress import CancelToken, ProgressCallback, ProgressMeter
 from vrpsam_app.recipe import TargetRecord
 from vrpsam_app.references import Reference
 from vrpsam_app.segmenter import Prediction, Segmenter
-from vrpsam_app.tile_plan import TileOptions, Tiling
-from vrpsam_app.tiling import predict_classes_tiled, predict_tiled
+from vrpsam_app.stack_runs.targets import StackReading, common_pixel_size
+from vrpsam_app.stacks.stack import PixelSize
+from vrpsam_app.tiles.plan import TileOptions, Tiling
+from vrpsam_app.tiles.tiling import predict_classes_tiled, predict_tiled
 
 if TYPE_CHECKING:
-    from vrpsam_app.cluster import Client
+    from vrpsam_app.stack_runs.cluster import Client
 
 # What makes one target fail and lets the rest go on.
 _FAILURES = (VRPSAMError, OSError, MemoryError)
@@ -47,30 +54,23 @@ class FileResult:
         The target as a recipe names it; None if it could not be read.
     error
         Why the target failed; None if it did not.
+    objects
+        Files of the objects of each class, if they were asked for.
     """
 
     outputs: OutputPaths
     predictions: tuple[Prediction, ...] = ()
     record: TargetRecord | None = None
     error: Exception | None = None
+    objects: Mapping[str, ObjectPaths] = field(default_factory=dict)
 
 
-def labels_of(references: Iterable[Reference]) -> tuple[str, ...]:
-    """Return the classes in the order in which their first example comes.
-
-    Raises
-    ------
-    AnnotationError
-        If a class has only "not this" references, so that nothing shows what it looks like.
-    """
-    references = list(references)
-    labels = tuple(dict.fromkeys(r.label for r in references if not r.is_not_this))
-    if orphans := sorted({r.label for r in references} - set(labels)):
-        raise AnnotationError(
-            f"The class {orphans[0]!r} has only 'not this' references: mark at least one example "
-            "of the object itself."
-        )
-    return labels
+def object_paths(outputs: OutputPaths) -> dict[str, ObjectPaths]:
+    """Return where the objects of each class of a picture go: beside its mask, by its name."""
+    return {
+        label: ObjectPaths.of(mask.parent, mask.stem.removesuffix("_mask"), stack=False)
+        for label, mask in outputs.masks.items()
+    }
 
 
 def shared_intensity_range(
@@ -103,6 +103,8 @@ class FileWork:
     threshold: float
     max_pixels: int
     tiling: Tiling | TileOptions
+    objects: ObjectOptions | None = None
+    pixel_size: PixelSize | None = None
 
     def read(self, outputs: OutputPaths) -> NDArray[Any] | Exception:
         """Read a target, or say why it cannot be read."""
@@ -115,28 +117,53 @@ class FileWork:
         self, outputs: OutputPaths, image: NDArray[Any], cancel: CancelToken | None = None
     ) -> FileAnswer:
         """Find the classes that are to be written, all of them in one picture."""
+        pixel_size = self._pixel_size_of(outputs.target)
+        settings: dict[str, Any] = {
+            "tiling": self.tiling,
+            "pixel_size": pixel_size,
+            "intensity_range": self.intensity_range,
+            "threshold": self.threshold,
+            "cancel": cancel,
+        }
+        labels = None
         if outputs.labels is None:
-            prediction = predict_tiled(
-                self.segmenter,
-                image,
-                self.references,
-                tiling=self.tiling,
-                intensity_range=self.intensity_range,
-                threshold=self.threshold,
-                cancel=cancel,
-            )
-            return FileAnswer(image, (prediction,), None)
-        classes = predict_classes_tiled(
-            self.segmenter,
-            image,
-            self.references,
-            tiling=self.tiling,
+            found = (predict_tiled(self.segmenter, image, self.references, **settings),)
+        else:
+            classes = predict_classes_tiled(self.segmenter, image, self.references, **settings)
+            found = tuple(classes.predictions[label] for label in outputs.masks)
+            labels = classes.labels
+        objects = ()
+        if self.objects is not None:
+            objects = tuple(self._cut(self.objects, p, image, pixel_size, cancel) for p in found)
+        return FileAnswer(image, found, labels, objects, pixel_size)
+
+    def _pixel_size_of(self, target: Path) -> PixelSize | None:
+        """Return it where something depends on it."""
+        scaled = isinstance(self.tiling, TileOptions) and self.tiling.reference_pixel_size
+        if self.pixel_size is not None or not (self.objects or scaled):
+            return self.pixel_size
+        return common_pixel_size([target], StackReading(max_pixels=self.max_pixels))
+
+    def _cut(
+        self,
+        options: ObjectOptions,
+        prediction: Prediction,
+        image: NDArray[Any],
+        pixel_size: PixelSize | None,
+        cancel: CancelToken | None,
+    ) -> FoundObjects:
+        shown = self.tiling.reference_pixel_size if isinstance(self.tiling, TileOptions) else None
+        return find_objects(
+            prediction,
+            options,
+            image=image,
+            references=[r for r in self.references if r.label == prediction.label],
+            segmenter=can_be_prompted(self.segmenter) if options.prompts else None,
             intensity_range=self.intensity_range,
-            threshold=self.threshold,
+            pixel_size=pixel_size,
+            reference_pixel_size=shown,
             cancel=cancel,
         )
-        found = tuple(classes.predictions[label] for label in outputs.masks)
-        return FileAnswer(image, found, classes.labels)
 
     def read_and_answer(self, outputs: OutputPaths) -> FileAnswer | Exception:
         """Do both, as a worker does that sees the files."""
@@ -151,11 +178,22 @@ class FileWork:
 
 @dataclass(frozen=True, eq=False)
 class FileAnswer:
-    """A target, its predictions, and who won each pixel if there are several classes."""
+    """What was found in a target.
+
+    Attributes
+    ----------
+    image : the target
+    predictions : of each class
+    labels : who won each pixel, if there are several classes
+    objects : of each class, if they were asked for
+    pixel_size : of the target, None if unknown
+    """
 
     image: NDArray[Any]
     predictions: tuple[Prediction, ...]
     labels: NDArray[np.int32] | None
+    objects: tuple[FoundObjects, ...] = ()
+    pixel_size: PixelSize | None = None
 
 
 def segment_files(
@@ -168,6 +206,8 @@ def segment_files(
     max_pixels: int = MAX_PIXELS,
     overwrite: bool = False,
     tiling: Tiling | TileOptions = "auto",
+    objects: ObjectOptions | None = None,
+    pixel_size: PixelSize | None = None,
     client: Client | None = None,
     cancel: CancelToken | None = None,
     progress: ProgressCallback | None = None,
@@ -181,9 +221,15 @@ def segment_files(
     intensity_range
         From :func:`shared_intensity_range`.
     tiling
-        How large targets are shown to the model, as for :func:`vrpsam_app.tiling.predict_tiled`.
+        How large targets are shown to the model, as for
+        :func:`vrpsam_app.tiles.tiling.predict_tiled`.
+    objects
+        Cut what is found into single objects, numbered and measured, see :func:`object_paths`; None
+        does not.
+    pixel_size
+        Of all targets, in the place of what their files say.
     client
-        Of a cluster whose workers see the targets (:func:`vrpsam_app.cluster.connect`).
+        Of a cluster whose workers see the targets (:func:`vrpsam_app.stack_runs.cluster.connect`).
     cancel, progress
         Looked at, and told, after each target.
 
@@ -196,9 +242,19 @@ def segment_files(
     ------
     Cancelled
         If that was asked for; what was yielded is written.
+    ConfigError
+        If objects are to be asked of the model again, and the method answers no such question.
+    MissingExtraError
+        If objects are asked for and pandas is not installed.
     """
     plan = list(plan)
-    work = FileWork(segmenter, references, intensity_range, threshold, max_pixels, tiling)
+    if objects is not None:
+        require_pandas()
+        if objects.prompts:
+            can_be_prompted(segmenter)
+    work = FileWork(
+        segmenter, references, intensity_range, threshold, max_pixels, tiling, objects, pixel_size
+    )
     meter = ProgressMeter(len(plan), progress, cancel=cancel)
     answers = _answers(work, plan, cancel) if client is None else _answers_of(client, work, plan)
     for outputs, answer in answers:
@@ -220,7 +276,8 @@ def _written(
     except _FAILURES as error:
         return FileResult(outputs, error=error)
     record = TargetRecord.from_image(outputs.target.name, answer.image)
-    return FileResult(outputs, answer.predictions, record)
+    written = object_paths(outputs) if answer.objects else {}
+    return FileResult(outputs, answer.predictions, record, objects=written)
 
 
 def _answers(
@@ -244,7 +301,7 @@ def _answers(
 def _answers_of(
     client: Client, work: FileWork, plan: Sequence[OutputPaths]
 ) -> Iterator[tuple[OutputPaths, FileAnswer | Exception]]:
-    from vrpsam_app.cluster import map_on
+    from vrpsam_app.stack_runs.cluster import map_on
 
     return map_on(
         client, FileWork.read_and_answer, work, plan, describe=lambda outputs: str(outputs.target)
@@ -267,3 +324,16 @@ def _write(
         found = answer.predictions[0].mask if labels is None else labels
         drawn = overlay(to_rgb(answer.image, intensity_range), found)
         write_image(outputs.overlay, drawn, overwrite=overwrite)
+    if answer.objects:
+        named = object_paths(outputs).items()
+        for (label, paths), cut in zip(named, answer.objects, strict=True):
+            write_objects(
+                paths,
+                [cut.instance_labels],
+                plane_hw=cut.instance_labels.shape,
+                images=[answer.image],
+                pixel_size=answer.pixel_size,
+                class_name=label,
+                scores=cut.scores_by_id(),
+                overwrite=overwrite,
+            )

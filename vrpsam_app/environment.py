@@ -20,7 +20,7 @@ ENCODING_CODE = (
     "predictor.py",
 )
 # What may change a result: all but the surfaces, and what learns and measures.
-_NO_RESULTS = frozenset({"cli", "data", "evaluation", "training", "web"})
+_NO_RESULTS = frozenset({"cli", "data", "evaluation", "reproduction", "training", "web"})
 
 _CPU_INFO = Path("/proc/cpuinfo")
 

@@ -14,6 +14,7 @@
     |-- WeightsError (RuntimeError)         weights that cannot be found, trusted or loaded
     |   |-- ChecksumMismatchError           the file is not the one that was published
     |   `-- WeightsMismatchError            the file belongs to another model
+    |-- BusyError (RuntimeError)            too many people wait for the same model
     |-- Cancelled                           a person stopped the work; what is finished is kept
     `-- MissingExtraError (ImportError)     an optional dependency that is not installed
 
@@ -74,6 +75,10 @@ class ChecksumMismatchError(WeightsError):
 
 class WeightsMismatchError(WeightsError):
     """A weight file lacks tensors of the model, or holds others."""
+
+
+class BusyError(VRPSAMError, RuntimeError):
+    """Too many people wait for the same model: the work was not begun."""
 
 
 class Cancelled(VRPSAMError):  # noqa: N818 - nothing went wrong: it was asked for

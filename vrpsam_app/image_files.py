@@ -222,6 +222,26 @@ def find_images(patterns: Sequence[str | Path]) -> list[Path]:
     return list(found)
 
 
+def find_files(patterns: Sequence[str | Path]) -> list[Path]:
+    """Return what :func:`find_images` does, and files and folders of any format by their names.
+
+    Raises
+    ------
+    ImageFileError
+        If one of them stands for nothing.
+    """
+    found: dict[Path, None] = {}
+    for pattern in patterns:
+        try:
+            found |= dict.fromkeys(find_images([pattern]))
+        except ImageFileError:
+            path = Path(pattern).expanduser()
+            if not path.exists():
+                raise
+            found[path] = None  # a Zarr folder, a DICOM series, outlines of another program
+    return list(found)
+
+
 def encode_png(array: ArrayLike) -> bytes:
     """Return an image as the bytes of a PNG file.
 

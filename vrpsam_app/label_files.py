@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vrpsam_app.errors import ImageError, ImageFileError, OutputError
+from vrpsam_app.errors import ImageError, OutputError
 from vrpsam_app.file_errors import reading
-from vrpsam_app.image_files import MAX_PIXELS, find_images, read_pixels, write_image
+from vrpsam_app.image_files import MAX_PIXELS, read_pixels, write_image
 from vrpsam_app.label_images import check_labels
 from vrpsam_app.pillow_pictures import picture_format
-from vrpsam_app.stack import PixelSize, Stack
-from vrpsam_app.stack_files import open_stack
+from vrpsam_app.stacks.stack import PixelSize, Stack
+from vrpsam_app.stacks.stack_files import open_stack
 
 
 def read_labels(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.integer[Any]]:
@@ -61,7 +60,7 @@ def open_labels(
     Parameters
     ----------
     path : a picture as for :func:`read_labels`, or a stack that
-        :func:`vrpsam_app.stack_files.open_stack` opens: TIFF, Zarr, NIfTI, NumPy, a folder
+        :func:`vrpsam_app.stacks.stack_files.open_stack` opens: TIFF, Zarr, NIfTI, NumPy, a folder
     pixel_size : replaces what the file says
     max_pixels : of a plane, or of the part of one that is read at once
 
@@ -86,26 +85,6 @@ def open_labels(
             "whole numbers, 0 for background. Save labels as such."
         )
     return stack
-
-
-def find_label_files(patterns: Sequence[str | Path]) -> list[Path]:
-    """Return pictures by name, folder and pattern, and whatever else is named itself, each once.
-
-    Raises
-    ------
-    ImageFileError
-        If one of the names stands for nothing.
-    """
-    found: dict[Path, None] = {}
-    for pattern in patterns:
-        try:
-            found |= dict.fromkeys(find_images([pattern]))
-        except ImageFileError:
-            path = Path(pattern).expanduser()
-            if not path.exists():
-                raise
-            found[path] = None  # a Zarr folder, a data set
-    return list(found)
 
 
 def holds_masks(stack: Stack) -> bool:

@@ -54,7 +54,7 @@ def plan_outputs(
         The classes; with more than one, each mask carries its label, ``<name>_<label>_mask.png``.
     """
     stems = Counter(target.stem.casefold() for target in targets)
-    slugs = _unique_slugs(labels)
+    slugs = file_names(labels)
     plan: list[OutputPaths] = []
     taken: set[str] = set()
     for target in targets:
@@ -69,6 +69,32 @@ def plan_outputs(
         taken |= _keys(outputs)
         plan.append(outputs)
     return plan
+
+
+def file_names(labels: Sequence[str]) -> dict[str, str]:
+    """Give each label a spelling that is safe in a file name and different from the others.
+
+    Examples
+    --------
+    >>> file_names(["red cell", "a/b"])
+    {'red cell': 'red-cell', 'a/b': 'a-b'}
+    """
+    slugs: dict[str, str] = {}
+    taken: set[str] = set()
+    for label in labels:
+        slug = re.sub(r"[^\w.-]+", "-", label).strip("-.") or "class"
+        slugs[label] = free_name(slug, taken)
+    return slugs
+
+
+def free_name(name: str, taken: set[str]) -> str:
+    """Return a name that is not taken, numbered if need be, and take it; case does not count."""
+    free, number = name, 1
+    while free.casefold() in taken:
+        number += 1
+        free = f"{name}-{number}"
+    taken.add(free.casefold())
+    return free
 
 
 def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path], *, overwrite: bool) -> None:
@@ -133,18 +159,3 @@ def _outputs(
 
 def _keys(outputs: OutputPaths) -> set[str]:
     return {path.name.casefold() for path in outputs}
-
-
-def _unique_slugs(labels: Sequence[str]) -> dict[str, str]:
-    """Give each label a spelling that is safe in a file name and different from the others."""
-    slugs: dict[str, str] = {}
-    taken: set[str] = set()
-    for label in labels:
-        slug = base = re.sub(r"[^\w.-]+", "-", label).strip("-.") or "class"
-        number = 1
-        while slug.casefold() in taken:
-            number += 1
-            slug = f"{base}-{number}"
-        taken.add(slug.casefold())
-        slugs[label] = slug
-    return slugs

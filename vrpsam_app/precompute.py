@@ -10,21 +10,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vrpsam_app.batch import labels_of, shared_intensity_range
-from vrpsam_app.embedding_store import DiskEmbeddingStore
-from vrpsam_app.errors import Cancelled, ImageFileError, VRPSAMError
-from vrpsam_app.image_files import find_images, read_image
+from vrpsam_app.batch import shared_intensity_range
+from vrpsam_app.embeddings.store import DiskEmbeddingStore
+from vrpsam_app.errors import Cancelled, VRPSAMError
+from vrpsam_app.image_files import read_image
 from vrpsam_app.images import IntensityRange
-from vrpsam_app.intensity_sample import sample_stack
 from vrpsam_app.predictor import VRPSAMPredictor
 from vrpsam_app.progress import CancelToken, ProgressCallback, ProgressMeter
-from vrpsam_app.references import Reference
+from vrpsam_app.references import Reference, labels_of
 from vrpsam_app.segmenter import ClassPredictions, Prediction
-from vrpsam_app.stack import PixelSize, Stack
-from vrpsam_app.stack_reading import read_planes
-from vrpsam_app.stack_targets import StackReading, sort_targets
-from vrpsam_app.tile_plan import TileOptions
-from vrpsam_app.tiling import predict_classes_tiled
+from vrpsam_app.stack_runs.reading import read_planes
+from vrpsam_app.stack_runs.targets import StackReading, sort_targets
+from vrpsam_app.stacks.intensity_sample import sample_stack
+from vrpsam_app.stacks.stack import PixelSize, Stack
+from vrpsam_app.tiles.plan import TileOptions
+from vrpsam_app.tiles.tiling import predict_classes_tiled
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,26 +102,6 @@ class EncodingSegmenter:
         return ClassPredictions(dict.fromkeys(names, empty), labels, names)
 
 
-def find_targets(patterns: Sequence[str | Path]) -> list[Path]:
-    """Return pictures as `find_images` does, and stacks of any format that are named themselves.
-
-    Raises
-    ------
-    ImageFileError
-        If one of the names stands for nothing.
-    """
-    found: dict[Path, None] = {}
-    for pattern in patterns:
-        try:
-            found |= dict.fromkeys(find_images([pattern]))
-        except ImageFileError:
-            path = Path(pattern).expanduser()
-            if not path.exists():
-                raise
-            found[path] = None  # a Zarr folder, a DICOM series
-    return list(found)
-
-
 def encode_files(
     predictor: VRPSAMPredictor,
     store: DiskEmbeddingStore,
@@ -139,12 +119,12 @@ def encode_files(
     Parameters
     ----------
     predictor : with `store` as its store
-    paths : from :func:`find_targets`
+    paths : from :func:`vrpsam_app.image_files.find_files`
     references : that will be asked for
         Their images take part in the common intensity range, as they will later, and are encoded
         too; the size of what they mark says how large planes are cut into tiles.
     intensity_range : of all files; None takes that of all pictures, and of each stack its own
-    tiling : as for :func:`vrpsam_app.tiling.predict_tiled`; without references planes stay whole
+    tiling : as for :func:`~vrpsam_app.tiles.tiling.predict_tiled`; whole without references
     reading : how stacks are opened
     cancel, progress : looked at, and told, after each plane
 

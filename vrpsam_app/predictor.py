@@ -16,15 +16,15 @@ from hub_weights import DownloadCallback
 from vrpsam_app.config import ModelConfig
 from vrpsam_app.corrections import Corrections
 from vrpsam_app.devices import choose_device
-from vrpsam_app.embedding_keys import model_origin
-from vrpsam_app.embedding_store import EmbeddingStore
+from vrpsam_app.embeddings.keys import model_origin
+from vrpsam_app.embeddings.passing_store import PassingStore
+from vrpsam_app.embeddings.store import EmbeddingStore
 from vrpsam_app.images import IntensityRange, check_plane, intensity_range_of, plane_key, to_rgb
 from vrpsam_app.model_input import InputGeometry
 from vrpsam_app.models.embeddings import DecoderOutput, PromptTensors, TensorRecord
 from vrpsam_app.models.frozen_sam import FrozenSAM
 from vrpsam_app.models.load import load_model
 from vrpsam_app.models.vrp_sam import VRPSAM
-from vrpsam_app.passing_store import PassingStore
 from vrpsam_app.reference_segmenter import (
     References,
     ReferenceSegmenter,
@@ -148,6 +148,11 @@ class VRPSAMPredictor(ReferenceSegmenter):
     def origin(self) -> str:
         """What embeddings depend on besides the image: model, code, device."""
         return self._origin
+
+    @property
+    def model(self) -> VRPSAM[Any, Any]:
+        """The torch module, for a method that asks it in another way."""
+        return self._model
 
     @property
     def sam(self) -> FrozenSAM | None:

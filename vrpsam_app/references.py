@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -206,6 +206,37 @@ class Reference:
         if self.kind == "box" and not self.is_not_this:
             weak = _rings(self.positive) & ~self.positive & ~certain
         return KnownBackground(certain, weak)
+
+
+def labels_of(references: Iterable[Reference]) -> tuple[str, ...]:
+    """Return the classes in the order in which their first example comes.
+
+    Raises
+    ------
+    AnnotationError
+        If a class has only "not this" references, so that nothing shows what it looks like.
+    """
+    references = list(references)
+    labels = tuple(dict.fromkeys(r.label for r in references if not r.is_not_this))
+    if orphans := sorted({r.label for r in references} - set(labels)):
+        raise AnnotationError(
+            f"The class {orphans[0]!r} has only 'not this' references: mark at least one example "
+            "of the object itself."
+        )
+    return labels
+
+
+def references_for(references: Iterable[Reference], label: str) -> list[Reference]:
+    """Return the references of one class, with those of the other classes as "not this".
+
+    All of them carry `label`, as a segmenter expects that is asked for one class.
+    """
+    references = list(references)
+    others = [r.as_not_this() for r in references if r.label != label and not r.is_not_this]
+    return [
+        *(r for r in references if r.label == label),
+        *(replace(r, label=label) for r in others),
+    ]
 
 
 def _rings(boxes: NDArray[np.bool_]) -> NDArray[np.bool_]:

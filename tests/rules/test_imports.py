@@ -17,14 +17,14 @@ ROOMS = ("vrpsam_app", "hub_weights", "napari_plugin")
 
 # Third party -> the only places that may import it.
 DOORS = {
-    "cloudpickle": ("vrpsam_app.cluster",),
+    "cloudpickle": ("vrpsam_app.stack_runs.cluster",),
     "dask": (
-        "vrpsam_app.lazy_planes",
-        "vrpsam_app.stack",
-        "vrpsam_app.stack_axes",
-        "vrpsam_app.stacks",
+        "vrpsam_app.stacks.lazy_planes",
+        "vrpsam_app.stacks.stack",
+        "vrpsam_app.stacks.axes",
+        "vrpsam_app.stack_runs.lazy_result",
     ),
-    "distributed": ("vrpsam_app.cluster",),
+    "distributed": ("vrpsam_app.stack_runs.cluster",),
     "gradio": ("app", "vrpsam_app.web"),
     "huggingface_hub": ("hub_weights",),
     "liffile": ("vrpsam_app.readers.lif",),
@@ -37,8 +37,8 @@ DOORS = {
     "onnxscript": ("vrpsam_app.models.sam_onnx",),
     "pandas": (
         "vrpsam_app.cli.objects",
-        "vrpsam_app.measurements",
-        "vrpsam_app.object_files",
+        "vrpsam_app.objects.measurements",
+        "vrpsam_app.objects.files",
     ),
     "pycocotools": ("vrpsam_app.exchange.coco_masks",),
     "pydicom": ("vrpsam_app.readers.dicom",),
@@ -48,14 +48,14 @@ DOORS = {
     "segment_anything": ("vrpsam_app.models",),
     "sklearn": ("vrpsam_app.methods",),
     "spaces": ("app",),
-    "tifffile": ("vrpsam_app.result_tiff", "vrpsam_app.tiff_files"),
+    "tifffile": ("vrpsam_app.stack_runs.result_tiff", "vrpsam_app.tiff_files"),
     "timm": ("vrpsam_app.models",),
     "torchvision": ("vrpsam_app.models",),
     "yaml": ("vrpsam_app.exchange.yolo",),
     "zarr": (
-        "vrpsam_app.embedding_files",
+        "vrpsam_app.embeddings.files",
         "vrpsam_app.readers.zarr_arrays",
-        "vrpsam_app.result_array",
+        "vrpsam_app.stack_runs.result_array",
     ),
 }
 

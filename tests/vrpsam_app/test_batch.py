@@ -9,12 +9,12 @@ import pytest
 from PIL import Image
 
 from vrpsam_app.annotations import Box
-from vrpsam_app.batch import labels_of, segment_files, shared_intensity_range
+from vrpsam_app.batch import segment_files, shared_intensity_range
 from vrpsam_app.errors import AnnotationError, Cancelled, ImageFileError, OutputError
 from vrpsam_app.images import IntensityRange
 from vrpsam_app.output_paths import plan_outputs
 from vrpsam_app.progress import CancelToken, Progress
-from vrpsam_app.references import Reference
+from vrpsam_app.references import Reference, labels_of
 
 
 def reference(label: str = "object", value: int = 200) -> Reference:

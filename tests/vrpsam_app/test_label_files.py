@@ -12,7 +12,7 @@ from vrpsam_app.label_files import (
     read_labels,
     write_labels,
 )
-from vrpsam_app.stack import PixelSize, Stack
+from vrpsam_app.stacks.stack import PixelSize, Stack
 
 LABELS = np.array([[0, 1, 2], [15, 21, 255]], np.uint8)
 # As in PASCAL VOC: index 1 is dark red; two indices share one colour here.

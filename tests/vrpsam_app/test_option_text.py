@@ -5,8 +5,8 @@ import json
 import pytest
 
 from vrpsam_app.errors import ConfigError
-from vrpsam_app.instances import ObjectOptions
-from vrpsam_app.linking import LinkOptions
+from vrpsam_app.objects.instances import ObjectOptions
+from vrpsam_app.objects.linking import LinkOptions
 
 EVERYTHING = ObjectOptions(
     method="intensity",

@@ -11,11 +11,11 @@ import tifffile
 import torch
 from PIL import Image
 
-from vrpsam_app import embedding_store
 from vrpsam_app.annotations import Box, Point
 from vrpsam_app.batch import shared_intensity_range
 from vrpsam_app.config import EMBEDDED_CONFIG
-from vrpsam_app.embedding_store import DiskEmbeddingStore
+from vrpsam_app.embeddings import store as embedding_store
+from vrpsam_app.embeddings.store import DiskEmbeddingStore
 from vrpsam_app.errors import AnnotationError, Cancelled, ImageFileError, OutputError
 from vrpsam_app.image_files import read_image
 from vrpsam_app.images import IntensityRange
@@ -24,10 +24,10 @@ from vrpsam_app.precompute import encode_files, find_targets
 from vrpsam_app.predictor import VRPSAMPredictor
 from vrpsam_app.progress import CancelToken
 from vrpsam_app.references import Reference
-from vrpsam_app.stack_files import open_stack
-from vrpsam_app.stacks import predict_stack
-from vrpsam_app.tile_plan import TileOptions
-from vrpsam_app.tiling import predict_tiled
+from vrpsam_app.stack_runs.lazy_result import predict_stack
+from vrpsam_app.stacks.stack_files import open_stack
+from vrpsam_app.tiles.plan import TileOptions
+from vrpsam_app.tiles.tiling import predict_tiled
 
 
 @pytest.fixture(scope="module")

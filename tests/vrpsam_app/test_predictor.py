@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from vrpsam_app.annotations import Box, Point, Scribble
 from vrpsam_app.config import EMBEDDED_CONFIG
 from vrpsam_app.corrections import Corrections
-from vrpsam_app.embedding_store import DiskEmbeddingStore, EmbeddingStore
+from vrpsam_app.embeddings.store import DiskEmbeddingStore, EmbeddingStore
 from vrpsam_app.errors import AnnotationError, EmptyReferenceError, ImageError, WeightsError
 from vrpsam_app.images import IntensityRange
 from vrpsam_app.models.build import build_model

@@ -17,8 +17,8 @@ from vrpsam_app.cli.store_options import add_store_options, open_store
 
 if TYPE_CHECKING:
     from vrpsam_app.reference_segmenter import ReferenceSegmenter
-    from vrpsam_app.review_project import ReviewProject
-    from vrpsam_app.review_state import PictureState
+    from vrpsam_app.review.project import ReviewProject
+    from vrpsam_app.review.state import PictureState
 
 EXIT_SOME_FAILED = 1
 # As `review_state.STATUSES` has them, which this module does not load to build the parser.
@@ -121,7 +121,7 @@ def add_parser(
 
 def init(options: argparse.Namespace) -> int:
     """Make a project and fill it."""
-    from vrpsam_app.review_project import ReviewProject
+    from vrpsam_app.review.project import ReviewProject
 
     if not options.pictures:
         options.usage_error("give the pictures, or folders of pictures, after the project")
@@ -139,7 +139,7 @@ def run(options: argparse.Namespace) -> int:
     """Segment, and say what is doubtful."""
     from tqdm import tqdm
 
-    from vrpsam_app.review_run import run_review
+    from vrpsam_app.review.run import run_review
 
     project = _project(options)
     if not 0 < options.threshold < 1:
@@ -215,7 +215,7 @@ def fix(options: argparse.Namespace) -> int:
     from vrpsam_app.annotations import annotations_from_json
     from vrpsam_app.errors import ConfigError
     from vrpsam_app.image_files import read_image, read_mask
-    from vrpsam_app.review_run import corrected_masks
+    from vrpsam_app.review.run import corrected_masks
 
     if (options.with_mask is None) == (not options.marks):
         options.usage_error("give either --with-mask, or marks such as --point 40,60")
@@ -242,8 +242,8 @@ def fix(options: argparse.Namespace) -> int:
 
 def export(options: argparse.Namespace) -> int:
     """Write the data set."""
-    from vrpsam_app.instances import ObjectOptions
-    from vrpsam_app.review_export import FINISHED, export_dataset
+    from vrpsam_app.objects.instances import ObjectOptions
+    from vrpsam_app.review.export import FINISHED, export_dataset
 
     facts = export_dataset(
         _project(options),
@@ -311,7 +311,7 @@ def _fill(make: Callable[[], ReviewProject], options: argparse.Namespace) -> int
 
 
 def _project(options: argparse.Namespace) -> ReviewProject:
-    from vrpsam_app.review_project import ReviewProject
+    from vrpsam_app.review.project import ReviewProject
 
     return ReviewProject(options.project)
 

@@ -57,11 +57,11 @@ def run(options: argparse.Namespace) -> int:
     """Read every input, then write each format."""
     from vrpsam_app.exchange.formats import export_objects
     from vrpsam_app.exchange.picture_files import read_pictures
-    from vrpsam_app.label_files import find_label_files
+    from vrpsam_app.image_files import find_files
     from vrpsam_app.output_paths import prepare_folder
 
     pictures = read_pictures(
-        find_label_files(options.inputs), images=options.images, default_class=options.class_name
+        find_files(options.inputs), images=options.images, default_class=options.class_name
     )
     names = [name.strip() for name in options.classes.split(",")] if options.classes else None
     prepare_folder(options.out)

@@ -63,8 +63,8 @@ def _write(path: Path, planes: list[ObjectPlane], image: Path | None, overwrite:
     """Write the planes of one picture or stack; planes without objects are empty."""
     import numpy as np
 
-    from vrpsam_app.label_tiff import label_tiff
-    from vrpsam_app.stack_files import open_stack
+    from vrpsam_app.objects.label_tiff import label_tiff
+    from vrpsam_app.stacks.stack_files import open_stack
 
     stack = None if image is None else open_stack(image)
     axes = tuple(dict.fromkeys(axis for plane in planes for axis in plane.position))

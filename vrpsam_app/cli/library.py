@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from vrpsam_app.cli.reference_options import add_reference_options, build_references
 
 if TYPE_CHECKING:
-    from vrpsam_app.library_entry import LibraryEntry
+    from vrpsam_app.library.entry import LibraryEntry
 
 
 def add_parser(
@@ -64,7 +64,7 @@ def add_parser(
 
 def list_entries(options: argparse.Namespace) -> int:
     """Print one line for each reference."""
-    from vrpsam_app.reference_library import ReferenceLibrary
+    from vrpsam_app.library.reference_library import ReferenceLibrary
 
     library = ReferenceLibrary.load(options.file)
     for entry in library.entries:
@@ -76,7 +76,7 @@ def list_entries(options: argparse.Namespace) -> int:
 def show_entry(options: argparse.Namespace) -> int:
     """Print all about a reference, and write its thumbnail."""
     from vrpsam_app.image_files import write_whole
-    from vrpsam_app.reference_library import ReferenceLibrary
+    from vrpsam_app.library.reference_library import ReferenceLibrary
 
     entry = ReferenceLibrary.load(options.file).entry(options.name)
     reference = entry.reference
@@ -98,8 +98,8 @@ def show_entry(options: argparse.Namespace) -> int:
 def add_entries(options: argparse.Namespace) -> int:
     """Add references to a library."""
     from vrpsam_app.image_files import MAX_PIXELS
+    from vrpsam_app.library.reference_library import ReferenceLibrary
     from vrpsam_app.recipe import Recipe
-    from vrpsam_app.reference_library import ReferenceLibrary
 
     if not options.references and not options.recipe:
         options.usage_error("give --reference with its marks, --library, or --recipe")
@@ -119,7 +119,7 @@ def add_entries(options: argparse.Namespace) -> int:
 
 def remove_entries(options: argparse.Namespace) -> int:
     """Remove references, all of those named or none."""
-    from vrpsam_app.reference_library import ReferenceLibrary
+    from vrpsam_app.library.reference_library import ReferenceLibrary
 
     library = ReferenceLibrary.load(options.file)
     for name in options.names:
@@ -131,7 +131,7 @@ def remove_entries(options: argparse.Namespace) -> int:
 
 def rename_entry(options: argparse.Namespace) -> int:
     """Give a reference another name."""
-    from vrpsam_app.reference_library import ReferenceLibrary
+    from vrpsam_app.library.reference_library import ReferenceLibrary
 
     library = ReferenceLibrary.load(options.file).change(options.name, new_name=options.new_name)
     library.save(options.file, overwrite=True)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, TypeVar
 from vrpsam_app.errors import VRPSAMError
 
 if TYPE_CHECKING:
-    from vrpsam_app.instances import ObjectOptions
-    from vrpsam_app.linking import LinkOptions
-    from vrpsam_app.stack import PixelSize
+    from vrpsam_app.objects.instances import ObjectOptions
+    from vrpsam_app.objects.linking import LinkOptions
+    from vrpsam_app.stacks.stack import PixelSize
 
 T = TypeVar("T")
 
@@ -29,21 +29,21 @@ LINKS_HELP = (
 
 def object_options(text: str) -> ObjectOptions:
     """Read what follows ``--objects``."""
-    from vrpsam_app.instances import ObjectOptions
+    from vrpsam_app.objects.instances import ObjectOptions
 
     return _read(ObjectOptions.from_text, text)
 
 
 def link_options(text: str) -> LinkOptions:
     """Read what follows ``--link``."""
-    from vrpsam_app.linking import LinkOptions
+    from vrpsam_app.objects.linking import LinkOptions
 
     return _read(LinkOptions.from_text, text)
 
 
 def pixel_size(text: str) -> PixelSize:
     """Read what follows ``--pixel-size``."""
-    from vrpsam_app.stack_options import parse_pixel_size
+    from vrpsam_app.stacks.options import parse_pixel_size
 
     return _read(parse_pixel_size, text)
 

@@ -21,8 +21,8 @@ from vrpsam_app.errors import ConfigError, VRPSAMError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from vrpsam_app.object_files import ObjectPaths
-    from vrpsam_app.stack import Stack
+    from vrpsam_app.objects.paths import ObjectPaths
+    from vrpsam_app.stacks.stack import Stack
 
 EXIT_SOME_FAILED = 1
 
@@ -85,7 +85,7 @@ def add_parser(
 def run(options: argparse.Namespace) -> int:
     """Cut, link, measure and report, file by file."""
     from vrpsam_app.image_files import find_images
-    from vrpsam_app.measurements import require_pandas
+    from vrpsam_app.objects.measurements import require_pandas
     from vrpsam_app.output_paths import check_outputs, prepare_folder
 
     require_pandas()
@@ -120,7 +120,7 @@ def _plan(
 ) -> dict[tuple[Path, int | None], ObjectPaths]:
     """Name the files for every input, and for every class of it."""
     from vrpsam_app.exchange.picture_files import picture_stem
-    from vrpsam_app.object_files import ObjectPaths
+    from vrpsam_app.objects.paths import ObjectPaths
 
     planned: dict[tuple[Path, int | None], ObjectPaths] = {}
     stems: set[str] = set()
@@ -153,10 +153,10 @@ def _cut(
     from tqdm import tqdm
 
     from vrpsam_app.label_files import holds_masks, open_labels
-    from vrpsam_app.object_files import write_objects
-    from vrpsam_app.objects import cut_planes, kept_planes, linked_planes
+    from vrpsam_app.objects.files import write_objects
+    from vrpsam_app.objects.finding import cut_planes, kept_planes, linked_planes
     from vrpsam_app.progress import Progress, ProgressMeter
-    from vrpsam_app.stack_files import open_stack
+    from vrpsam_app.stacks.stack_files import open_stack
 
     stack = open_labels(path, pixel_size=options.pixel_size)
     if number is not None:
@@ -195,11 +195,11 @@ def _cut(
 
 def _files(patterns: Sequence[str]) -> list[Path]:
     """Return masks and labels; of what stands beside masks, such as overlays, only the masks."""
-    from vrpsam_app.label_files import find_label_files
+    from vrpsam_app.image_files import find_files
 
     found: dict[Path, None] = {}
     for pattern in patterns:
-        matches = find_label_files([pattern])
+        matches = find_files([pattern])
         masks = [path for path in matches if path.stem.endswith("_mask")]
         found |= dict.fromkeys(masks or matches)
     return list(found)

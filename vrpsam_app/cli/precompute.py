@@ -73,12 +73,12 @@ def run(options: argparse.Namespace) -> int:
 
     from vrpsam_app import precompute
     from vrpsam_app.errors import ConfigError
-    from vrpsam_app.image_files import MAX_PIXELS
+    from vrpsam_app.image_files import MAX_PIXELS, find_files
 
     store = open_store(options)
     if store is None:
         raise ConfigError("Without a store there is nothing to precompute: leave --store off out.")
-    paths = precompute.find_targets(options.paths)
+    paths = find_files(options.paths)
     reading = stack_reading(options, MAX_PIXELS)
     entries = options.references or ()
     references = build_references(entries, max_pixels=MAX_PIXELS, reading=reading)

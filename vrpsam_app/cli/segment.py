@@ -28,7 +28,7 @@ from vrpsam_app.cli.store_options import add_store_options, open_store
 
 if TYPE_CHECKING:
     from vrpsam_app.batch import FileResult
-    from vrpsam_app.embedding_store import EmbeddingStore
+    from vrpsam_app.embeddings.store import EmbeddingStore
     from vrpsam_app.predictor import VRPSAMPredictor
 
 DEFAULT_THRESHOLD = 0.5
@@ -112,8 +112,10 @@ def run(options: argparse.Namespace) -> int:
     if options.resume and options.overwrite:
         options.usage_error("either go on with --resume or begin again with --overwrite")
 
-    from vrpsam_app import batch, image_files, output_paths, precompute, stack_targets
+    from vrpsam_app import batch, image_files, output_paths, precompute
     from vrpsam_app.recipe import Recipe
+    from vrpsam_app.references import labels_of
+    from vrpsam_app.stack_runs import targets as stack_targets
 
     max_pixels: int = options.max_pixels or image_files.MAX_PIXELS
     reading = stack_reading(options, max_pixels)
@@ -130,7 +132,7 @@ def run(options: argparse.Namespace) -> int:
         precompute.find_targets(options.targets), options.out, reading, options.stack_format
     )
     plan = output_paths.plan_outputs(
-        targets, options.out, batch.labels_of(references), overlay=options.overlay
+        targets, options.out, labels_of(references), overlay=options.overlay
     )
     recipe_path = options.out / "recipe.json"
     output_paths.check_outputs(

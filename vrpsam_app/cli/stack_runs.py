@@ -14,14 +14,14 @@ from vrpsam_app.errors import VRPSAMError
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from vrpsam_app.cluster import Client
     from vrpsam_app.images import IntensityRange
     from vrpsam_app.progress import Progress
     from vrpsam_app.references import Reference
     from vrpsam_app.segmenter import Segmenter
-    from vrpsam_app.stack_run import StackResult
-    from vrpsam_app.stack_targets import StackReading, StackTarget
-    from vrpsam_app.tile_plan import TileOptions
+    from vrpsam_app.stack_runs.cluster import Client
+    from vrpsam_app.stack_runs.run import StackResult
+    from vrpsam_app.stack_runs.targets import StackReading, StackTarget
+    from vrpsam_app.tiles.plan import TileOptions
 
 # A run that takes less is over before anybody has read how long it takes.
 _WORTH_SAYING = 60.0
@@ -72,8 +72,8 @@ def add_cluster_options(parser: argparse.ArgumentParser) -> None:
 
 def stack_reading(options: argparse.Namespace, max_pixels: int) -> StackReading:
     """Return how stacks are opened."""
-    from vrpsam_app.stack_options import parse_axes, parse_channels, parse_pixel_size
-    from vrpsam_app.stack_targets import StackReading
+    from vrpsam_app.stack_runs.targets import StackReading
+    from vrpsam_app.stacks.options import parse_axes, parse_channels, parse_pixel_size
 
     return StackReading(
         channels=None if options.channels is None else parse_channels(options.channels),
@@ -94,8 +94,8 @@ def tile_options(
     references : files of the references, whose pixel size counts if it is known
     """
     from vrpsam_app.errors import ConfigError
-    from vrpsam_app.stack_targets import StackReading, common_pixel_size
-    from vrpsam_app.tile_plan import TileOptions, Tiling
+    from vrpsam_app.stack_runs.targets import StackReading, common_pixel_size
+    from vrpsam_app.tiles.plan import TileOptions, Tiling
 
     if options.tiles is None and recorded:
         return TileOptions.from_json(recorded)
@@ -112,7 +112,7 @@ def connection(options: argparse.Namespace) -> AbstractContextManager[Client | N
     """Return the cluster that was asked for, None if the work is done here."""
     if options.workers is None and options.scheduler is None:
         return nullcontext()
-    from vrpsam_app.cluster import connect
+    from vrpsam_app.stack_runs.cluster import connect
 
     return connect(options.scheduler, options.workers)
 
@@ -131,7 +131,7 @@ def segment_stacks(
     """Segment stack after stack, say what was found, and return those that failed."""
     from tqdm import tqdm
 
-    from vrpsam_app.stack_run import segment_stack
+    from vrpsam_app.stack_runs.run import segment_stack
 
     failed = []
     for target in targets:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from vrpsam_app.errors import ConfigError
 
 if TYPE_CHECKING:
-    from vrpsam_app.embedding_store import DiskEmbeddingStore
+    from vrpsam_app.embeddings.store import DiskEmbeddingStore
 
 GIGABYTE = 10**9
 
@@ -46,8 +46,8 @@ def open_store(options: argparse.Namespace) -> DiskEmbeddingStore | None:
     ConfigError
         If it is off and has a size.
     """
-    from vrpsam_app.embedding_files import DEFAULT_MAX_DISK_BYTES
-    from vrpsam_app.embedding_store import DiskEmbeddingStore
+    from vrpsam_app.embeddings.files import DEFAULT_MAX_DISK_BYTES
+    from vrpsam_app.embeddings.store import DiskEmbeddingStore
 
     if options.store == "off":
         if options.store_size is not None:

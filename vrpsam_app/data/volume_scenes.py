@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from vrpsam_app.errors import ConfigError
-from vrpsam_app.stack import PixelSize
+from vrpsam_app.stacks.stack import PixelSize
 
 PIXEL_SIZE = PixelSize(row=0.3, col=0.3, plane=0.9, unit="um")
 """As a confocal microscope samples: coarser along z than across."""
@@ -20,8 +20,10 @@ RADIUS_UM = (2.8, 4.4)
 SHARE = 0.24
 """Share of the volume that nuclei fill: dense enough that many touch."""
 
-# Widths of the point spread function, as standard deviations in um, and intensities in counts.
-_BLUR_UM = (0.6, 0.25, 0.25)
+BLUR_UM = (0.6, 0.25, 0.25)
+"""Widths of the point spread function, as standard deviations along z, rows and columns."""
+
+# Intensities in counts.
 _DARK, _BRIGHT, _GLOW, _READ_NOISE = 200.0, 2600.0, 0.12, 25.0
 _TRIES = 4000
 
@@ -66,12 +68,27 @@ def nuclei_volume(shape: tuple[int, int, int] = (24, 128, 128), *, seed: int = 0
     rng = np.random.default_rng(seed)
     voxel = np.array([PIXEL_SIZE.plane, PIXEL_SIZE.row, PIXEL_SIZE.col], np.float64)
     labels = _grow(rng, shape, voxel)
-    light = _light(rng, labels)
-    blurred = ndimage.gaussian_filter(light, np.array(_BLUR_UM) / voxel)
-    haze = ndimage.gaussian_filter(light, 6 * np.array(_BLUR_UM) / voxel, truncate=2.5)
+    return VolumeScene(recorded(rng, _light(rng, labels), voxel), labels, PIXEL_SIZE)
+
+
+def recorded(
+    rng: np.random.Generator, light: NDArray[np.floating], voxel: NDArray[np.float64]
+) -> NDArray[np.uint16]:
+    """Return what a confocal microscope counts: blurred, with a haze, and noisy.
+
+    Parameters
+    ----------
+    light : shape (planes, H, W) or (H, W)
+        About 1 inside objects, 0 outside.
+    voxel : shape (light.ndim,)
+        Distance of neighbouring voxels along each axis, in um.
+    """
+    blur = np.array(BLUR_UM)[-light.ndim :] / voxel
+    blurred = ndimage.gaussian_filter(light, blur)
+    haze = ndimage.gaussian_filter(light, 6 * blur, truncate=2.5)
     counts = _DARK + _BRIGHT * (blurred + _GLOW * haze)
-    noisy = rng.poisson(counts / 4) * 4 + rng.normal(0, _READ_NOISE, shape)
-    return VolumeScene(np.clip(np.rint(noisy), 0, 65535).astype(np.uint16), labels, PIXEL_SIZE)
+    noisy = rng.poisson(counts / 4) * 4 + rng.normal(0, _READ_NOISE, light.shape)
+    return np.clip(np.rint(noisy), 0, 65535).astype(np.uint16)
 
 
 def _grow(

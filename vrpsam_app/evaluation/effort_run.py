@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vrpsam_app.embedding_store import EmbeddingStore
+from vrpsam_app.embeddings.store import EmbeddingStore
 from vrpsam_app.errors import VRPSAMError
 from vrpsam_app.evaluation.effort import (
     GOAL,

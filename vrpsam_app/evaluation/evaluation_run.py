@@ -14,7 +14,7 @@ import torch
 
 from vrpsam_app.data.data_words import DataWords
 from vrpsam_app.devices import choose_device
-from vrpsam_app.embedding_store import EmbeddingStore
+from vrpsam_app.embeddings.store import EmbeddingStore
 from vrpsam_app.evaluation.effort import EffortResult
 from vrpsam_app.evaluation.effort_run import EffortRun, approaches
 from vrpsam_app.evaluation.evaluation_plan import EvaluationPlan, MeasuredMethod

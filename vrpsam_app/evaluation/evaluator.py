@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from vrpsam_app.embedding_store import EmbeddingStore
+from vrpsam_app.embeddings.store import EmbeddingStore
 from vrpsam_app.errors import ConfigError, VRPSAMError
 from vrpsam_app.evaluation.episode_list import Episode
 from vrpsam_app.evaluation.episode_reader import Question

@@ -15,7 +15,7 @@ from vrpsam_app.exchange.json_files import read_json
 from vrpsam_app.exchange.object_plane import ObjectPlane
 from vrpsam_app.image_files import IMAGE_SUFFIXES, MAX_PIXELS, read_header
 from vrpsam_app.label_files import open_labels, write_labels
-from vrpsam_app.stack import Stack
+from vrpsam_app.stacks.stack import Stack
 
 FormatName = Literal["png", "coco", "roi", "geojson", "labelme", "yolo"]
 

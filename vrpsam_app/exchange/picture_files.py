@@ -18,7 +18,7 @@ from vrpsam_app.exchange.formats import read_objects
 from vrpsam_app.exchange.object_plane import DEFAULT_CLASS, ObjectPlane
 from vrpsam_app.image_files import IMAGE_SUFFIXES, MAX_PIXELS
 from vrpsam_app.label_images import mask_of
-from vrpsam_app.stack_files import open_stack
+from vrpsam_app.stacks.stack_files import open_stack
 
 # What other programs, and this one, put behind the name of a picture when they write its labels.
 _ENDINGS = ("_cp_masks", "_objects", "_labels", "_masks", "_mask", "_rois", "_seg")

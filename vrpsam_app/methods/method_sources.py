@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from vrpsam_app.errors import ConfigError
 
 if TYPE_CHECKING:
-    from vrpsam_app.embedding_store import EmbeddingStore
+    from vrpsam_app.embeddings.store import EmbeddingStore
     from vrpsam_app.methods.matching_prompters import Prompter
     from vrpsam_app.methods.sam_pictures import SAMPictures
     from vrpsam_app.methods.semantic_maps import SemanticMaps

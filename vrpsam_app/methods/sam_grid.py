@@ -57,17 +57,22 @@ class SAMGrid:
         mean, deviation = (torch.tensor(v)[:, None, None] for v in (MEAN, DEVIATION))
         return self._padded((values - mean) / deviation)
 
-    def coverage(self, mask: NDArray[np.bool_]) -> Tensor:
+    def coverage(self, mask: NDArray[np.bool_], finer: int = 1) -> Tensor:
         """Bring a mask of the picture to the cells: the share of each that is covered.
+
+        Parameters
+        ----------
+        mask : shape `original_hw`
+        finer : cells along each axis for one of the embedding, 4 for the decoder's output
 
         Returns
         -------
-        cells : shape `cells_hw`, float32 in [0, 1]
+        cells : shape `finer` times `cells_hw`, float32 in [0, 1]
             At the picture's lower and right border a cell may reach beyond it, and is never full.
         """
         small = torch.from_numpy(resize_mask_area(mask, self.input_hw))[None, None]
-        rows, cols = self.cells_hw
-        return F.avg_pool2d(self._padded(small), self.stride)[0, 0, :rows, :cols]
+        shares = F.avg_pool2d(self._padded(small), self.stride // finer)[0]
+        return self.of_picture(shares)[0]
 
     def inside(self) -> Tensor:
         """Return which cells show the picture for the most part, shape `cells_hw`, bool."""

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from vrpsam_app.config import SAMConfig
 from vrpsam_app.devices import choose_device
-from vrpsam_app.embedding_store import EmbeddingStore
+from vrpsam_app.embeddings.store import EmbeddingStore
 from vrpsam_app.environment import code_version, machine_name
 from vrpsam_app.images import plane_key
 from vrpsam_app.methods.sam_grid import SAMGrid
@@ -23,6 +23,7 @@ from vrpsam_app.models.embeddings import TensorRecord
 from vrpsam_app.models.frozen_sam import FrozenSAM
 from vrpsam_app.models.guided_decoder import Guidance, decode_guided
 from vrpsam_app.models.load_sam import load_sam
+from vrpsam_app.models.prompt_learner import PromptLearner
 
 SAMPrecision = Literal["fp16", "fp32"]
 _DTYPES = {"fp16": torch.float16, "fp32": torch.float32}
@@ -216,6 +217,7 @@ class SAMPictures:
         picture: SAMPicture,
         prompts: Sequence[SAMPrompt],
         guidance: Guidance | None = None,
+        learner: PromptLearner | None = None,
     ) -> SAMAnswers:
         """Answer prompts, as many at once as have the same number of points.
 
@@ -227,6 +229,7 @@ class SAMPictures:
         picture : SAMPicture
         prompts : one or more
         guidance : the same for all, optional
+        learner : adjusts the prompts before they are decoded, optional
         """
         alike = defaultdict(list)
         for number, prompt in enumerate(prompts):
@@ -239,16 +242,23 @@ class SAMPictures:
                 for start in range(0, len(numbers), at_once):
                     batch = numbers[start : start + at_once]
                     order += batch
-                    answer = self._decode(picture, [prompts[n] for n in batch], guidance)
+                    answer = self.decode(picture, [prompts[n] for n in batch], guidance, learner)
                     logits.append(answer.logits)
                     scores.append(answer.scores)
             back = torch.tensor(np.argsort(order), device=self.device)
             return SAMAnswers(torch.cat(logits)[back], torch.cat(scores)[back])
 
-    def _decode(
-        self, picture: SAMPicture, prompts: Sequence[SAMPrompt], guidance: Guidance | None
+    def decode(
+        self,
+        picture: SAMPicture,
+        prompts: Sequence[SAMPrompt],
+        guidance: Guidance | None = None,
+        learner: PromptLearner | None = None,
     ) -> SAMAnswers:
-        """Decode prompts that are alike in kind."""
+        """Answer prompts at once that are alike in kind; gradients reach the learner.
+
+        Parameters are those of :meth:`ask`.
+        """
         first, scale = prompts[0], picture.grid.scale_xy
         points = labels = boxes = masks = None
         if len(first.points_xy):
@@ -261,6 +271,8 @@ class SAMPictures:
             given = [p.mask_logits for p in prompts if p.mask_logits is not None]
             masks = torch.stack([m.to(self.device, torch.float32) for m in given])[:, None]
         sparse, dense = self.sam.prompt(points, labels, boxes, masks, batch_size=len(prompts))
+        if learner is not None:
+            sparse = learner(sparse, picture.embedding, self.sam.image_pe())
         decoded = decode_guided(self.sam, picture.embedding, sparse, dense, guidance)
         return SAMAnswers(decoded.mask_logits, decoded.scores)
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from vrpsam_app.config import SemanticEncoderName
 from vrpsam_app.devices import choose_device
-from vrpsam_app.embedding_store import EmbeddingStore
+from vrpsam_app.embeddings.store import EmbeddingStore
 from vrpsam_app.environment import code_version, machine_name
 from vrpsam_app.geometry import fit_within, resize_bilinear, resize_mask_area
 from vrpsam_app.images import plane_key

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from vrpsam_app.embedding_store import EmbeddingStore
+from vrpsam_app.embeddings.store import EmbeddingStore
 from vrpsam_app.methods.pixel_method import Example, Picture, PixelMethod, Share, has_colour
 
 Channel = Literal["grey", "red", "green", "blue", "saturation", "red_green", "yellow_blue"]

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from vrpsam_app.errors import ImageFileError
 from vrpsam_app.file_errors import needs_formats
-from vrpsam_app.lazy_planes import PlaneSource, box_of_planes, lazy_array, plane_chunks
 from vrpsam_app.readers.scenes import chosen_scene
 from vrpsam_app.readers.stated_size import stated_size
-from vrpsam_app.stack import PixelSize
-from vrpsam_app.stack_axes import FileImage
+from vrpsam_app.stacks.axes import FileImage
+from vrpsam_app.stacks.lazy_planes import PlaneSource, box_of_planes, lazy_array, plane_chunks
+from vrpsam_app.stacks.stack import PixelSize
 
 CZI_SIGNATURE = b"ZISRAWFILE"
 # Types of pixels: of numpy, and how many samples.

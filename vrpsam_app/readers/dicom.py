@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from vrpsam_app.errors import ImageFileError
 from vrpsam_app.file_errors import reading
-from vrpsam_app.lazy_planes import PlaneSource, box_of_planes, lazy_array
 from vrpsam_app.readers.dicom_frames import Frame, frames_of, in_order, pixel_spacing
 from vrpsam_app.readers.scenes import chosen_scene
-from vrpsam_app.stack_axes import UNKNOWN, FileImage
+from vrpsam_app.stacks.axes import UNKNOWN, FileImage
+from vrpsam_app.stacks.lazy_planes import PlaneSource, box_of_planes, lazy_array
 
 _SIGNATURE_AT = 128
 _WHOLE_SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"

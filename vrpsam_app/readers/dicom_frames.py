@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from vrpsam_app.errors import ImageFileError
 from vrpsam_app.readers.picture import natural_key
 from vrpsam_app.readers.stated_size import stated_size
-from vrpsam_app.stack import PixelSize
-from vrpsam_app.stack_axes import UNKNOWN
+from vrpsam_app.stacks.axes import UNKNOWN
+from vrpsam_app.stacks.stack import PixelSize
 
 # Positions that differ by less are the same, in millimetres; and cosines of directions likewise.
 _SAME_MM, _SAME_COSINE = 1e-3, 1e-3

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from vrpsam_app.errors import ImageFileError
 from vrpsam_app.file_errors import needs_formats
-from vrpsam_app.lazy_planes import PlaneSource, box_of_planes, lazy_array
 from vrpsam_app.readers.scenes import chosen_scene
 from vrpsam_app.readers.stated_size import stated_size
-from vrpsam_app.stack import PixelSize
-from vrpsam_app.stack_axes import FileImage
+from vrpsam_app.stacks.axes import FileImage
+from vrpsam_app.stacks.lazy_planes import PlaneSource, box_of_planes, lazy_array
+from vrpsam_app.stacks.stack import PixelSize
 
 # Numbers that stand at the beginning of a LIF file, before and behind the size of its text.
 _START, _TEXT = 0x70, 0x2A

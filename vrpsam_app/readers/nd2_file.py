@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from vrpsam_app.errors import ImageFileError
 from vrpsam_app.file_errors import needs_formats
-from vrpsam_app.lazy_planes import PlaneSource, box_of_planes, lazy_array
 from vrpsam_app.readers.stated_size import stated_size
-from vrpsam_app.stack import PixelSize
-from vrpsam_app.stack_axes import FileImage
+from vrpsam_app.stacks.axes import FileImage
+from vrpsam_app.stacks.lazy_planes import PlaneSource, box_of_planes, lazy_array
+from vrpsam_app.stacks.stack import PixelSize
 
 _SIGNATURE = b"\xda\xce\xbe\x0a"
 # Files of before 2009 are JPEG 2000, like other files, and told by their name.

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vrpsam_app.errors import ImageFileError
-from vrpsam_app.lazy_planes import PlaneSource, lazy_array
 from vrpsam_app.readers.stated_size import stated_size
-from vrpsam_app.stack import PixelSize
-from vrpsam_app.stack_axes import FileImage
+from vrpsam_app.stacks.axes import FileImage
+from vrpsam_app.stacks.lazy_planes import PlaneSource, lazy_array
+from vrpsam_app.stacks.stack import PixelSize
 
 _SUFFIXES = (".nii", ".nii.gz", ".hdr", ".img", ".hdr.gz", ".img.gz")
 _HEADER_SIZES = (348, 540)

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vrpsam_app.errors import ImageFileError
-from vrpsam_app.lazy_planes import PlaneSource, lazy_array, plane_chunks
-from vrpsam_app.stack_axes import FileImage, axes_of_shape
+from vrpsam_app.stacks.axes import FileImage, axes_of_shape
+from vrpsam_app.stacks.lazy_planes import PlaneSource, lazy_array, plane_chunks
 
 NUMPY_SIGNATURE = b"\x93NUMPY"
 

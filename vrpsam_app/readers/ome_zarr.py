@@ -9,8 +9,8 @@ from typing import Any
 
 from vrpsam_app.errors import ImageFileError
 from vrpsam_app.readers.stated_size import stated_size
-from vrpsam_app.stack import PixelSize
-from vrpsam_app.stack_axes import axis_name
+from vrpsam_app.stacks.axes import axis_name
+from vrpsam_app.stacks.stack import PixelSize
 
 # Before version 0.3 the axes were always these.
 _EARLY_AXES = ("t", "c", "z", "y", "x")

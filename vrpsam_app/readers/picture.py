@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from vrpsam_app.errors import ImageFileError
 from vrpsam_app.image_files import IMAGE_SUFFIXES, read_header, read_image
-from vrpsam_app.lazy_planes import PlaneSource, box_of_planes, lazy_array
 from vrpsam_app.pillow_pictures import PictureHeader
-from vrpsam_app.stack_axes import UNKNOWN, FileImage
+from vrpsam_app.stacks.axes import UNKNOWN, FileImage
+from vrpsam_app.stacks.lazy_planes import PlaneSource, box_of_planes, lazy_array
 
 
 class _Pictures(PlaneSource):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from vrpsam_app.stack import PixelSize, unit_of_length
+from vrpsam_app.stacks.stack import PixelSize, unit_of_length
 
 
 def stated_size(row: Any, col: Any, plane: Any = None, unit: Any = "um") -> PixelSize | None:

@@ -12,7 +12,6 @@ import numpy as np
 
 from vrpsam_app.errors import ImageFileError
 from vrpsam_app.file_errors import needs_formats, reading
-from vrpsam_app.lazy_planes import PLANE_VALUES, lazy_array, plane_chunks
 from vrpsam_app.pillow_pictures import turned
 from vrpsam_app.readers.picture import open_picture
 from vrpsam_app.readers.scenes import chosen_scene
@@ -23,7 +22,8 @@ from vrpsam_app.readers.tiff_metadata import (
     pixel_size_of,
 )
 from vrpsam_app.readers.tiff_sources import MappedTiff, PagedTiff, TiledTiff
-from vrpsam_app.stack_axes import UNKNOWN, FileImage
+from vrpsam_app.stacks.axes import UNKNOWN, FileImage
+from vrpsam_app.stacks.lazy_planes import PLANE_VALUES, lazy_array, plane_chunks
 from vrpsam_app.tiff_files import (
     TIFF_SIGNATURES,
     check_complete,

@@ -7,7 +7,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from vrpsam_app.readers.stated_size import stated_size
-from vrpsam_app.stack import PixelSize
+from vrpsam_app.stacks.stack import PixelSize
 
 # Value of the TIFF 6.0 tag ResolutionUnit, and resolutions that printers and screens have: they
 # say nothing about a specimen. In dots per inch; a difference of 0.1 % is rounding.

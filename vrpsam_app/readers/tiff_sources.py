@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vrpsam_app.lazy_planes import PlaneSource, box_of_planes
 from vrpsam_app.readers.zarr_arrays import open_zarr_store
+from vrpsam_app.stacks.lazy_planes import PlaneSource, box_of_planes
 from vrpsam_app.tiff_files import open_tiff, read_page, tiff_file
 
 _MOST_OPEN_FILES = 8

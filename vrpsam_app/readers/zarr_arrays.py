@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vrpsam_app.errors import ImageFileError
-from vrpsam_app.lazy_planes import PlaneSource, lazy_array, plane_chunks
 from vrpsam_app.readers.ome_zarr import images_named, multiscale_of, ome_attributes
 from vrpsam_app.readers.picture import natural_key
 from vrpsam_app.readers.scenes import chosen_scene
-from vrpsam_app.stack_axes import UNKNOWN, FileImage, axes_of_shape, axis_name
+from vrpsam_app.stacks.axes import UNKNOWN, FileImage, axes_of_shape, axis_name
+from vrpsam_app.stacks.lazy_planes import PlaneSource, lazy_array, plane_chunks
 
 _MARKERS = ("zarr.json", ".zarray", ".zgroup", ".zattrs")
 _ZIPPED = (".zip", ".ozx")

@@ -13,7 +13,7 @@ from typing import Any
 from vrpsam_app.annotations import Kind
 from vrpsam_app.config import VRPEncoderConfig
 from vrpsam_app.devices import choose_device
-from vrpsam_app.embedding_store import EmbeddingStore
+from vrpsam_app.embeddings.store import EmbeddingStore
 from vrpsam_app.evaluation.episode_reader import Format
 from vrpsam_app.evaluation.evaluation_plan import PAPER_KINDS, EvaluationPlan, MeasuredMethod
 from vrpsam_app.evaluation.evaluation_set import EvaluationSet

@@ -7,7 +7,7 @@ from typing import Literal, TypeVar
 import torch
 from torch import Tensor
 
-from vrpsam_app.embedding_store import EmbeddingStore
+from vrpsam_app.embeddings.store import EmbeddingStore
 from vrpsam_app.environment import ENCODING_CODE, code_version, machine_name
 from vrpsam_app.models.embeddings import TensorRecord
 from vrpsam_app.models.paper_vrp_sam import PaperEmbedding, PaperVRPSAM, SAMMap, SemanticMaps

@@ -14,7 +14,7 @@ import torch
 from vrpsam_app.data.data_words import DataWords
 from vrpsam_app.data.labelled_dataset import LabelledDataset
 from vrpsam_app.data.whole_pictures import Order, WholePictures
-from vrpsam_app.embedding_store import DiskEmbeddingStore, EmbeddingStore
+from vrpsam_app.embeddings.store import DiskEmbeddingStore, EmbeddingStore
 from vrpsam_app.errors import ConfigError, VRPSAMError
 from vrpsam_app.models.filling import fill
 from vrpsam_app.models.foundation import (

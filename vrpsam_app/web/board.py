@@ -1,37 +1,98 @@
-"""The searched pictures and what was found in them, as a Gradio component."""
+"""The searched pictures and what was found in them, as a Gradio component.
+
+What goes over the border, all of it JSON.
+
+Pictures, from Python: ``[{"id", "name", "src", "width", "height"}]``, as for the canvas.
+
+Answers, from Python: ``[{"id", "state", "note", "classes"}]``, one for each picture of which there is
+something to say; pictures without one wait. A callback returns ``gr.HTML(answers=[...])``, or
+``gr.HTML(pictures=[...], answers=[...])``. `state` is ``searching``, ``done`` or ``failed``; `note` is a
+sentence for a person, or empty. `classes`: ``[{"label", "score", "presence", "present", "levels"}]`` in the
+order in which they were asked for, empty unless the state is ``done``. `levels` is a data URL of an
+8-bit grey PNG, a whole fraction of the picture's size or as large as `src`: each pixel is the number
+of steps k / 100, k = 1 to 99, that lie below its probability, so the mask at step k is ``levels >= k``
+exactly. It is sent once: the browser cuts, filters, counts and paints. A picture whose answer goes
+away without a new one keeps its last result, pale, as one that is out of date.
+
+Given, from Python: ``{"serial", "threshold", "min_area", "decisions", "corrections"}``, all but the serial
+optional: a new serial makes the board take what is there in the place of its own. For projects.
+
+Value, from the browser:
+``{"shown", "threshold", "min_area", "label", "decisions", "corrections", "about"}``.
+
+- `shown`: the id of the large picture, or None. `about`: the id that the last event is about.
+- `threshold`: 0.01 to 0.99. `min_area`: connected pieces of fewer pixels of the original are left out.
+- `label`: the class that corrections go to.
+- `decisions`: id -> ``accept``, ``fix`` or ``reject``; pictures that were not decided are not there.
+- `corrections`: id -> label -> marks on that target, in pixels of the original, in the JSON form of
+  :mod:`vrpsam_app.annotations` (points and at most one positive box). Empty ones are not there.
+
+Events: ``pick``, another picture was made large; ``remove``, `about` was taken out; ``correct``, the
+corrections of `about` changed and the hand has rested; ``settings``, threshold or smallest piece came
+to rest (nothing has to be sent back: the board has moved already); ``decide``, `about` was accepted,
+rejected, set aside for fixing, or is undecided again; ``reuse``, the result of `about` is to become a
+reference.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import gradio as gr
 
+from vrpsam_app.web.canvas import class_colours
 from vrpsam_app.web.page_files import read_page_files
+
+DEFAULT_THRESHOLD = 0.5
+
+_SCRIPTS = (
+    "board.js",
+    "board_strip.js",
+    "board_controls.js",
+    "corrections.js",
+    "result_painting.js",
+    "mark_shapes.js",
+    "png_pixels.js",
+    "zoom_stage.js",
+    "dropped_pictures.js",
+)
 
 
 def result_board(
-    tiles: Sequence[Mapping[str, str]], *, upload_selector: str, elem_id: str
+    pictures: Sequence[Mapping[str, Any]], *, upload_selector: str, elem_id: str
 ) -> gr.HTML:
     """Return a component that shows one picture large and all of them small below it.
 
-    Its value is ``{"shown": id, "removed": id or None}``. Events: ``pick``, another picture was
-    made large; ``remove``, one was taken out.
-
     Parameters
     ----------
-    tiles
-        ``{"id", "name", "src", "state", "badge", "caption", "detail"}`` for each picture; `state`
-        is ``waiting``, ``searching``, ``found`` or ``absent``, `src` a data URL. A callback returns
-        ``gr.HTML(tiles=...)`` to show others.
+    pictures
+        What it opens with, as the module describes.
     upload_selector
         CSS selector of the file input that receives what is dropped or pasted on the board.
     """
     return gr.HTML(
-        value={"shown": tiles[0]["id"] if tiles else None, "removed": None},
+        value=opening_value(pictures),
         html_template=read_page_files("board.html"),
-        js_on_load=read_page_files("board.js", "dropped_pictures.js"),
+        js_on_load=read_page_files(*_SCRIPTS),
         apply_default_css=False,
         elem_id=elem_id,
-        tiles=list(tiles),
+        pictures=list(pictures),
+        answers=[],
+        given={"serial": ""},
+        palette=class_colours(),
         upload_selector=upload_selector,
     )
+
+
+def opening_value(pictures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the board's value while nobody has touched it."""
+    return {
+        "shown": pictures[0]["id"] if pictures else None,
+        "threshold": DEFAULT_THRESHOLD,
+        "min_area": 0,
+        "label": None,
+        "decisions": {},
+        "corrections": {},
+        "about": None,
+    }

@@ -11,7 +11,7 @@ from vrpsam_app import batch, output_paths
 from vrpsam_app.errors import ImageFileError
 from vrpsam_app.images import IntensityRange
 from vrpsam_app.recipe import Recipe
-from vrpsam_app.references import Reference
+from vrpsam_app.references import Reference, labels_of
 from vrpsam_app.web.callbacks import NO_TARGET, marked_reference, shown_target
 from vrpsam_app.web.model import WebPredictor
 from vrpsam_app.web.pictures import Picture, new_folder
@@ -67,7 +67,7 @@ def run_to_folder(
     VRPSAMError
         For the first target that failed.
     """
-    plan = output_paths.plan_outputs(targets, folder, batch.labels_of([reference]), overlay=True)
+    plan = output_paths.plan_outputs(targets, folder, labels_of([reference]), overlay=True)
     records = []
     for result in batch.segment_files(
         predictor, [reference], plan, intensity_range=intensity_range, threshold=threshold

@@ -1,20 +1,21 @@
-// How a mark looks and what it is called. Joined to canvas.js, in the same function: `pen`, `picture` and
-// `element` are its.
+// How a mark looks and what it is called. Joined to canvas.js and board.js, in the same function.
 
-// What vrpsam_app/annotations.py takes for a point without a radius.
-const pointRadius = () => Math.max(2, Math.max(picture.width, picture.height) / 128);
+// What vrpsam_app/annotation_types.py takes for a point without a radius.
+const pointRadius = ({ width, height }) => Math.max(2, Math.max(width, height) / 128);
 
-function color(name) {
-  return getComputedStyle(element).getPropertyValue(name).trim();
+const NOT_THIS = getComputedStyle(element).getPropertyValue('--mark-not').trim();
+
+function tintOf(mark) {
+  return mark.positive ? classColour(mark.label) : NOT_THIS;
 }
 
-// Each line is drawn over a wider one of the opposite lightness, to show on any picture.
-function line(path, tint, width, dash = []) {
+// Each line is drawn over a wider white one, to show on any picture.
+function outlined(pen, path, tint, width, dash = []) {
   pen.lineCap = 'round';
   pen.lineJoin = 'round';
   pen.setLineDash([]);
-  pen.strokeStyle = 'rgba(255, 255, 255, 0.85)';
-  pen.lineWidth = width + 2.5;
+  pen.strokeStyle = 'rgba(255, 255, 255, 0.9)';
+  pen.lineWidth = width + 2;
   pen.stroke(path);
   pen.setLineDash(dash);
   pen.strokeStyle = tint;
@@ -23,73 +24,93 @@ function line(path, tint, width, dash = []) {
   pen.setLineDash([]);
 }
 
-function drawMark(mark, scale) {
-  const tint = color(mark.positive ? '--mark-this' : '--mark-not');
-  if (mark.type === 'point') drawPoint(mark, tint, scale);
-  else if (mark.type === 'box') drawBox(mark, tint, scale);
-  else if (mark.type === 'scribble') drawStroke(mark, tint, scale);
+// `faint`: a mark of another class than the one that is being marked.
+function drawMark(pen, mark, picture, scale, faint = false) {
+  const draw = { point: drawPoint, box: drawBox, scribble: drawStroke, mask: drawPainted, kept: drawKept };
+  pen.globalAlpha = faint ? 0.55 : 1;
+  draw[mark.type](pen, mark, picture, scale, tintOf(mark));
+  pen.globalAlpha = 1;
 }
 
-function drawPoint(mark, tint, scale) {
-  const [x, y] = [mark.xy[0] * scale.x, mark.xy[1] * scale.y];
-  const radius = Math.max(7, pointRadius() * scale.x);
+function drawPoint(pen, mark, picture, scale, tint) {
+  const [x, y] = mark.xy.map((value) => value * scale);
   const disc = new Path2D();
-  disc.arc(x, y, radius, 0, 2 * Math.PI);
+  disc.arc(x, y, Math.max(8, pointRadius(picture) * scale), 0, 2 * Math.PI);
   pen.fillStyle = tint;
   pen.fill(disc);
   pen.lineWidth = 2;
   pen.strokeStyle = 'white';
   pen.stroke(disc);
   const sign = new Path2D();
-  sign.moveTo(x - 3.2, y);
-  sign.lineTo(x + 3.2, y);
+  sign.moveTo(x - 3.6, y);
+  sign.lineTo(x + 3.6, y);
   if (mark.positive) {
-    sign.moveTo(x, y - 3.2);
-    sign.lineTo(x, y + 3.2);
+    sign.moveTo(x, y - 3.6);
+    sign.lineTo(x, y + 3.6);
   }
   pen.stroke(sign);
 }
 
-function drawBox(mark, tint, scale) {
-  const [left, top, right, bottom] = mark.xyxy;
+function drawBox(pen, mark, picture, scale, tint) {
+  const [left, top, right, bottom] = mark.xyxy.map((value) => value * scale);
   const frame = new Path2D();
-  frame.rect(left * scale.x, top * scale.y, (right - left) * scale.x, (bottom - top) * scale.y);
-  line(frame, tint, 2.5, mark.positive ? [] : [7, 6]);
+  frame.rect(left, top, right - left, bottom - top);
+  outlined(pen, frame, tint, 2, mark.positive ? [] : [7, 6]);
 }
 
-function drawStroke(mark, tint, scale) {
+function drawStroke(pen, mark, picture, scale, tint) {
   const path = new Path2D();
   const [first, ...others] = mark.xy;
-  path.moveTo(first[0] * scale.x, first[1] * scale.y);
-  if (!others.length) path.lineTo(first[0] * scale.x + 0.01, first[1] * scale.y);
-  for (const [x, y] of others) path.lineTo(x * scale.x, y * scale.y);
-  const band = Math.max(2, mark.width * scale.x);
-  pen.globalAlpha = 0.55;
+  path.moveTo(first[0] * scale, first[1] * scale);
+  if (!others.length) path.lineTo(first[0] * scale + 0.01, first[1] * scale);
+  for (const [x, y] of others) path.lineTo(x * scale, y * scale);
+  const alpha = pen.globalAlpha;
+  const band = Math.max(2, mark.width * scale);
+  pen.globalAlpha = 0.55 * alpha;
   pen.lineCap = 'round';
   pen.lineJoin = 'round';
   pen.strokeStyle = tint;
   pen.lineWidth = band;
   pen.stroke(path);
-  pen.globalAlpha = 1;
-  line(path, tint, Math.min(2.5, band), mark.positive ? [] : [7, 6]);
+  pen.globalAlpha = alpha;
+  outlined(pen, path, tint, Math.min(2, band), mark.positive ? [] : [7, 6]);
 }
 
-function drawCursor(x, y) {
+function drawPainted(pen, mark, picture, scale) {
+  const { step } = paintGrid(picture);
+  const canvas = paintedCanvas(mark, picture);
+  pen.globalAlpha *= 0.6;
+  pen.drawImage(canvas, 0, 0, canvas.width * step * scale, canvas.height * step * scale);
+}
+
+function drawKept(pen, mark, picture, scale) {
+  if (!mark.shape) return;
+  pen.globalAlpha *= 0.6;
+  pen.drawImage(mark.shape, 0, 0, picture.width * scale, picture.height * scale);
+}
+
+function drawCursor(pen, x, y) {
   const cross = new Path2D();
   cross.moveTo(x - 10, y);
   cross.lineTo(x + 10, y);
   cross.moveTo(x, y - 10);
   cross.lineTo(x, y + 10);
-  line(cross, color('--ink'), 1.5);
+  outlined(pen, cross, '#1f1c19', 1.5);
 }
 
 function describe(mark) {
   const round = (values) => values.map((value) => Math.round(value));
+  if (mark.type === 'kept') return mark.name || 'Area from a file';
   if (mark.type === 'point') return 'Point at ' + round(mark.xy).join(', ');
   if (mark.type === 'scribble') {
-    return 'Stroke of ' + mark.xy.length + ' points, ' + mark.width + ' px wide';
+    const [[x, y]] = mark.xy;
+    return 'Stroke from ' + round([x, y]).join(', ') + ', ' + mark.width + ' px wide';
   }
-  if (mark.type === 'mask') return 'Painted area';
-  const [left, top, right, bottom] = round(mark.xyxy);
-  return 'Box ' + (right - left) + ' x ' + (bottom - top) + ' px at ' + left + ', ' + top;
+  if (mark.type === 'mask') {
+    const count = mark.strokes.filter((stroke) => !stroke.erase).length;
+    return mark.base ? 'Area from a mask' : 'Painted area, ' + count + (count === 1 ? ' stroke' : ' strokes');
+  }
+  const [left, top, right, bottom] = mark.xyxy;
+  const [width, height] = round([right - left, bottom - top]);
+  return 'Box ' + width + ' × ' + height + ' px at ' + round([left, top]).join(', ');
 }

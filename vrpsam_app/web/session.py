@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
+import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -16,40 +18,54 @@ from numpy.typing import NDArray
 
 from vrpsam_app.geometry import resize_bilinear
 from vrpsam_app.image_files import decode_png, encode_png, write_image
-from vrpsam_app.images import IntensityRange
-from vrpsam_app.segmenter import Prediction
+from vrpsam_app.references import Reference
+from vrpsam_app.segmenter import ClassPredictions, Prediction
 from vrpsam_app.web.examples import coin_example
+from vrpsam_app.web.model import Choice
 from vrpsam_app.web.pictures import Picture, new_folder, open_picture
+from vrpsam_app.web.visits import Work, visits
 
 # Steps of the slider. A probability is kept as the number of steps it lies above, which is enough
 # to cut it at any of them exactly.
 THRESHOLD_STEPS = 100
 _STEPS = (np.arange(1, THRESHOLD_STEPS) / THRESHOLD_STEPS).astype(np.float32)
 
+OPENING_LABEL = "coin"
+
 
 @dataclass(frozen=True)
 class Session:
-    """The pictures of one visitor. A change gives a new session; results are kept apart.
+    """The pictures of one visitor, and what answers them. A change gives a new session.
+
+    Marks, corrections, decisions and the threshold are the page's own: it sends them along with
+    every question.
 
     Parameters
     ----------
-    reference
-        The picture that is marked.
-    marks
-        Marks it is shown with at first, in JSON form.
+    marked
+        The pictures that carry marks, no two with the same id.
     targets
         The pictures to look in, no two with the same id.
+    kept
+        References whose pixels the page only knows by key, from a file, a library or a result.
     folder
         Where this visitor's files lie; None in what everybody starts from.
-    intensity_range
-        The one range of reference and targets; None where all have 8 bits.
+    choice
+        Model, method and device.
+    work
+        What runs for this visitor, with its buttons; None in what everybody starts from.
     """
 
-    reference: Picture
-    marks: tuple[Mapping[str, Any], ...]
+    marked: tuple[Picture, ...]
     targets: tuple[Picture, ...]
+    kept: Mapping[str, Reference] = field(default_factory=lambda: MappingProxyType({}))
     folder: Path | None = None
-    intensity_range: IntensityRange | None = None
+    choice: Choice = Choice()
+    work: Work | None = None
+
+    def with_kept(self, key: str, reference: Reference) -> Session:
+        """Return the session with one more reference whose pixels stay here."""
+        return dataclasses.replace(self, kept=MappingProxyType({**self.kept, key: reference}))
 
 
 @functools.cache
@@ -58,8 +74,7 @@ def opening_session() -> Session:
     example = coin_example()
     folder = new_folder()
     return Session(
-        reference=open_picture(write_image(folder / "coins.png", example.reference)),
-        marks=example.marks,
+        marked=(open_picture(write_image(folder / "coins.png", example.reference)),),
         targets=tuple(
             open_picture(write_image(folder / f"{name}.png", image))
             for name, image in example.targets.items()
@@ -67,52 +82,96 @@ def opening_session() -> Session:
     )
 
 
-def new_session() -> Session:
-    """Return what a new visitor has: the opening pictures and a folder."""
-    return dataclasses.replace(opening_session(), folder=new_folder())
+def opening_references() -> list[dict[str, Any]]:
+    """Return the marks that the page opens with, as the canvas takes them."""
+    (picture,) = opening_session().marked
+    marks = [dict(mark) for mark in coin_example().marks]
+    return [
+        {"image": picture.id, "label": OPENING_LABEL, "exhaustive": False, "marks": marks}
+    ]
+
+
+def new_session(name: str | None = None) -> Session:
+    """Return what a new visitor has: the opening pictures, a folder, and nothing that runs.
+
+    Parameters
+    ----------
+    name
+        Of the page's connection, by which the visit ends when it is closed.
+    """
+    visit = visits.begin(name, new_folder())
+    return dataclasses.replace(opening_session(), folder=visit.folder, work=visit.work)
 
 
 def close_session(session: Session | None) -> None:
-    """Remove a visitor's files."""
+    """Stop what runs for a visitor and remove the files."""
     if session is not None and session.folder is not None:
+        if session.work is not None:
+            session.work.stop()
         shutil.rmtree(session.folder, ignore_errors=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """All that an answer depends on besides its target and the threshold."""
+    """All that an answer depends on besides its target and the threshold, as a hash."""
 
-    reference: str
-    marks: str
-    exhaustive: bool
-    intensity_range: IntensityRange | None
+    key: str
+
+    @classmethod
+    def of(cls, references: Sequence[Mapping[str, Any]], session: Session) -> Question:
+        """Ask by what the page holds of the references; keys stand for kept pixels."""
+        deep = [p.id for p in (*session.marked, *session.targets) if not p.eight_bit]
+        content = {
+            "references": references,
+            "choice": dataclasses.astuple(session.choice),
+            "range": sorted(deep),  # they are shown in one range of intensities
+        }
+        return cls(content_hash(content))
+
+
+def content_hash(content: object) -> str:
+    """Return a short hash of plain values, the same for equal ones."""
+    text = json.dumps(content, sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One prediction, small enough to keep for every visitor and target.
+class ClassFinding:
+    """What was found of one class, small enough to keep for every visitor and target.
 
     Parameters
     ----------
+    label
+        Of the class.
     levels
-        PNG of the probability in steps of the slider, at the size the page shows.
+        PNG of the probability in steps of the slider, at the size the page shows: the number of
+        steps k / 100, k = 1 to 99, that lie below it.
     score, presence, present
         As in :class:`~vrpsam_app.segmenter.Prediction`.
     """
 
+    label: str
     levels: bytes
     score: float
     presence: float
     present: bool
 
     @classmethod
-    def from_prediction(cls, prediction: Prediction, shown_hw: tuple[int, int]) -> Finding:
+    def from_prediction(cls, prediction: Prediction, shown_hw: tuple[int, int]) -> ClassFinding:
         """Keep what the page needs of a prediction."""
         probability: NDArray[np.float32] = prediction.probability
+        if prediction.found_in is not None:  # elsewhere a tile said that nothing is there
+            probability = np.where(prediction.found_in, probability, np.float32(0))
         if probability.shape != shown_hw:
             probability = resize_bilinear(probability, shown_hw)
         levels = np.searchsorted(_STEPS, probability, side="left").astype(np.uint8)
-        return cls(encode_png(levels), prediction.score, prediction.presence, prediction.present)
+        return cls(
+            label=prediction.label,
+            levels=encode_png(levels),
+            score=float(prediction.score),
+            presence=float(prediction.presence),
+            present=bool(prediction.present),
+        )
 
     def at_threshold(self, threshold: float) -> Prediction:
         """Return the prediction in the page's size, cut at a step of the slider."""
@@ -126,9 +185,38 @@ class Finding:
             presence=self.presence,
             present=self.present,
             pseudo_mask=np.zeros((1, 1), dtype=np.float32),
-            label="object",
+            label=self.label,
             made_by={},
         ).at_threshold(threshold)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The answer for one target.
+
+    Parameters
+    ----------
+    classes
+        One for each class that was asked for, in order; empty if it failed.
+    corrected
+        Hash of the corrections that it takes into account; "" for none.
+    failure
+        Why there is no answer, in a sentence; "" if there is one.
+    """
+
+    classes: tuple[ClassFinding, ...] = ()
+    corrected: str = ""
+    failure: str = ""
+
+    @property
+    def present(self) -> bool:
+        """Whether any class is in the picture."""
+        return any(found.present for found in self.classes)
+
+    def at_threshold(self, threshold: float) -> ClassPredictions:
+        """Return the classes in the page's size, competing for each pixel as in the files."""
+        alone = {found.label: found.at_threshold(threshold) for found in self.classes}
+        return ClassPredictions.compete(alone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,3 +233,8 @@ class Answers:
     def with_finding(self, target_id: str, finding: Finding) -> Answers:
         """Return the answers with one more."""
         return Answers(self.question, MappingProxyType({**self.findings, target_id: finding}))
+
+    def has(self, target_id: str, corrected: str) -> bool:
+        """Tell whether a target was answered with these corrections."""
+        found = self.findings.get(target_id)
+        return found is not None and found.corrected == corrected and not found.failure

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from vrpsam_app.data.folder_dataset import FolderDataset
-from vrpsam_app.review_project import ReviewProject
+from vrpsam_app.review.project import ReviewProject
 
 RED = ("--reference", "ref.png", "--box", "8,5,18,15", "--label", "red")
 

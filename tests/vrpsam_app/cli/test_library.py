@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from vrpsam_app.library.reference_library import ReferenceLibrary
 from vrpsam_app.recipe import Recipe
-from vrpsam_app.reference_library import ReferenceLibrary
 
 RED = ("--reference", "ref.png", "--box", "8,5,18,15", "--label", "red")
 GREEN = ("--reference", "ref.png", "--box", "40,20,50,30", "--label", "green")

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from vrpsam_app.cli import main
-from vrpsam_app.embedding_files import EmbeddingFolder
+from vrpsam_app.embeddings.files import EmbeddingFolder
 
 pytestmark = pytest.mark.usefixtures("folder")
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from vrpsam_app.data.data_words import DataWords
-from vrpsam_app.embedding_store import EmbeddingStore
+from vrpsam_app.embeddings.store import EmbeddingStore
 from vrpsam_app.errors import ConfigError
 from vrpsam_app.evaluation.evaluation_plan import Ask, EvaluationPlan, MeasuredMethod
 from vrpsam_app.evaluation.evaluation_set import EvaluationSet, open_sets

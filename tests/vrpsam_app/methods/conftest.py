@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from vrpsam_app.config import EMBEDDED_CONFIG, SAM_TINY
-from vrpsam_app.embedding_store import EmbeddingStore
+from vrpsam_app.embeddings.store import EmbeddingStore
 from vrpsam_app.methods import MethodSources
 from vrpsam_app.methods.sam_pictures import SAMAnswers, SAMPicture, SAMPictures, SAMPrompt
 from vrpsam_app.models.build import build_model

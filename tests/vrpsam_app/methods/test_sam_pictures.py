@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from vrpsam_app.config import SAM_TINY
-from vrpsam_app.embedding_store import DiskEmbeddingStore, EmbeddingStore
+from vrpsam_app.embeddings.store import DiskEmbeddingStore, EmbeddingStore
 from vrpsam_app.methods.sam_pictures import SAMPictures, SAMPrompt
 from vrpsam_app.models.frozen_sam import FrozenSAM
 

@@ -9,7 +9,7 @@ import pytest
 
 from vrpsam_app.annotations import Box, Mask, Point, Scribble
 from vrpsam_app.corrections import Corrections
-from vrpsam_app.embedding_store import EmbeddingStore
+from vrpsam_app.embeddings.store import EmbeddingStore
 from vrpsam_app.errors import AnnotationError, EmptyReferenceError, ImageError
 from vrpsam_app.images import IntensityRange
 from vrpsam_app.methods import GUARDS, METHODS, MethodSources, persam_f, persam_f_paper

@@ -10,8 +10,8 @@ import pytest
 from pylibCZIrw import czi
 
 from vrpsam_app.errors import ImageFileError, MissingExtraError
-from vrpsam_app.stack import PixelSize
-from vrpsam_app.stack_files import open_stack
+from vrpsam_app.stacks.stack import PixelSize
+from vrpsam_app.stacks.stack_files import open_stack
 
 RNG = np.random.default_rng(0)
 TZC = RNG.integers(0, 60_000, (2, 3, 4, 24, 36)).astype(np.uint16)
@@ -72,7 +72,7 @@ def test_scenes_are_chosen_and_mosaics_put_together(tmp_path):
 
 
 def test_large_planes_are_read_in_parts(tmp_path, monkeypatch):
-    monkeypatch.setattr("vrpsam_app.lazy_planes.PLANE_VALUES", 200)
+    monkeypatch.setattr("vrpsam_app.stacks.lazy_planes.PLANE_VALUES", 200)
     stack = open_stack(write(tmp_path / "a.czi"), channels=[0])
     assert stack.data.chunksize == (1, 1, 5, 36)
     assert np.array_equal(everything(stack), TZC[:, :, 0])

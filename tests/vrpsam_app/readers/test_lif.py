@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from vrpsam_app.errors import ImageFileError, MissingExtraError
-from vrpsam_app.stack import PixelSize
-from vrpsam_app.stack_files import open_stack
+from vrpsam_app.stacks.stack import PixelSize
+from vrpsam_app.stacks.stack_files import open_stack
 
 RNG = np.random.default_rng(0)
 TZCYX = RNG.integers(0, 60_000, (2, 3, 2, 24, 36)).astype(np.uint16)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from vrpsam_app.errors import ImageFileError, MissingExtraError
-from vrpsam_app.stack import PixelSize
-from vrpsam_app.stack_files import open_stack
+from vrpsam_app.stacks.stack import PixelSize
+from vrpsam_app.stacks.stack_files import open_stack
 
 RNG = np.random.default_rng(0)
 TZYXC = RNG.integers(0, 60_000, (2, 3, 24, 36, 2)).astype(np.uint16)

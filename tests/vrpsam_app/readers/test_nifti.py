@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from vrpsam_app.errors import ImageFileError
-from vrpsam_app.stack import PixelSize
-from vrpsam_app.stack_files import open_stack
+from vrpsam_app.stacks.stack import PixelSize
+from vrpsam_app.stacks.stack_files import open_stack
 
 RNG = np.random.default_rng(0)
 IJK = RNG.integers(0, 3000, (30, 20, 4)).astype(np.int16)

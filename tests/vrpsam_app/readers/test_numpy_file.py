@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from vrpsam_app.errors import ImageFileError
-from vrpsam_app.stack_files import open_stack
+from vrpsam_app.stacks.stack_files import open_stack
 
 RNG = np.random.default_rng(0)
 ZYX = RNG.integers(0, 60_000, (4, 24, 36)).astype(np.uint16)

@@ -15,7 +15,7 @@ from vrpsam_app.errors import ImageFileError
 from vrpsam_app.image_files import read_image
 from vrpsam_app.readers import picture
 from vrpsam_app.readers.picture import natural_key
-from vrpsam_app.stack_files import open_stack
+from vrpsam_app.stacks.stack_files import open_stack
 
 RNG = np.random.default_rng(0)
 RGB = RNG.integers(0, 256, (12, 24, 36, 3)).astype(np.uint8)

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from vrpsam_app.readers.stated_size import stated_size
-from vrpsam_app.stack import PixelSize
+from vrpsam_app.stacks.stack import PixelSize
 
 
 @pytest.mark.parametrize(

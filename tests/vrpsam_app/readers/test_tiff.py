@@ -14,8 +14,8 @@ from PIL import Image
 
 from vrpsam_app.errors import ImageError, ImageFileError
 from vrpsam_app.image_files import read_image
-from vrpsam_app.stack import PixelSize
-from vrpsam_app.stack_files import open_stack
+from vrpsam_app.stacks.stack import PixelSize
+from vrpsam_app.stacks.stack_files import open_stack
 
 RNG = np.random.default_rng(0)
 TZ = RNG.integers(0, 60_000, (3, 4, 24, 36)).astype(np.uint16)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from vrpsam_app.stack import PixelSize
-from vrpsam_app.stack_files import open_stack
+from vrpsam_app.stacks.stack import PixelSize
+from vrpsam_app.stacks.stack_files import open_stack
 
 RNG = np.random.default_rng(0)
 TZ = RNG.integers(0, 60_000, (3, 4, 24, 36)).astype(np.uint16)

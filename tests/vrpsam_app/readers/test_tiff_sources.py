@@ -13,8 +13,8 @@ from PIL import Image
 from vrpsam_app.errors import ImageFileError, MissingExtraError
 from vrpsam_app.image_files import read_image
 from vrpsam_app.readers import tiff
-from vrpsam_app.stack import PixelSize
-from vrpsam_app.stack_files import open_stack
+from vrpsam_app.stacks.stack import PixelSize
+from vrpsam_app.stacks.stack_files import open_stack
 
 RNG = np.random.default_rng(0)
 TZ = RNG.integers(0, 60_000, (3, 4, 24, 36)).astype(np.uint16)
@@ -56,7 +56,7 @@ def test_pyramids_are_read_at_full_size(path, monkeypatch):
 )
 def test_large_planes_are_read_in_parts(path, monkeypatch, options):
     monkeypatch.setattr(tiff, "PLANE_VALUES", 1000)
-    monkeypatch.setattr("vrpsam_app.lazy_planes.PLANE_VALUES", 2048)
+    monkeypatch.setattr("vrpsam_app.stacks.lazy_planes.PLANE_VALUES", 2048)
     large = RNG.integers(0, 60_000, (2, 130, 96)).astype(np.uint16)
     tifffile.imwrite(path, large, metadata=None, **options)
     seen = ~large if options["photometric"] == "miniswhite" else large

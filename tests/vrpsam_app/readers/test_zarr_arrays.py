@@ -10,8 +10,8 @@ import zarr
 
 from vrpsam_app.errors import ImageError, ImageFileError
 from vrpsam_app.readers import zarr_arrays
-from vrpsam_app.stack import PixelSize
-from vrpsam_app.stack_files import open_stack
+from vrpsam_app.stacks.stack import PixelSize
+from vrpsam_app.stacks.stack_files import open_stack
 
 RNG = np.random.default_rng(0)
 TCZYX = RNG.integers(0, 60_000, (2, 3, 4, 20, 30)).astype(np.uint16)
@@ -244,7 +244,7 @@ def test_chunks_over_several_planes_are_decoded_once(tmp_path, monkeypatch):
 
 
 def test_large_planes_are_read_in_multiples_of_chunks(tmp_path, monkeypatch):
-    monkeypatch.setattr("vrpsam_app.lazy_planes.PLANE_VALUES", 256)
+    monkeypatch.setattr("vrpsam_app.stacks.lazy_planes.PLANE_VALUES", 256)
     zarr.create_array(tmp_path / "a.zarr", data=TCZYX[0, 0], chunks=(1, 5, 6))
     stack = open_stack(tmp_path / "a.zarr")
     assert stack.data.chunksize == (1, 20, 12)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from vrpsam_app.embedding_store import DiskEmbeddingStore, EmbeddingStore
+from vrpsam_app.embeddings.store import DiskEmbeddingStore, EmbeddingStore
 from vrpsam_app.models.paper_vrp_sam import PaperVRPSAM
 from vrpsam_app.training.frozen_features import FrozenFeatures
 from vrpsam_app.training.objective import PUBLISHED, evaluate_batch

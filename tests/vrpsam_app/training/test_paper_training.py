@@ -15,7 +15,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from vrpsam_app.config import ModelConfig
-from vrpsam_app.embedding_store import EmbeddingStore
+from vrpsam_app.embeddings.store import EmbeddingStore
 from vrpsam_app.errors import ChecksumMismatchError, ConfigError, WeightsError
 from vrpsam_app.models.foundation import PATHS_NAME
 from vrpsam_app.models.frozen_module import learned_state

@@ -11,6 +11,7 @@ from vrpsam_app import batch, output_paths
 from vrpsam_app.errors import EmptyReferenceError, ImageFileError
 from vrpsam_app.image_files import read_image, read_mask
 from vrpsam_app.recipe import Recipe
+from vrpsam_app.references import labels_of
 from vrpsam_app.web import callbacks, downloads
 from vrpsam_app.web.pictures import new_folder
 
@@ -41,7 +42,7 @@ def test_masks_are_those_of_the_command_line(session, segmenter, canvas_with, re
     canvas = canvas_with(red_box)
     reference = callbacks.marked_reference(session, canvas, False)
     paths = [target.path for target in session.targets]
-    plan = output_paths.plan_outputs(paths, tmp_path, batch.labels_of([reference]))
+    plan = output_paths.plan_outputs(paths, tmp_path, labels_of([reference]))
     assert all(not r.error for r in batch.segment_files(segmenter, [reference], plan))
     archive = downloads.save_archive(segmenter, session, canvas, False, 0.5)
     with zipfile.ZipFile(archive) as bundle:

@@ -1,0 +1,137 @@
+"""The store: once per key, least recently used goes first, failures are not kept."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from vrpsam_app.embeddings.store import DiskEmbeddingStore, EmbeddingStore, store_folder
+from vrpsam_app.errors import OutputError
+from vrpsam_app.models.embeddings import TensorRecord
+
+
+@dataclass(frozen=True, eq=False)
+class Value(TensorRecord):
+    maps: Tensor
+
+
+def value(kilobytes: int = 1) -> Value:
+    return Value(torch.zeros(256 * kilobytes))
+
+
+def test_a_key_is_computed_once() -> None:
+    store, calls = EmbeddingStore(), []
+    for _ in range(3):
+        store.get_or_compute("a", lambda: calls.append(1) or value())
+    assert len(calls) == 1
+    assert store.nbytes == 1024
+
+
+def test_the_least_recently_used_goes_first() -> None:
+    store = EmbeddingStore(max_bytes=2 * 1024)
+    store.get_or_compute("a", value)
+    store.get_or_compute("b", value)
+    store.get_or_compute("a", value)
+    store.get_or_compute("c", value)
+    assert ("a" in store, "b" in store, "c" in store) == (True, False, True)
+    assert store.nbytes == 2 * 1024
+
+
+def test_what_is_too_large_is_returned_and_not_kept() -> None:
+    store = EmbeddingStore(max_bytes=1024)
+    store.get_or_compute("a", value)
+    assert store.get_or_compute("b", lambda: value(5)).nbytes == 5 * 1024
+    assert ("a" in store, "b" in store) == (True, False)
+
+
+def test_a_failure_is_not_kept() -> None:
+    store = EmbeddingStore()
+
+    def fail() -> Value:
+        raise MemoryError("no room")
+
+    with pytest.raises(MemoryError):
+        store.get_or_compute("a", fail)
+    assert store.get_or_compute("a", value).nbytes == 1024
+
+
+def test_threads_that_ask_for_one_key_compute_it_once() -> None:
+    store, calls, gate = EmbeddingStore(), [], threading.Event()
+
+    def slow() -> Value:
+        gate.wait(5)
+        calls.append(1)
+        return value()
+
+    threads = [threading.Thread(target=store.get_or_compute, args=("a", slow)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    gate.set()
+    for thread in threads:
+        thread.join()
+    assert len(calls) == 1
+
+
+def test_clear_forgets_everything() -> None:
+    store = EmbeddingStore()
+    store.get_or_compute("a", value)
+    store.clear()
+    assert (len(store), store.nbytes) == (0, 0)
+
+
+def test_on_disk_a_value_outlives_its_store(tmp_path: Path) -> None:
+    made = Value(torch.randn(3, 5).half())
+    DiskEmbeddingStore(tmp_path).get_or_compute("a", lambda: made, record=Value)
+    store = DiskEmbeddingStore(tmp_path)
+    assert "a" in store
+    assert "b" not in store
+    found = store.get_or_compute("a", value, record=Value)
+    assert torch.equal(found.maps, made.maps)
+    assert found.maps.dtype == torch.float16
+    assert (store.read, store.computed) == (1, 0)
+    assert store.get_or_compute("a", value, record=Value) is found  # now from memory
+    assert store.read == 1
+
+
+def test_without_a_record_nothing_is_on_disk(tmp_path: Path) -> None:
+    store = DiskEmbeddingStore(tmp_path)
+    store.get_or_compute("a", value)
+    assert len(store.folder) == 0
+    assert store.computed == 1
+
+
+def test_fields_of_another_record_are_computed_anew(tmp_path: Path) -> None:
+    store = DiskEmbeddingStore(tmp_path)
+    store.folder.write("a", {"other": np.zeros(3)})
+    assert store.get_or_compute("a", value, record=Value).maps.shape == (256,)
+    assert set(store.folder.read("a") or {}) == {"maps"}
+
+
+def test_a_folder_that_cannot_be_written_costs_time_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = DiskEmbeddingStore(tmp_path)
+
+    def fail(key: str, arrays: object) -> None:
+        raise OutputError("The disk is full.")
+
+    monkeypatch.setattr(store.folder, "write", fail)
+    for key in "abc":
+        assert store.get_or_compute(key, value, record=Value).nbytes == 1024
+    assert isinstance(store.failure, OutputError)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]  # once, not for each
+
+
+def test_where_embeddings_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VRPSAM_STORE", str(tmp_path / "mine"))
+    assert store_folder() == tmp_path / "mine"
+    assert DiskEmbeddingStore().folder.folder == tmp_path / "mine"
+    monkeypatch.delenv("VRPSAM_STORE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert store_folder() == tmp_path / "cache" / "vrpsam" / "embeddings"

@@ -1,0 +1,118 @@
+"""Which targets are stacks, and which slice a reference shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dask.array as da
+import numpy as np
+import pytest
+import tifffile
+import zarr
+from PIL import Image
+
+from vrpsam_app.errors import ConfigError, ImageError, ImageFileError
+from vrpsam_app.stack_runs.targets import (
+    StackReading,
+    common_pixel_size,
+    read_slice,
+    slice_index,
+    sort_targets,
+)
+from vrpsam_app.stacks.stack import PixelSize, Stack
+
+READING = StackReading()
+VALUES = np.random.default_rng(0).integers(0, 255, (4, 30, 40)).astype(np.uint8)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A picture, a plane in TIFF, a broken one, stacks, and a plane that is no picture file."""
+    Image.fromarray(VALUES[0]).save(tmp_path / "picture.png")
+    tifffile.imwrite(tmp_path / "plane.tif", VALUES[0])
+    (tmp_path / "broken.tif").write_bytes((tmp_path / "plane.tif").read_bytes()[:-100])
+    metadata = {"axes": "ZYX", "unit": "um", "spacing": 2.0}
+    tifffile.imwrite(
+        tmp_path / "stack.tif", VALUES, imagej=True, metadata=metadata, resolution=(2, 2)
+    )
+    zarr.create_array(tmp_path / "stack.zarr", data=VALUES)
+    zarr.create_array(tmp_path / "one.zarr", data=VALUES[0])
+    return tmp_path
+
+
+def test_pictures_and_stacks(folder: Path):
+    names = ["picture.png", "plane.tif", "broken.tif", "stack.tif", "stack.zarr", "one.zarr"]
+    pictures, stacks = sort_targets([folder / name for name in names], Path("out"), READING)
+    assert [p.name for p in pictures] == ["picture.png", "plane.tif", "broken.tif"]
+    assert [(t.path.name, t.stack.axes) for t in stacks] == [
+        ("stack.tif", ("z",)), ("stack.zarr", ("z",)), ("one.zarr", ()),
+    ]  # fmt: skip
+    assert stacks[2].out == Path("out/one_labels.ome.zarr")
+
+
+def test_results_have_the_form_of_their_stack_and_names_of_their_own(folder: Path):
+    paths = [folder / "stack.tif", folder / "stack.zarr"]
+    (tif,) = sort_targets(paths[:1], Path("out"), READING)[1]
+    assert tif.out == Path("out/stack_labels.tif")
+    for form, ending in (("ome-zarr", "ome.zarr"), ("zarr", "zarr"), ("tif", "tif")):
+        (target,) = sort_targets(paths[:1], Path("out"), READING, form)[1]
+        assert target.out == Path(f"out/stack_labels.{ending}")
+    both = sort_targets(paths, Path("out"), READING)[1]
+    assert [t.out.name for t in both] == [
+        f"{folder.name}_stack_tif_labels.tif", f"{folder.name}_stack_zarr_labels.ome.zarr",
+    ]  # fmt: skip
+    with pytest.raises(ConfigError, match="expected one of ome-zarr"):
+        sort_targets(paths, Path("out"), READING, "png")  # type: ignore[arg-type]
+
+
+def test_a_picture_that_is_too_large_is_a_stack_of_one_plane(folder: Path):
+    class Slides(StackReading):
+        def open(self, path: Path) -> Stack:
+            return Stack(da.zeros((30_000, 40_000), chunks=1000))
+
+    pictures, stacks = sort_targets([folder / "slide.tif"], Path("out"), Slides())
+    assert (pictures, [t.stack.plane_hw for t in stacks]) == ([], [(30_000, 40_000)])
+
+
+def test_what_is_no_image_and_no_picture_is_refused(folder: Path):
+    (folder / "notes.doc").write_text("hello")
+    with pytest.raises(ImageFileError, match="is no image"):
+        sort_targets([folder / "notes.doc"], Path("out"), READING)
+
+
+@pytest.mark.parametrize(
+    ("text", "index"), [("1,2", (1, 2)), ("z=2,t=1", (1, 2)), ("t=0, z=3", (0, 3))]
+)
+def test_slices_by_number_or_name(text: str, index: tuple[int, int]):
+    stack = Stack.from_array(np.zeros((3, 4, 9, 9)))
+    assert slice_index(text, stack) == index
+
+
+@pytest.mark.parametrize("text", [None, "1", "1,2,3", "t=1", "x=1,y=2", "a,b", "t=1,t=2", ""])
+def test_slices_that_do_not_fit_say_what_would(text: str | None):
+    stack = Stack.from_array(np.zeros((3, 4, 9, 9)), name="s")
+    with pytest.raises(ImageError, match=r"s has the axes t \(0 to 2\), z \(0 to 3\).*t=1,z=2"):
+        slice_index(text, stack)
+
+
+def test_marks_are_made_on_a_plane(folder: Path):
+    np.testing.assert_array_equal(read_slice(folder / "stack.tif", "2", READING), VALUES[2])
+    np.testing.assert_array_equal(read_slice(folder / "stack.zarr", "z=3", READING), VALUES[3])
+    for name in ("picture.png", "plane.tif", "one.zarr"):
+        np.testing.assert_array_equal(read_slice(folder / name, None, READING), VALUES[0])
+    with pytest.raises(ImageError, match="--slice z=2"):
+        read_slice(folder / "stack.tif", None, READING)
+    with pytest.raises(ImageError, match="goes from 0 to 3"):
+        read_slice(folder / "stack.tif", "7", READING)
+    with pytest.raises(ImageFileError, match=r"damaged|truncated"):
+        read_slice(folder / "broken.tif", None, READING)
+
+
+def test_a_pixel_size_that_all_files_say(folder: Path):
+    size = common_pixel_size([folder / "stack.tif"], READING)
+    assert size is not None
+    assert (size.row, size.unit) == (pytest.approx(0.5), "um")
+    assert common_pixel_size([folder / "stack.tif", folder / "picture.png"], READING) is None
+    given = StackReading(pixel_size=PixelSize(1, 1))
+    assert common_pixel_size([folder / "stack.zarr"], given) == PixelSize(1, 1)
+    assert common_pixel_size([folder / "broken.tif"], READING) is None

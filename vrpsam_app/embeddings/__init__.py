@@ -1,0 +1,1 @@
+"""Embeddings found again by content, in memory and on disk."""

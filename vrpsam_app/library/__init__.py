@@ -1,0 +1,1 @@
+"""References kept by name in one file."""

@@ -1,0 +1,1 @@
+"""A mask becomes single objects, numbered through stacks and measured."""

@@ -1,0 +1,152 @@
+"""Masks cut into objects: as they hang together, at their necks, or between their bright places."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from vrpsam_app.annotation_types import check_same_size
+from vrpsam_app.errors import ConfigError, ImageError
+from vrpsam_app.label_images import count_objects
+
+SplitMethod = Literal["components", "distance", "intensity", "probability"]
+
+NECK = 0.15
+"""How much wider than the neck between them two objects must be, as a share of the radius.
+
+Chosen on true masks of fluorescent nuclei, phase-contrast cells and particles, where F1 was 0.92,
+0.91 and 0.97, against 0.83, 0.75 and 0.58 of connected parts.
+"""
+
+DIP = 0.1
+"""How deep the brightness must dip between two objects, as a share of the span inside the mask."""
+
+SMOOTHING = 0.2
+"""Gaussian on brightness before its peaks are sought, as a share of a typical diameter."""
+
+LEAST_NECK = 0.5
+"""In pixels: steps of a distance that are smaller come from the grid."""
+
+
+def split_mask(
+    mask: NDArray[np.bool_],
+    method: SplitMethod,
+    *,
+    diameter: float,
+    diagonal: bool = False,
+    probability: ArrayLike | None = None,
+    image: ArrayLike | None = None,
+) -> NDArray[np.int32]:
+    """Cut a mask into objects.
+
+    Parameters
+    ----------
+    mask : shape (H, W), bool
+    method : see :class:`vrpsam_app.objects.instances.ObjectOptions`
+    diameter : in pixels, of the largest circle that fits in a typical object
+    diagonal : whether pixels that touch at a corner only are connected
+    probability : shape (H, W), needed for ``probability``
+    image : shape (H, W), (H, W, 3) or (H, W, 4), needed for ``intensity``
+
+    Returns
+    -------
+    instance_labels : shape (H, W), int32
+
+    Raises
+    ------
+    ConfigError
+        If what the method needs is not given.
+    ImageError
+        If sizes differ.
+    """
+    from scipy import ndimage
+
+    connectivity = ndimage.generate_binary_structure(2, 2 if diagonal else 1)
+    # Of a mask without an edge no distance is known.
+    if method == "components" or not mask.any() or (method == "distance" and mask.all()):
+        return np.asarray(ndimage.label(mask, connectivity)[0], np.int32)
+    if method == "distance":
+        height = ndimage.distance_transform_edt(mask)
+        return _watershed(height, mask, max(NECK * diameter / 2, LEAST_NECK), connectivity)
+    what, values = (
+        ("probability", probability)
+        if method == "probability"
+        else (
+            "intensity",
+            image,
+        )
+    )
+    if values is None:
+        needed = "the image" if what == "intensity" else "probabilities, which a mask does not have"
+        raise ConfigError(
+            f"Cutting objects by {what} needs {needed}: give it, or cut them by distance."
+        )
+    return _watershed(_relief(values, mask, diameter), mask, DIP, connectivity)
+
+
+def _relief(values: ArrayLike, mask: NDArray[np.bool_], diameter: float) -> NDArray[np.float64]:
+    """Return a smooth map that is high in the middle of objects, its span inside the mask 1.
+
+    Outside the mask it is low, so that the shape of the objects counts as well.
+    """
+    from scipy import ndimage
+
+    grey = grey_map(values, mask.shape, "The image")
+    if mask.all() or grey[mask].mean() >= grey[~mask].mean():
+        low = np.percentile(grey[mask], 1)
+    else:
+        grey = -grey
+        low = np.percentile(grey[mask], 1)
+    raised = np.where(mask, np.maximum(grey - low, 0), 0.0)
+    smooth = ndimage.gaussian_filter(raised, SMOOTHING * diameter)
+    bottom, top = np.percentile(smooth[mask], [5, 95])
+    return np.asarray((smooth - bottom) / max(top - bottom, 1e-12))
+
+
+def _watershed(
+    height: NDArray[np.floating],
+    mask: NDArray[np.bool_],
+    prominence: float,
+    connectivity: NDArray[np.bool_],
+) -> NDArray[np.int32]:
+    """Give each peak that stands out by `prominence` the part of the mask that slopes up to it."""
+    from scipy import ndimage
+    from skimage.morphology import local_maxima, reconstruction
+    from skimage.segmentation import watershed
+
+    # Peaks that stand out less are levelled: what remains of them is no summit any more. Slopes go
+    # in all eight directions, or the grid would make false summits on slanted ridges.
+    around = np.ones((3, 3), np.bool_)
+    floor = np.where(mask, height, height[mask].min() - 2 * prominence)
+    levelled = reconstruction(floor - prominence, floor, footprint=around)  # type: ignore[no-untyped-call]
+    summits = local_maxima(levelled, footprint=around) & mask  # type: ignore[no-untyped-call]
+    pieces, count = ndimage.label(mask, connectivity)
+    # A summit that two pieces share at a corner is one for each.
+    markers = ndimage.label(summits, around)[0].astype(np.int64) * (count + 1) + pieces
+    markers = count_objects(np.where(summits, np.unique(markers, return_inverse=True)[1], 0)).dense
+    parts = watershed(-height, markers, connectivity=connectivity, mask=mask)  # type: ignore[no-untyped-call]
+    # A piece whose summit was levelled from the piece beside it stays whole.
+    alone, _ = ndimage.label(mask & (parts == 0), connectivity)
+    whole: NDArray[np.int32] = np.where(alone > 0, alone + parts.max(initial=0), parts)
+    return whole.astype(np.int32)
+
+
+def grey_map(values: ArrayLike | None, hw: tuple[int, ...], name: str) -> NDArray[np.float64]:
+    """Return a map or a picture as grey values of the expected size, 0 where it has none.
+
+    Raises
+    ------
+    ImageError
+        If it is no map or picture, or of another size.
+    """
+    array = np.asarray(values)
+    if array.ndim == 3 and array.shape[-1] in (3, 4):
+        array = array[..., :3].mean(axis=-1)
+    if array.ndim != 2 or array.dtype.kind not in "buif":
+        raise ImageError(
+            f"{name} has shape {array.shape} and type {array.dtype}: expected (H, W) of numbers."
+        )
+    check_same_size(array.shape, hw, name, "the mask")
+    return np.nan_to_num(array.astype(np.float64))

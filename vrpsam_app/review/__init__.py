@@ -1,0 +1,1 @@
+"""A folder of pictures on its way to a data set: segmented, looked at, exported."""

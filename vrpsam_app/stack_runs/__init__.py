@@ -1,0 +1,1 @@
+"""Stacks segmented, lazily or to disk, on one process or several, resumable."""

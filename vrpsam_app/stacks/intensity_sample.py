@@ -1,0 +1,90 @@
+"""Intensities of planes that nobody wants to read whole: one range for a plane, or for a stack."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vrpsam_app.images import IntensityRange, intensity_range_of
+from vrpsam_app.references import Reference
+from vrpsam_app.stacks.row_reader import in_memory
+from vrpsam_app.stacks.stack import Stack
+
+MOST_PLANES = 8
+"""Planes of a stack that are looked at before a run."""
+# Values of a plane that are looked at; larger ones are thinned on a regular grid, exactly as
+# `intensity_range_of` does with planes in memory.
+_VALUES = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class StackSample:
+    """What a look at a few planes says about a stack.
+
+    Attributes
+    ----------
+    intensity_range : that stack and references share; None where all have 8 bits
+    fingerprint : SHA-256 of the sampled first plane, by which a run that goes on knows its stack
+    """
+
+    intensity_range: IntensityRange | None
+    fingerprint: str
+
+
+def sample_stack(
+    stack: Stack,
+    references: Sequence[Reference],
+    intensity_range: IntensityRange | None = None,
+) -> StackSample:
+    """Look at the first plane, and at up to seven more if the range is not known.
+
+    Parameters
+    ----------
+    stack : Stack
+        The planes looked at are spread evenly from the first to the last.
+    references : their images belong to the set
+    intensity_range : given by the caller; then only the first plane is looked at
+    """
+    indices = list(stack.indices())
+    first = sampled(stack.data[indices[0]])
+    digest = hashlib.sha256(f"{stack.dtype.str} {stack.data.shape} ".encode())
+    digest.update(np.ascontiguousarray(first).tobytes())
+    if intensity_range is None and shows_as_it_is(stack.dtype):
+        intensity_range = intensity_range_of(r.image for r in references)
+    elif intensity_range is None:
+        spread = np.linspace(0, len(indices) - 1, min(MOST_PLANES, len(indices)))
+        others = [sampled(stack.data[indices[i]]) for i in spread.round().astype(int)[1:]]
+        intensity_range = intensity_range_of([first, *others, *(r.image for r in references)])
+    return StackSample(intensity_range, digest.hexdigest())
+
+
+def plane_range(plane: Any, references: Sequence[Reference]) -> IntensityRange | None:
+    """Return the range that a plane, lazy or not, shares with its references; None for 8 bits."""
+    if shows_as_it_is(plane.dtype):
+        return intensity_range_of(r.image for r in references)
+    return intensity_range_of([sampled(plane), *(r.image for r in references)])
+
+
+def sampled(plane: Any) -> NDArray[Any]:
+    """Return every so manieth pixel of a large plane, all of a small one.
+
+    Parameters
+    ----------
+    plane : shape (H, W) or (H, W, channels)
+        A lazy one is read chunk by chunk.
+    """
+    colours = 3 if plane.ndim == 3 else 1
+    values = plane.shape[0] * plane.shape[1] * colours
+    step = math.ceil(math.sqrt(max(1.0, values / _VALUES)))
+    return in_memory(plane[::step, ::step])
+
+
+def shows_as_it_is(dtype: Any) -> bool:
+    """Tell whether pixels of a type reach the model without an intensity range."""
+    return np.dtype(dtype) in (np.dtype(np.uint8), np.dtype(np.bool_))

@@ -1,0 +1,1 @@
+"""Planes of any size, whole or in overlapping tiles."""
