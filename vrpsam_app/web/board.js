@@ -1,128 +1,245 @@
-// The pictures that are searched: one large, all of them small below. Gradio runs this as the body of
-// a function of (element, trigger, props, server, upload, watch). `props.tiles` comes from Python;
-// `props.value` is {shown, removed}: which tile is large, and which one the person took out.
+// The pictures that are searched: one large, all of them small below. Gradio runs this, after the files it is
+// joined to, as the body of a function of (element, trigger, props, server, upload, watch). What goes over
+// the border is written in board.py.
 
-const stage = element.querySelector('.board-stage');
-const large = stage.querySelector('img');
-const empty = element.querySelector('.board-empty');
-const compare = element.querySelector('.board-compare');
+const stageBox = element.querySelector('.board-stage');
 const caption = element.querySelector('.board-caption');
-const strip = element.querySelector('.board-strip');
-const plain = new Map(); // tile id -> the picture without a result, kept for comparing
-const thumbs = new Map(); // tile id -> its element
-let shown = null;
-let comparing = false;
 
-function tile(id) {
-  return (props.tiles || []).find((candidate) => candidate.id === id);
+// ---- answers -------------------------------------------------------------------------------------
+
+// An answer stays after Python took it away, as one that is out of date, until there is another.
+function takeAnswers() {
+  const fresh = new Map((props.answers || []).map((answer) => [answer.id, answer]));
+  for (const [id, entry] of answers) {
+    if (!pictureOf(id)) answers.delete(id);
+    else if (!fresh.has(id)) entry.old = true;
+  }
+  for (const [id, answer] of fresh) {
+    const entry = answers.get(id) || { answer: null, cuts: null, searching: false, old: false };
+    answers.set(id, entry);
+    entry.searching = answer.state === 'searching';
+    if (entry.searching) continue;
+    entry.old = false;
+    if (JSON.stringify(entry.answer?.classes) === JSON.stringify(answer.classes)) {
+      entry.answer = { ...answer, classes: entry.answer.classes };
+    } else readLevels(entry, answer);
+  }
 }
 
-function makeThumb(id) {
-  const thumb = document.createElement('div');
-  thumb.className = 'thumb';
-  thumb.setAttribute('role', 'option');
-  thumb.tabIndex = 0;
-  const image = document.createElement('img');
-  image.alt = '';
-  const badge = document.createElement('span');
-  badge.className = 'badge';
-  const name = document.createElement('span');
-  name.className = 'thumb-name';
-  const remove = document.createElement('button');
-  remove.type = 'button';
-  remove.textContent = '×';
-  remove.onclick = (event) => {
-    event.stopPropagation();
-    props.value = { shown, removed: id };
-    trigger('remove');
-  };
-  thumb.append(image, badge, name, remove);
-  thumb.onclick = () => choose(id);
-  thumb.onkeydown = (event) => {
-    if (event.target === thumb && (event.key === 'Enter' || event.key === ' ')) {
-      event.preventDefault();
-      choose(id);
-    }
-  };
-  return thumb;
+async function readLevels(entry, answer) {
+  entry.wanted = answer;
+  const classes = await Promise.all(
+    answer.classes.map(async (each) => {
+      const layer = each.present && each.levels ? await readGreyPng(each.levels) : null;
+      return Object.defineProperty({ ...each }, 'layer', { value: layer });
+    }),
+  );
+  if (entry.wanted !== answer) return; // a later one came meanwhile
+  entry.answer = { ...answer, classes };
+  entry.cut = undefined;
+  render();
+  if (thumbs.has(answer.id)) paintThumb(pictureOf(answer.id), thumbs.get(answer.id));
+}
+
+// What is drawn of a picture at the settings of now.
+function cutOf(id) {
+  const entry = answers.get(id);
+  if (!entry?.answer || entry.answer.state !== 'done') return null;
+  const settings = threshold + '/' + minArea;
+  if (entry.cut === undefined || entry.settings !== settings) {
+    entry.cut = cutAnswer(entry.answer, pictureOf(id), threshold, minArea);
+    entry.settings = settings;
+  }
+  return entry.cut;
+}
+
+function stateOf(id) {
+  const entry = answers.get(id);
+  if (entry?.searching) return 'searching';
+  if (!entry?.answer) return 'waiting';
+  if (entry.answer.state === 'failed') return 'failed';
+  return entry.answer.classes.some((each) => each.present) ? 'found' : 'absent';
+}
+
+const isDoubtful = (id) => stateOf(id) === 'found' && !isOld(id) && certainty(id) < DOUBTFUL;
+const canCorrect = () => ['found', 'absent'].includes(stateOf(shown));
+
+// ---- in words ------------------------------------------------------------------------------------
+
+const percent = (share) => (share >= 0.01 ? Math.round(100 * share) + '%' : share ? 'less than 1%' : 'none');
+
+function captionOf(id) {
+  const state = stateOf(id);
+  const entry = answers.get(id);
+  if (state === 'searching') return { title: 'Looking…', detail: '' };
+  if (state === 'waiting') return { title: pictureOf(id)?.name || '', detail: 'not searched yet' };
+  if (state === 'failed') return { title: 'This did not work', detail: entry.answer.note };
+  if (state === 'absent') {
+    const likely = Math.max(...entry.answer.classes.map((each) => each.presence));
+    return { title: 'Nothing like it here', detail: percent(likely) + ' likely that there is' };
+  }
+  const cut = cutOf(id);
+  if (!cut) return { title: 'Nothing at these settings', detail: '' };
+  const counts = cut.classes.map(({ label, count }) => (cut.classes.length > 1 ? label + ' ' : '') + count);
+  const share = cut.classes.reduce((sum, each) => sum + each.share, 0);
+  const score = Math.min(...entry.answer.classes.filter((each) => each.present).map((each) => each.score));
+  const detail = percent(share) + ' of the picture · outline about ' + percent(score) + ' right';
+  const title = counts.join(', ') + ' found' + (isDoubtful(id) ? ', look twice' : '');
+  return { title, detail: isOld(id) ? 'out of date, press Find' : detail };
+}
+
+// The title, with the colour of each class before its name where there are several.
+function titleNodes(title) {
+  const cut = stateOf(shown) === 'found' && cutOf(shown);
+  if (!cut || cut.classes.length < 2) return [title];
+  const dots = cut.classes.map(({ label }) => {
+    const dot = document.createElement('i');
+    dot.style.setProperty('--tint', colourOf(label));
+    return dot;
+  });
+  const words = title.split(', ');
+  return words.flatMap((word, at) => [...(dots[at] ? [dots[at]] : []), word + (words[at + 1] ? ', ' : '')]);
+}
+
+function badgeOf(id) {
+  const state = stateOf(id);
+  if (state === 'searching') return '…';
+  if (state === 'failed') return '!';
+  if (state === 'absent') return 'none';
+  const cut = state === 'found' && cutOf(id);
+  return cut ? String(cut.classes.reduce((sum, each) => sum + each.count, 0)) : '';
+}
+
+// ---- on the screen -------------------------------------------------------------------------------
+
+function paintLarge(pen, scale) {
+  const picture = pictureOf(shown);
+  const image = photos.get(shown);
+  if (!image) return;
+  pen.drawImage(image, 0, 0, picture.width * scale, picture.height * scale);
+  element.querySelector('[data-do=fit]').disabled = stage.zoom === 1;
+  if (comparing) return;
+  const cut = cutOf(shown);
+  if (cut) drawCut(pen, cut, picture, scale, opacity, isOld(shown) ? 0.45 : 1);
+  drawCorrections(pen, picture, scale);
+}
+
+function render() {
+  const picture = pictureOf(shown);
+  element.querySelector('.board-empty').hidden = Boolean(picture);
+  stageBox.dataset.state = picture ? stateOf(shown) : 'empty';
+  const { title, detail } = picture ? captionOf(shown) : { title: '', detail: '' };
+  const [strong, span] = caption.querySelectorAll('strong, span');
+  if (strong.textContent !== title) strong.replaceChildren(...titleNodes(title));
+  if (span.textContent !== detail) span.textContent = detail;
+  stage.canvas.setAttribute('aria-label', picture ? picture.name + ': ' + title + '. ' + detail : 'No picture');
+  compareButton.disabled = !cutOf(shown);
+  element.querySelector('[data-do=reuse]').disabled = stateOf(shown) !== 'found';
+  const count = correctionsOn(shown).length;
+  const note = element.querySelector('.board-corrections');
+  note.hidden = !count;
+  note.querySelector('span').textContent = count + (count === 1 ? ' correction' : ' corrections');
+  const hint = element.querySelector('.board-hint');
+  hint.hidden = !canCorrect() || corrected;
+  const several = (answerOf(shown)?.classes || []).length > 1;
+  hint.textContent = 'Click what is wrong or missing' + (several ? ' of ' + labelToCorrect() : '');
+  showDecision();
+  showTotals();
+  showStrip();
+  stage.draw();
+}
+
+function showTotals() {
+  const ids = props.pictures.map(({ id }) => id);
+  const answered = ids.filter((id) => ['found', 'absent'].includes(stateOf(id)));
+  const decided = answered.filter((id) => decisions[id]).length;
+  const words = [ids.length + (ids.length === 1 ? ' picture' : ' pictures')];
+  if (decided) words.push(decided + ' decided');
+  element.querySelector('.board-totals').textContent = words.join(' · ');
 }
 
 function choose(id) {
   if (id === shown) return;
   shown = id;
+  stage.fit();
   render();
-  props.value = { shown, removed: null };
+  send({});
   trigger('pick');
 }
 
-function setSource(image, source) {
-  if (image.getAttribute('src') !== source) image.src = source;
+function send(part) {
+  props.value = {
+    shown,
+    threshold,
+    min_area: minArea,
+    label: labelToCorrect() || null,
+    decisions,
+    corrections,
+    about: null,
+    ...part,
+  };
 }
 
-function render() {
-  const tiles = props.tiles || [];
-  for (const each of tiles) {
-    if (each.state === 'waiting') plain.set(each.id, each.src);
-    if (!thumbs.has(each.id)) thumbs.set(each.id, makeThumb(each.id));
-    const thumb = thumbs.get(each.id);
-    const [image, badge, name, remove] = thumb.children;
-    setSource(image, each.src);
-    thumb.dataset.state = each.state;
-    thumb.setAttribute('aria-selected', String(each.id === shown));
-    thumb.setAttribute('aria-label', each.name + ': ' + each.caption);
-    badge.textContent = each.badge;
-    name.textContent = each.name;
-    remove.setAttribute('aria-label', 'Take out ' + each.name);
+// ---- from Python ---------------------------------------------------------------------------------
+
+function loadPhotos() {
+  for (const picture of props.pictures) {
+    if (photos.has(picture.id)) continue;
+    photos.set(picture.id, null);
+    const image = new Image();
+    image.onload = () => {
+      photos.set(picture.id, image);
+      if (thumbs.has(picture.id)) paintThumb(picture, thumbs.get(picture.id));
+      stage.draw();
+    };
+    image.src = picture.src;
   }
-  for (const id of [...thumbs.keys()]) {
-    if (!tile(id)) {
-      thumbs.delete(id);
-      plain.delete(id);
-    }
+  for (const id of [...photos.keys()]) {
+    if (!pictureOf(id)) photos.delete(id);
   }
-  const order = tiles.map((each) => thumbs.get(each.id));
-  if (order.length !== strip.children.length || order.some((thumb, at) => thumb !== strip.children[at])) {
-    strip.replaceChildren(...order);
-  }
-  const current = tile(shown);
-  empty.hidden = Boolean(current);
-  large.hidden = !current;
-  compare.hidden = !current || current.state !== 'found' || !plain.has(shown);
-  stage.dataset.state = current ? current.state : 'empty';
-  const [title, detail] = caption.children;
-  title.textContent = current ? current.caption : '';
-  detail.textContent = current ? current.detail : '';
-  if (!current) return;
-  setSource(large, comparing && plain.has(shown) ? plain.get(shown) : current.src);
-  large.alt = current.name + ': ' + current.caption + '. ' + current.detail;
+}
+
+function takeGiven() {
+  const given = props.given || { serial: '' };
+  if (given.serial === taken) return;
+  taken = given.serial;
+  threshold = given.threshold ?? threshold;
+  minArea = given.min_area ?? minArea;
+  decisions = given.decisions ?? decisions;
+  corrections = given.corrections ?? corrections;
+  showSliders();
 }
 
 function update() {
-  const tiles = props.tiles || [];
-  if (!tile(shown)) {
-    shown = tiles.length ? tiles[0].id : null;
-    props.value = { shown, removed: null };
+  loadPhotos();
+  takeGiven();
+  takeAnswers();
+  if (!pictureOf(shown)) {
+    shown = props.pictures.length ? props.pictures[0].id : null;
+    stage.fit();
   }
   render();
+  paintThumbsSoon();
+  send({});
 }
 
-function holdCompare(on) {
-  comparing = on;
+document.addEventListener('click', (event) => {
+  const below = board.getBoundingClientRect().top > 0.6 * window.innerHeight;
+  if (!below || !event.target.closest(props.find_selector)) return;
+  const still = window.matchMedia('(prefers-reduced-motion: reduce)').matches;
+  board.scrollIntoView({ behavior: still ? 'auto' : 'smooth', block: 'start' });
+});
+
+document.addEventListener('vrpsam-classes', ({ detail }) => {
+  colours = detail.colours;
+  currentLabel = detail.current;
   render();
-}
-compare.addEventListener('pointerdown', (event) => {
-  compare.setPointerCapture(event.pointerId);
-  holdCompare(true);
+  paintThumbsSoon();
 });
-for (const end of ['pointerup', 'pointercancel', 'blur']) {
-  compare.addEventListener(end, () => holdCompare(false));
-}
-compare.addEventListener('keydown', (event) => {
-  if (event.key === ' ' || event.key === 'Enter') holdCompare(true);
-});
-compare.addEventListener('keyup', () => holdCompare(false));
-compare.addEventListener('contextmenu', (event) => event.preventDefault());
 
-acceptPictures(element, Infinity);
-watch('tiles', update);
+narrowBelow(board, 560);
+acceptPictures(element, { movies: true });
+watch(['pictures', 'answers', 'given'], update);
+showSliders();
 update();
+document.dispatchEvent(new Event('vrpsam-board'));

@@ -4,34 +4,39 @@ What goes over the border, all of it JSON.
 
 Pictures, from Python: ``[{"id", "name", "src", "width", "height"}]``, as for the canvas.
 
-Answers, from Python: ``[{"id", "state", "note", "classes"}]``, one for each picture of which there is
-something to say; pictures without one wait. A callback returns ``gr.HTML(answers=[...])``, or
-``gr.HTML(pictures=[...], answers=[...])``. `state` is ``searching``, ``done`` or ``failed``; `note` is a
-sentence for a person, or empty. `classes`: ``[{"label", "score", "presence", "present", "levels"}]`` in the
-order in which they were asked for, empty unless the state is ``done``. `levels` is a data URL of an
-8-bit grey PNG, a whole fraction of the picture's size or as large as `src`: each pixel is the number
-of steps k / 100, k = 1 to 99, that lie below its probability, so the mask at step k is ``levels >= k``
-exactly. It is sent once: the browser cuts, filters, counts and paints. A picture whose answer goes
-away without a new one keeps its last result, pale, as one that is out of date.
+Answers, from Python: ``[{"id", "state", "note", "classes"}]``, one for each picture of which there
+is something to say; pictures without one wait. A callback returns ``gr.HTML(answers=[...])``, or
+``gr.HTML(pictures=[...], answers=[...])``. `state` is ``searching``, ``done`` or ``failed``; `note`
+is a sentence for a person, or empty. `classes`: ``[{"label", "score", "presence", "present",
+"levels", "speck"}]`` in the order in which they were asked for, empty unless the state is ``done``.
+`speck`, optional: pieces of fewer pixels of the original are drawn but not counted, as
+:class:`~vrpsam_app.objects.instances.ObjectOptions` counts by itself. `levels` is a data URL of an
+8-bit grey PNG, a whole fraction of the picture's size or as large as `src`: each pixel is the
+number of steps k / 100, k = 1 to 99, that lie below its probability, so the mask at step k is
+``levels >= k`` exactly. It is sent once: the browser cuts, filters, counts and paints. A picture
+whose answer goes away without a new one keeps its last result, pale, as one that is out of date.
 
-Given, from Python: ``{"serial", "threshold", "min_area", "decisions", "corrections"}``, all but the serial
-optional: a new serial makes the board take what is there in the place of its own. For projects.
+Given, from Python: ``{"serial", "threshold", "min_area", "decisions", "corrections"}``, all but the
+serial optional: a new serial makes the board take what is there in the place of its own. For
+projects.
 
-Value, from the browser:
-``{"shown", "threshold", "min_area", "label", "decisions", "corrections", "about"}``.
+Value, from the browser: ``{"shown", "threshold", "min_area", "label", "decisions", "corrections",
+"about"}``.
 
 - `shown`: the id of the large picture, or None. `about`: the id that the last event is about.
-- `threshold`: 0.01 to 0.99. `min_area`: connected pieces of fewer pixels of the original are left out.
+- `threshold`: 0.01 to 0.99. `min_area`: connected pieces of fewer pixels of the original are left
+  out.
 - `label`: the class that corrections go to.
-- `decisions`: id -> ``accept``, ``fix`` or ``reject``; pictures that were not decided are not there.
+- `decisions`: id -> ``accept``, ``fix`` or ``reject``; pictures that were not decided are not
+  there.
 - `corrections`: id -> label -> marks on that target, in pixels of the original, in the JSON form of
   :mod:`vrpsam_app.annotations` (points and at most one positive box). Empty ones are not there.
 
-Events: ``pick``, another picture was made large; ``remove``, `about` was taken out; ``correct``, the
-corrections of `about` changed and the hand has rested; ``settings``, threshold or smallest piece came
-to rest (nothing has to be sent back: the board has moved already); ``decide``, `about` was accepted,
-rejected, set aside for fixing, or is undecided again; ``reuse``, the result of `about` is to become a
-reference.
+Events: ``pick``, another picture was made large; ``remove``, `about` was taken out; ``correct``,
+the corrections of `about` changed and the hand has rested; ``settings``, threshold or smallest
+piece came to rest (nothing has to be sent back: the board has moved already); ``decide``, `about`
+was accepted, rejected, set aside for fixing, or is undecided again; ``reuse``, the result of
+`about` is to become a reference.
 """
 
 from __future__ import annotations
@@ -47,20 +52,25 @@ from vrpsam_app.web.page_files import read_page_files
 DEFAULT_THRESHOLD = 0.5
 
 _SCRIPTS = (
-    "board.js",
-    "board_strip.js",
-    "board_controls.js",
-    "corrections.js",
-    "result_painting.js",
-    "mark_shapes.js",
     "png_pixels.js",
+    "mark_shapes.js",
     "zoom_stage.js",
     "dropped_pictures.js",
+    "board_state.js",
+    "result_painting.js",
+    "corrections.js",
+    "board_strip.js",
+    "board_controls.js",
+    "board.js",
 )
 
 
 def result_board(
-    pictures: Sequence[Mapping[str, Any]], *, upload_selector: str, elem_id: str
+    pictures: Sequence[Mapping[str, Any]],
+    *,
+    upload_selector: str,
+    find_selector: str,
+    elem_id: str,
 ) -> gr.HTML:
     """Return a component that shows one picture large and all of them small below it.
 
@@ -70,6 +80,9 @@ def result_board(
         What it opens with, as the module describes.
     upload_selector
         CSS selector of the file input that receives what is dropped or pasted on the board.
+    find_selector
+        CSS selector of the button that asks for results: where the board is out of sight, as on a
+        phone, pressing it brings the board there.
     """
     return gr.HTML(
         value=opening_value(pictures),
@@ -82,6 +95,7 @@ def result_board(
         given={"serial": ""},
         palette=class_colours(),
         upload_selector=upload_selector,
+        find_selector=find_selector,
     )
 
 

@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vrpsam_app.annotations import annotations_from_json
-from vrpsam_app.errors import AnnotationError, EmptyReferenceError, ImageFileError
-from vrpsam_app.references import Reference
-from vrpsam_app.web.model import WebPredictor
+import numpy as np
+
+from vrpsam_app import batch
+from vrpsam_app.corrected import predict_corrected
+from vrpsam_app.errors import AnnotationError, Cancelled, ImageFileError, VRPSAMError
+from vrpsam_app.images import IntensityRange
+from vrpsam_app.objects.finding import typical_in
+from vrpsam_app.objects.instances import ObjectOptions
+from vrpsam_app.progress import CancelToken
+from vrpsam_app.references import Reference, labels_of
+from vrpsam_app.segmenter import ClassPredictions
+from vrpsam_app.stack_runs.targets import StackReading, common_pixel_size
+from vrpsam_app.tiles.plan import TileOptions
+from vrpsam_app.tiles.tiling import predict_classes_tiled, predict_tiled
+from vrpsam_app.web.line import Line
+from vrpsam_app.web.marked import (
+    Asked,
+    any_positive,
+    marked_references,
+    target_corrections,
+)
+from vrpsam_app.web.model import WebPredictor, get_ready_for
 from vrpsam_app.web.pictures import Picture, decoded
-from vrpsam_app.web.session import Answers, Finding, Question, Session
+from vrpsam_app.web.session import Answers, ClassFinding, Finding, Question, Session
 
 NO_TARGET = "There is no picture to look in. Add one, then press Find."
+_RANGES_KEPT = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +46,13 @@ class Progress:
     answers
         What has been found so far.
     searching
-        The target that is being looked at; None at the end.
+        The target that is being looked at, or is next; None at the end.
     done, total
         Numbers of targets.
     seconds
         Since the search began.
+    before
+        People who are asked for first.
     """
 
     answers: Answers
@@ -39,55 +60,84 @@ class Progress:
     done: int
     total: int
     seconds: float
+    before: int = 0
 
 
-def prepare(predictor: WebPredictor, session: Session, shown: object) -> None:
-    """Encode the visible target and the reference while the person is still drawing."""
-    if target := shown_target(session, shown):
-        for picture in (target, session.reference):
-            predictor.prepare(decoded.read(picture), intensity_range=session.intensity_range)
+def prepare(
+    predictor: WebPredictor, line: Line, session: Session, asked: Asked, cancel: CancelToken
+) -> None:
+    """Encode the visible target and the marked pictures while the person is still drawing.
+
+    Stops between pictures, without a word, when it is no longer wanted.
+    """
+    target = shown_target(session, asked.shown)
+    wanted = [] if target is None else [target]
+    images = {item["image"] for item in asked.references}
+    wanted += [picture for picture in session.marked if picture.id in images][:5]
+    for picture in dict.fromkeys(wanted):
+        try:
+            with line.join() as place:
+                place.wait(cancel)
+                get_ready_for(predictor, decoded.read(picture), _range_without_marks(session))
+        except Cancelled:
+            return
 
 
 def preview(
     predictor: WebPredictor,
+    line: Line,
     session: Session,
     answers: Answers,
-    canvas: object,
-    exhaustive: bool,
-    shown: object,
-) -> Answers:
+    asked: Asked,
+    cancel: CancelToken,
+) -> Iterator[Progress]:
     """Answer for the visible target only: what follows every stroke.
 
     Marks that do not yet say what to look for are no error here: there is no answer to them.
+
+    Yields
+    ------
+    progress : Progress
+        While others are first, and at the end.
 
     Raises
     ------
     AnnotationError
         If the marks are malformed, or belong to another picture.
+    Cancelled
+        If that was asked for.
     """
-    marks = _marks_of(session, canvas)
-    target = shown_target(session, shown)
-    if target is None or not _any_positive(marks):
-        return Answers()
-    reference = _reference(session, marks, exhaustive)
-    answers = answers.to(_question(session, marks, exhaustive))
-    return answers.with_finding(target.id, _ask(predictor, session, reference, target))
+    start, target = time.monotonic(), shown_target(session, asked.shown)
+    if target is None or not any_positive(asked):
+        yield Progress(Answers(), None, 0, 0, 0.0)
+        return
+    references = marked_references(session, asked)
+    answers = answers.to(Question.of(asked.references, session))
+    if not answers.has(target.id, asked.corrected(target)):
+        with line.join() as place:
+            for before in place.waiting(cancel):
+                yield Progress(answers, target, 0, 1, time.monotonic() - start, before)
+            finding = ask(predictor, session, references, asked, target, cancel)
+        answers = answers.with_finding(target.id, finding)
+    yield Progress(answers, None, 1, 1, time.monotonic() - start)
 
 
 def find(
     predictor: WebPredictor,
+    line: Line,
     session: Session,
     answers: Answers,
-    canvas: object,
-    exhaustive: bool,
-    shown: object,
+    asked: Asked,
+    cancel: CancelToken,
 ) -> Iterator[Progress]:
     """Look in every target, the visible one first; what is known already is not asked again.
+
+    A target that fails is answered by the reason; the others go on.
 
     Yields
     ------
     progress : Progress
-        Before each target, and at the end.
+        Before each target, while others are first, and at the end.
 
     Raises
     ------
@@ -95,40 +145,34 @@ def find(
         If nothing is marked as the object.
     ImageFileError
         If there is no target.
+    Cancelled
+        If that was asked for; what was yielded is answered.
     """
-    reference = marked_reference(session, canvas, exhaustive)
+    references = marked_references(session, asked)
     if not session.targets:
         raise ImageFileError(NO_TARGET)
-    answers = answers_now(session, answers, canvas, exhaustive)
+    answers = answers.to(Question.of(asked.references, session))
     start, total = time.monotonic(), len(session.targets)
-    waiting = [target for target in session.targets if target.id not in answers.findings]
-    waiting.sort(key=lambda target: target.id != shown)
+    waiting = [t for t in session.targets if not answers.has(t.id, asked.corrected(t))]
+    waiting.sort(key=lambda target: target.id != asked.shown)
     for done, target in enumerate(waiting, start=total - len(waiting)):
         yield Progress(answers, target, done, total, time.monotonic() - start)
-        answers = answers.with_finding(target.id, _ask(predictor, session, reference, target))
+        with line.join() as place:
+            for before in place.waiting(cancel):
+                yield Progress(answers, target, done, total, time.monotonic() - start, before)
+            try:
+                finding = ask(predictor, session, references, asked, target, cancel)
+            except (Cancelled, AnnotationError):
+                raise
+            except VRPSAMError as error:
+                finding = Finding(failure=str(error), corrected=asked.corrected(target))
+        answers = answers.with_finding(target.id, finding)
     yield Progress(answers, None, total, total, time.monotonic() - start)
 
 
-def answers_now(session: Session, answers: Answers, canvas: object, exhaustive: bool) -> Answers:
+def answers_now(session: Session, answers: Answers, asked: Asked) -> Answers:
     """Return the answers if they are to what the page asks now, none otherwise."""
-    try:
-        marks = _marks_of(session, canvas)
-    except AnnotationError:
-        return Answers()
-    return answers.to(_question(session, marks, exhaustive))
-
-
-def marked_reference(session: Session, canvas: object, exhaustive: bool) -> Reference:
-    """Build the reference from what the browser sent.
-
-    Raises
-    ------
-    EmptyReferenceError
-        If nothing is marked as the object.
-    AnnotationError
-        If the marks are malformed, or belong to another picture.
-    """
-    return _reference(session, _marks_of(session, canvas), exhaustive)
+    return answers.to(Question.of(asked.references, session))
 
 
 def shown_target(session: Session, shown: object) -> Picture | None:
@@ -137,45 +181,99 @@ def shown_target(session: Session, shown: object) -> Picture | None:
     return next(iter((*chosen, *session.targets)), None)
 
 
-def _ask(
-    predictor: WebPredictor, session: Session, reference: Reference, target: Picture
+def ask(
+    predictor: WebPredictor,
+    session: Session,
+    references: Sequence[Reference],
+    asked: Asked,
+    target: Picture,
+    cancel: CancelToken,
 ) -> Finding:
-    prediction = predictor.predict(
-        decoded.read(target), [reference], intensity_range=session.intensity_range
-    )
-    return Finding.from_prediction(prediction, target.preview_hw)
+    """Answer for one target, and keep what the page needs.
+
+    Raises
+    ------
+    Cancelled
+        If that was asked for: looked at after each tile and each class.
+    """
+    found = predict_target(predictor, session, references, asked, target, cancel)
+    pixel_size = common_pixel_size([target.path], StackReading())
+    shown = tile_options(session, asked).reference_pixel_size
+    classes = []
+    for label, prediction in found.predictions.items():
+        typical = typical_in(references, label, pixel_size, reference_pixel_size=shown)
+        least = ObjectOptions().resolved(diameter=typical).min_area
+        classes.append(ClassFinding.from_prediction(prediction, target.preview_hw, least or 0.0))
+    return Finding(tuple(classes), corrected=asked.corrected(target))
 
 
-def _marks_of(session: Session, canvas: object) -> Sequence[Mapping[str, Any]]:
-    """Take the marks out of what the browser sent; their form is checked later."""
-    if not isinstance(canvas, Mapping) or canvas.get("image") != session.reference.id:
-        raise AnnotationError(
-            "The marks belong to a picture that is no longer here. Reload the page and mark again."
+def predict_target(
+    predictor: WebPredictor,
+    session: Session,
+    references: Sequence[Reference],
+    asked: Asked,
+    target: Picture,
+    cancel: CancelToken | None = None,
+    threshold: float = 0.5,
+) -> ClassPredictions:
+    """Find every class in a target, at its full size, exactly as the command line does."""
+    image = decoded.read(target)
+    intensity_range = shared_range(session, references)
+    if corrections := target_corrections(asked, target):
+        return predict_corrected(
+            predictor,
+            image,
+            references,
+            corrections,
+            intensity_range=intensity_range,
+            threshold=threshold,
+            cancel=cancel,
         )
-    marks = canvas.get("marks")
-    if not isinstance(marks, list):
-        raise AnnotationError("The marks are not a list. Reload the page and mark again.")
-    return marks
-
-
-def _any_positive(marks: Iterable[object]) -> bool:
-    return any(not isinstance(mark, Mapping) or mark.get("positive", True) for mark in marks)
-
-
-def _reference(session: Session, marks: Sequence[Mapping[str, Any]], exhaustive: bool) -> Reference:
-    if not _any_positive(marks):
-        raise EmptyReferenceError(
-            "Nothing is marked as what to look for. Mark one object in the first picture."
-        )
-    annotations = annotations_from_json(marks, session.reference.hw)
-    image = decoded.read(session.reference)
-    return Reference.from_annotations(image, annotations, exhaustive=bool(exhaustive))
-
-
-def _question(session: Session, marks: Sequence[Mapping[str, Any]], exhaustive: bool) -> Question:
-    return Question(
-        session.reference.id,
-        json.dumps(marks, sort_keys=True),
-        bool(exhaustive),
-        session.intensity_range,
+    pixel_size = common_pixel_size([target.path], StackReading())
+    settings: dict[str, Any] = {
+        "tiling": tile_options(session, asked),
+        "pixel_size": pixel_size,
+        "intensity_range": intensity_range,
+        "threshold": threshold,
+        "cancel": cancel,
+    }
+    if len(labels_of(references)) > 1:
+        return predict_classes_tiled(predictor, image, references, **settings)
+    return ClassPredictions.compete(
+        {references[0].label: predict_tiled(predictor, image, references, **settings)}
     )
+
+
+def tile_options(session: Session, asked: Asked) -> TileOptions:
+    """Return how large pictures are cut, by the pixel size of the marked ones if it is known."""
+    images = {item["image"] for item in asked.references}
+    paths = [picture.path for picture in session.marked if picture.id in images]
+    size = common_pixel_size(paths, StackReading()) if paths else None
+    return TileOptions(reference_pixel_size=size)
+
+
+_ranges: OrderedDict[tuple[object, ...], IntensityRange | None] = OrderedDict()
+
+
+def shared_range(session: Session, references: Sequence[Reference]) -> IntensityRange | None:
+    """Return the one range of references and targets; None where all have 8 bits."""
+    deep = [target for target in session.targets if not target.eight_bit]
+    shown = [r for r in references if r.image.dtype.itemsize > 1]
+    if not deep and not shown:
+        return None
+    key = (*(target.id for target in deep), *(r.image_key for r in shown))
+    if key not in _ranges:
+        found = batch.shared_intensity_range(references, [target.path for target in deep])
+        _ranges[key] = found
+        while len(_ranges) > _RANGES_KEPT:
+            _ranges.popitem(last=False)
+    return _ranges[key]
+
+
+def _range_without_marks(session: Session) -> IntensityRange | None:
+    """Return the range that one reference on the first marked picture will be shown in."""
+    if all(picture.eight_bit for picture in (*session.marked, *session.targets)):
+        return None
+    image = decoded.read(session.marked[0])
+    whole = Reference.from_mask(image, np.ones(image.shape[:2], np.bool_))
+    return shared_range(session, [whole])

@@ -1,380 +1,189 @@
-// The picture that is marked. Gradio runs this as the body of a function of (element, trigger, props,
-// server, upload, watch). Marks are kept in pixels of the original picture, x to the right and y
-// down, pixel i covering [i, i + 1), in the JSON form of vrpsam_app/annotations.py. Nothing is sent
-// while drawing: `props.value` is set when a mark is finished, and 'stroke' follows when the hand rests.
+// The pictures that are marked. Gradio runs this, after the files it is joined to, as the body of a function
+// of (element, trigger, props, server, upload, watch). What goes over the border is written in canvas.py.
+// Nothing is sent while drawing: `props.value` is set when a mark is finished, and the event 'stroke' follows
+// when the hand rests.
 
 const REST_MS = 150; // a second mark within this time joins the first one's request
-const MAX_ZOOM = 16;
-const SMALLEST_BOX = 4; // on the screen; anything smaller is a click that slipped
 
-const stage = element.querySelector('.marker-stage');
-const canvas = stage.querySelector('canvas');
-const pen = canvas.getContext('2d');
-const hint = element.querySelector('.marker-hint');
-const list = element.querySelector('.mark-list');
-const widthRow = element.querySelector('.marker-width');
-const widthInput = widthRow.querySelector('input');
-const fitButton = element.querySelector('[data-do=fit]');
-
-const HINTS = {
-  point: 'Click the object. Right-click what it is not.',
-  box: 'Drag a box around one object. It may be loose.',
-  scribble: 'Draw along the object, one quick stroke.',
-};
-
-let picture = null; // {id, src, width, height, marks}
-let photo = null; // the picture as an HTMLImageElement, possibly smaller than the original
-let marks = [];
-let past = [];
-let future = [];
-let tool = 'box';
-let positive = true;
-let strokeWidth = 8; // pixels of the original picture
-let drawing = null; // the mark under the pointer, not yet kept
-let cursor = null; // where the arrow keys have moved to, in picture pixels
-let view = { zoom: 1, x: 0, y: 0 }; // offset in CSS pixels
-let pinch = null;
+const photos = new Map(); // id of a picture -> its image, possibly smaller than the original
+let shown = null;
+let currentLabel = 'object';
+let taken = null; // serial of the marks that Python gave last
+let sending = 0;
+let strokeDue = false;
 let rest = 0;
-const fingers = new Map();
 
-// ---- where things are ----------------------------------------------------------------------------
-
-const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
-const hundredths = (value) => Math.round(value * 100) / 100;
-
-function cssScale() {
-  const rect = canvas.getBoundingClientRect();
-  return { x: (rect.width / picture.width) * view.zoom, y: (rect.height / picture.height) * view.zoom };
-}
-
-function toPicture(event) {
-  const rect = canvas.getBoundingClientRect();
-  const scale = cssScale();
-  return [
-    clamp(hundredths((event.clientX - rect.left - view.x) / scale.x), 0, picture.width),
-    clamp(hundredths((event.clientY - rect.top - view.y) / scale.y), 0, picture.height),
-  ];
-}
-
-// A point on the far edge belongs to the last pixel, not to one beyond it.
-const insidePicture = ([x, y]) => [Math.min(x, picture.width - 0.01), Math.min(y, picture.height - 0.01)];
-
-function setView(next) {
-  const rect = canvas.getBoundingClientRect();
-  const zoom = clamp(next.zoom, 1, MAX_ZOOM);
-  view = {
-    zoom,
-    x: clamp(next.x, rect.width * (1 - zoom), 0),
-    y: clamp(next.y, rect.height * (1 - zoom), 0),
-  };
-  fitButton.hidden = zoom === 1;
-  draw();
-}
-
-function zoomAround(factor, clientX, clientY) {
-  const rect = canvas.getBoundingClientRect();
-  const zoom = clamp(view.zoom * factor, 1, MAX_ZOOM);
-  const grown = zoom / view.zoom;
-  const [u, v] = [clientX - rect.left, clientY - rect.top];
-  setView({ zoom, x: u - (u - view.x) * grown, y: v - (v - view.y) * grown });
-}
+const pictureOf = (id) => (props.pictures || []).find((picture) => picture.id === id);
 
 // ---- drawing on the screen -----------------------------------------------------------------------
 
-function fitCanvas() {
-  const ratio = window.devicePixelRatio || 1;
-  const width = Math.round(canvas.clientWidth * ratio);
-  const height = Math.round(canvas.clientHeight * ratio);
-  if (canvas.width !== width) canvas.width = width;
-  if (canvas.height !== height) canvas.height = height;
-  if (picture) setView(view);
-}
+const stage = zoomStage(element.querySelector('.marker-stage canvas'), () => pictureOf(shown) || null, paintPicture);
+stage.canvas.tabIndex = 0;
 
-function draw() {
-  if (!photo || !canvas.width) return;
-  const ratio = canvas.width / canvas.clientWidth;
-  const scale = cssScale();
-  pen.setTransform(1, 0, 0, 1, 0, 0);
-  pen.clearRect(0, 0, canvas.width, canvas.height);
-  pen.setTransform(ratio, 0, 0, ratio, view.x * ratio, view.y * ratio);
-  pen.imageSmoothingEnabled = scale.x < 4;
-  pen.drawImage(photo, 0, 0, picture.width * scale.x, picture.height * scale.y);
-  for (const mark of drawing ? [...marks, drawing] : marks) drawMark(mark, scale);
-  if (cursor) drawCursor(cursor[0] * scale.x, cursor[1] * scale.y);
-}
-
-// ---- the marks -----------------------------------------------------------------------------------
-
-function begin([x, y], isPositive) {
-  const base = { positive: isPositive };
-  if (tool === 'point') drawing = { type: 'point', xy: insidePicture([x, y]), ...base };
-  else if (tool === 'box') drawing = { type: 'box', xyxy: [x, y, x, y], corner: [x, y], ...base };
-  else drawing = { type: 'scribble', xy: [insidePicture([x, y])], width: strokeWidth, ...base };
-  draw();
-}
-
-function extend([x, y]) {
-  if (drawing.type === 'point') drawing.xy = insidePicture([x, y]);
-  else if (drawing.type === 'box') {
-    const [fromX, fromY] = drawing.corner;
-    drawing.xyxy = [Math.min(fromX, x), Math.min(fromY, y), Math.max(fromX, x), Math.max(fromY, y)];
-  } else {
-    const last = drawing.xy[drawing.xy.length - 1];
-    const scale = cssScale();
-    // Vertices closer than a screen pixel say nothing.
-    if (Math.hypot((x - last[0]) * scale.x, (y - last[1]) * scale.y) >= 1) {
-      drawing.xy.push(insidePicture([x, y]));
-    }
+function paintPicture(pen, scale) {
+  const picture = pictureOf(shown);
+  const image = photos.get(shown);
+  if (!image) return;
+  pen.drawImage(image, 0, 0, picture.width * scale, picture.height * scale);
+  for (const mark of marksOn(shown)) {
+    drawMark(pen, mark, picture, scale, now.classes.length > 1 && mark.label !== currentLabel);
   }
-  draw();
+  if (drawing) paintDrawing(pen, picture, scale);
+  if (cursor) drawCursor(pen, cursor[0] * scale, cursor[1] * scale);
+  fitButton.disabled = stage.zoom === 1;
 }
 
-function finish() {
-  const done = drawing;
-  drawing = null;
-  if (done.type === 'box') {
-    const [left, top, right, bottom] = done.xyxy;
-    const scale = cssScale();
-    delete done.corner;
-    if ((right - left) * scale.x < SMALLEST_BOX || (bottom - top) * scale.y < SMALLEST_BOX) {
-      hint.textContent = 'Hold the button and drag: a box needs two corners.';
-      draw();
-      return;
-    }
-  }
-  keep([...marks, done]);
+function paintDrawing(pen, picture, scale) {
+  if (tool !== 'brush' && tool !== 'eraser') return drawMark(pen, drawing, picture, scale);
+  pen.globalAlpha = 0.6;
+  pen.strokeStyle = tool === 'eraser' ? '#ffffff' : tintOf(drawing);
+  pen.lineCap = pen.lineJoin = 'round';
+  pen.lineWidth = drawing.width * scale;
+  pen.beginPath();
+  for (const [x, y] of drawing.xy) pen.lineTo(x * scale, y * scale);
+  if (drawing.xy.length === 1) pen.lineTo(drawing.xy[0][0] * scale + 0.01, drawing.xy[0][1] * scale);
+  pen.stroke();
+  pen.globalAlpha = 1;
 }
 
-function cancel() {
-  drawing = null;
-  cursor = null;
-  draw();
-}
+// ---- what changed --------------------------------------------------------------------------------
 
-function keep(next) {
-  past.push(marks);
-  future = [];
-  marks = next;
-  publish();
-}
-
-function step(from, to) {
-  if (!from.length) return;
-  to.push(marks);
-  marks = from.pop();
-  publish();
-}
-
-function publish() {
-  hint.textContent = HINTS[tool];
+function changed() {
+  say(HINTS[tool]);
   show();
-  props.value = { image: picture.id, marks };
+  strokeDue = true;
+  sendReferences();
+}
+
+function sendReferences() {
+  const mine = ++sending;
   clearTimeout(rest);
-  rest = setTimeout(() => trigger('stroke'), REST_MS);
+  referencesToSend().then((references) => {
+    if (mine !== sending) return; // a later step is on its way
+    send({ references });
+    if (strokeDue) rest = setTimeout(tellStroke, REST_MS);
+  });
+}
+
+function tellStroke() {
+  strokeDue = false;
+  trigger('stroke');
+}
+
+function send(part) {
+  const { references } = props.value || { references: [] };
+  props.value = { shown, label: currentLabel, references, about: null, ...part };
 }
 
 function show() {
-  list.replaceChildren(
-    ...marks.map((mark, index) => {
-      const item = document.createElement('li');
-      item.className = mark.positive ? 'this' : 'not-this';
-      const text = document.createElement('span');
-      text.textContent = (mark.positive ? '' : 'Not this: ') + describe(mark);
-      const remove = document.createElement('button');
-      remove.type = 'button';
-      remove.textContent = '×';
-      remove.setAttribute('aria-label', 'Remove mark ' + (index + 1));
-      remove.onclick = () => keep(marks.filter((_, other) => other !== index));
-      item.append(text, remove);
-      return item;
-    }),
-  );
-  element.querySelector('[data-do=undo]').disabled = !past.length;
-  element.querySelector('[data-do=redo]').disabled = !future.length;
-  element.querySelector('[data-do=clear]').disabled = !marks.length;
-  draw();
-}
-
-// ---- tools ---------------------------------------------------------------------------------------
-
-function chooseTool(next) {
-  drawing = null;
-  tool = next;
-  for (const button of element.querySelectorAll('[data-tool]')) {
-    button.setAttribute('aria-checked', String(button.dataset.tool === next));
+  showClasses();
+  showMarks();
+  showReferences();
+  tellClasses();
+  const has = { undo: past.length, redo: future.length, clear: marksOn(shown).length };
+  for (const [action, possible] of Object.entries(has)) {
+    element.querySelector('[data-do=' + action + ']').disabled = !possible;
   }
-  widthRow.hidden = next !== 'scribble';
-  hint.textContent = HINTS[next];
-  draw();
+  stage.draw();
 }
 
-function choosePolarity(next) {
-  positive = next;
-  for (const button of element.querySelectorAll('[data-positive]')) {
-    button.setAttribute('aria-checked', String(button.dataset.positive === String(next)));
+// ---- pictures ------------------------------------------------------------------------------------
+
+function turnTo(id) {
+  if (id === shown && photos.has(id)) return;
+  shown = id;
+  drawing = cursor = null;
+  const picture = pictureOf(id);
+  if (picture) chooseWidth(Math.max(picture.width, picture.height) / 48);
+  stage.fit();
+  send({});
+  show();
+}
+
+function loadPhoto(picture) {
+  const image = new Image();
+  photos.set(picture.id, null);
+  image.onload = () => {
+    photos.set(picture.id, image);
+    showReferences();
+    stage.draw();
+  };
+  image.src = picture.src;
+}
+
+async function load() {
+  const pictures = props.pictures || [];
+  if (photos.size && ![...photos.keys()].some(pictureOf)) startOver();
+  const fresh = pictures.filter((picture) => !photos.has(picture.id));
+  fresh.forEach(loadPhoto);
+  for (const id of [...photos.keys()]) {
+    if (!pictureOf(id)) photos.delete(id);
   }
+  const given = props.given || { serial: null };
+  const news = given.serial !== taken;
+  taken = given.serial;
+  const next = (news && given.shown) || (fresh.length ? fresh[fresh.length - 1].id : shown);
+  turnTo(pictureOf(next) ? next : (pictures[0] || { id: null }).id);
+  if (news && given.references) await takeReferences(given);
+  show();
+  sendReferences();
 }
 
-function chooseWidth(next) {
-  strokeWidth = next;
-  widthInput.value = String(next);
-  widthRow.querySelector('output').textContent = next + ' px';
-}
+// ---- buttons -------------------------------------------------------------------------------------
 
+const fitButton = element.querySelector('[data-do=fit]');
+const help = element.querySelector('.keys');
 const actions = {
-  undo: () => step(past, future),
-  redo: () => step(future, past),
-  clear: () => marks.length && keep([]),
-  fit: () => setView({ zoom: 1, x: 0, y: 0 }),
+  undo: () => travel(past, future),
+  redo: () => travel(future, past),
+  clear: () => marksOn(shown).length && removeMarks(marksOn(shown)),
+  help: () => help.togglePopover(),
+  ...zoomActions(stage),
 };
 
 element.addEventListener('click', (event) => {
   const button = event.target.closest('button');
   if (!button) return;
-  if (button.dataset.tool) chooseTool(button.dataset.tool);
-  else if (button.dataset.positive) choosePolarity(button.dataset.positive === 'true');
-  else if (button.dataset.do && picture) actions[button.dataset.do]();
+  const { tool: named, positive: sign, do: action, press } = button.dataset;
+  if (named) chooseTool(named);
+  else if (sign) choosePolarity(sign === 'true');
+  else if (action) actions[action]();
+  else if (press) pressOutside(press, button);
 });
 
-widthInput.addEventListener('input', () => chooseWidth(Number(widthInput.value)));
-
-// ---- mouse, pen and fingers ----------------------------------------------------------------------
-
-function fingerSpread() {
-  const [a, b] = [...fingers.values()];
-  return {
-    distance: Math.hypot(a.clientX - b.clientX, a.clientY - b.clientY),
-    x: (a.clientX + b.clientX) / 2,
-    y: (a.clientY + b.clientY) / 2,
-  };
+// Files are chosen and saved by buttons of the page that nobody sees.
+function pressOutside(name, button) {
+  const menu = button.closest('details');
+  if (menu) menu.open = false;
+  document.querySelector(props.presses[name]).click();
 }
 
-canvas.addEventListener('pointerdown', (event) => {
-  if (!photo || event.button === 1) return;
-  canvas.focus({ preventScroll: true });
-  canvas.setPointerCapture(event.pointerId);
-  fingers.set(event.pointerId, event);
-  cursor = null;
-  if (fingers.size === 2) {
-    drawing = null; // the second finger says that this is a pinch
-    pinch = fingerSpread();
-    draw();
-  } else if (fingers.size === 1) {
-    begin(toPicture(event), positive && event.button !== 2);
-  }
+element.querySelector('.marker-width input').addEventListener('input', (event) => {
+  chooseWidth(Number(event.target.value));
+});
+document.addEventListener('click', (event) => {
+  const menu = element.querySelector('details');
+  if (!menu.contains(event.target)) menu.open = false;
 });
 
-canvas.addEventListener('pointermove', (event) => {
-  if (!fingers.has(event.pointerId)) return;
-  fingers.set(event.pointerId, event);
-  if (pinch && fingers.size === 2) {
-    const now = fingerSpread();
-    zoomAround(now.distance / Math.max(pinch.distance, 1), now.x, now.y);
-    setView({ zoom: view.zoom, x: view.x + now.x - pinch.x, y: view.y + now.y - pinch.y });
-    pinch = now;
-  } else if (drawing) {
-    const passed = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
-    for (const point of passed.length ? passed : [event]) extend(toPicture(point));
-  }
-});
-
-canvas.addEventListener('pointerup', (event) => {
-  fingers.delete(event.pointerId);
-  if (pinch) pinch = fingers.size === 2 ? fingerSpread() : null;
-  else if (drawing) {
-    extend(toPicture(event));
-    finish();
-  }
-});
-
-canvas.addEventListener('pointercancel', (event) => {
-  fingers.delete(event.pointerId);
-  pinch = null;
-  cancel();
-});
-
-canvas.addEventListener('contextmenu', (event) => event.preventDefault());
-
-// A plain wheel scrolls the page; with Ctrl, as a pinch on a touchpad arrives too, it zooms.
-canvas.addEventListener(
-  'wheel',
-  (event) => {
-    if (!picture || !(event.ctrlKey || event.metaKey)) return;
-    event.preventDefault();
-    zoomAround(Math.exp(-event.deltaY * 0.004), event.clientX, event.clientY);
+handsOn(stage, {
+  start(event) {
+    cursor = null;
+    if (!photos.get(shown) || !stage.touches(event)) return false;
+    begin(stage.toPicture(event), positive && event.button !== 2);
+    return true;
   },
-  { passive: false },
-);
-
-// ---- keyboard ------------------------------------------------------------------------------------
-
-const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-
-element.addEventListener('keydown', (event) => {
-  if (!picture) return;
-  const command = event.ctrlKey || event.metaKey;
-  const key = event.key.toLowerCase();
-  if (event.key === 'Escape') cancel();
-  else if (command && key === 'z') actions[event.shiftKey ? 'redo' : 'undo']();
-  else if (command && key === 'y') actions.redo();
-  else if (command || event.target !== canvas) return;
-  else if (ARROWS[event.key]) moveCursor(ARROWS[event.key], event.shiftKey);
-  else if (event.key === 'Enter') pressCursor();
-  else if (key === 'p' || key === 'b' || key === 's') {
-    chooseTool({ p: 'point', b: 'box', s: 'scribble' }[key]);
-  } else if (key === 'n') choosePolarity(!positive);
-  else return;
-  event.preventDefault();
+  move: (events) => drawing && events.forEach((event) => extend(stage.toPicture(event))),
+  end(event) {
+    if (!drawing) return;
+    extend(stage.toPicture(event));
+    finish();
+  },
+  abort: cancelDrawing,
 });
 
-function moveCursor([right, down], finely) {
-  const stride = finely ? 1 : Math.max(1, Math.round(Math.max(picture.width, picture.height) / 64));
-  const [x, y] = cursor || [picture.width / 2, picture.height / 2];
-  cursor = [clamp(x + right * stride, 0, picture.width), clamp(y + down * stride, 0, picture.height)];
-  if (drawing) extend(cursor);
-  draw();
-}
-
-function pressCursor() {
-  cursor = cursor || [picture.width / 2, picture.height / 2];
-  if (drawing) finish();
-  else {
-    begin(cursor, positive);
-    if (tool === 'point') finish();
-  }
-}
-
-// ---- a new picture -------------------------------------------------------------------------------
-
-function load() {
-  const next = props.picture;
-  if (!next || (picture && picture.id === next.id)) return;
-  clearTimeout(rest);
-  picture = next;
-  photo = null;
-  [marks, past, future, drawing, cursor] = [next.marks || [], [], [], null, null];
-  view = { zoom: 1, x: 0, y: 0 };
-  fitButton.hidden = true;
-  stage.style.setProperty('--ratio', String(next.width / next.height));
-  const longest = Math.max(next.width, next.height);
-  widthInput.max = String(Math.max(4, Math.round(longest / 8)));
-  chooseWidth(Math.max(1, Math.round(longest / 48)));
-  props.value = { image: next.id, marks };
-  show();
-  const image = new Image();
-  image.onload = () => {
-    if (picture !== next) return;
-    photo = image;
-    fitCanvas();
-    draw();
-  };
-  image.src = next.src;
-}
-
-new ResizeObserver(fitCanvas).observe(canvas);
-// Colours follow the theme, which Gradio switches by a class on the body.
-new MutationObserver(draw).observe(document.body, { attributes: true, attributeFilter: ['class'] });
-watch('picture', load);
-acceptPictures(stage, 1);
+watch(['pictures', 'given'], load);
+acceptPictures(element, { movies: false });
+narrowBelow(element.querySelector('.marker'), 440);
 chooseTool(tool);
 load();

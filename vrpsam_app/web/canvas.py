@@ -2,35 +2,36 @@
 
 What goes over the border, all of it JSON.
 
-Pictures, from Python: ``[{"id", "name", "src", "width", "height"}]``, the pictures that carry marks,
-in the order of the thumbnails. `src` is a data URL of a version small enough to send; `width` and
-`height` are those of the original, and all coordinates are in its pixels, (x, y). A callback returns
-``gr.HTML(pictures=[...])`` to add or take out some: marks on those that stay are kept, marks on those
-that are gone are dropped, and what is new is shown.
+Pictures, from Python: ``[{"id", "name", "src", "width", "height"}]``, the pictures that carry
+marks, in the order of the thumbnails. `src` is a data URL of a version small enough to send;
+`width` and `height` are those of the original, and all coordinates are in its pixels, (x, y). A
+callback returns ``gr.HTML(pictures=[...])`` to add or take out some: marks on those that stay are
+kept, marks on those that are gone are dropped, and what is new is shown.
 
-Given marks, from Python: ``{"serial", "replace", "shown", "references"}``. `references` has the form
-of the value below. A `serial` that is new to the page makes it take them: added to what is there as
-one step that can be undone, or with ``replace`` true in the place of everything. `shown` is the id
-of the picture to turn to, or None. A callback returns ``gr.HTML(given={...})``, alone or together with
-`pictures`; a mask file, a library, a project and "use as reference" arrive like this.
+Given marks, from Python: ``{"serial", "replace", "shown", "references"}``. `references` has the
+form of the value below. A `serial` that is new to the page makes it take them: added to what is
+there as one step that can be undone, or with ``replace`` true in the place of everything. `shown`
+is the id of the picture to turn to, or None. A callback returns ``gr.HTML(given={...})``, alone or
+together with `pictures`; a mask file, a library, a project and "use as reference" arrive like this.
 
 Value, from the browser: ``{"shown", "label", "references", "about"}``.
 
-- `references`: ``[{"image", "label", "exhaustive", "marks"}]``, one for each picture and class with at
-  least one mark; `image` is the id of a picture, `label` the name of the class, `exhaustive` whether
-  everything of this class in this picture is marked. Classes come in the order in which they were
-  made, so the first label is the class that was there first. A reference whose marks are all negative
-  is one that says "not this".
-- `marks`: the JSON form of :mod:`vrpsam_app.annotations`: ``point``, ``box``, ``scribble`` (`width` in
-  pixels) and ``mask`` (`png`: base64 of a PNG of the picture's size, one bit a pixel, without the
-  data-URL prefix). And ``{"type": "kept", "key", "positive"}``: pixels that stayed on the server under
-  `key`. Given by Python with two fields more, `name` for the list of marks and `png` (data URL of a
-  mask of the picture's shape, any size) to draw it by; the browser sends neither back.
+- `references`: ``[{"image", "label", "exhaustive", "marks"}]``, one for each picture and class with
+  at least one mark; `image` is the id of a picture, `label` the name of the class, `exhaustive`
+  whether everything of this class in this picture is marked. Classes come in the order in which
+  they were made, so the first label is the class that was there first. A reference whose marks are
+  all negative is one that says "not this".
+- `marks`: the JSON form of :mod:`vrpsam_app.annotations`: ``point``, ``box``, ``scribble`` (`width`
+  in pixels) and ``mask`` (`png`: base64 of a PNG of the picture's size, one bit a pixel, without
+  the data-URL prefix). And ``{"type": "kept", "key", "positive"}``: pixels that stayed on the
+  server under `key`. Given by Python with two fields more, `name` for the list of marks and `png`
+  (data URL of a mask of the picture's shape, any size) to draw it by; the browser sends neither
+  back.
 - `shown`, `label`: the picture and the class that are being worked on.
 - `about`: the id of the picture that the event ``remove_reference`` is about, else None.
 
-Events: ``stroke``, marks, labels or `exhaustive` changed and the hand has rested; ``remove_reference``,
-the cross of a thumbnail was pressed.
+Events: ``stroke``, marks, labels or `exhaustive` changed and the hand has rested;
+``remove_reference``, the cross of a thumbnail was pressed.
 """
 
 from __future__ import annotations
@@ -44,17 +45,17 @@ from vrpsam_app.overlays import NEGATIVE_COLOR, PALETTE
 from vrpsam_app.web.page_files import read_page_files
 
 _SCRIPTS = (
-    "canvas.js",
+    "png_pixels.js",
+    "painted_masks.js",
+    "mark_shapes.js",
+    "zoom_stage.js",
+    "dropped_pictures.js",
     "mark_history.js",
     "marking_tools.js",
     "mark_list.js",
     "reference_strip.js",
     "canvas_keys.js",
-    "mark_shapes.js",
-    "painted_masks.js",
-    "png_pixels.js",
-    "zoom_stage.js",
-    "dropped_pictures.js",
+    "canvas.js",
 )
 
 

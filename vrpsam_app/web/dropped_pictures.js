@@ -1,19 +1,25 @@
-// Pictures dropped or pasted go through the page's own upload button, so that the server checks them like
-// all others. Joined to canvas.js and board.js, in the same function: `element` and `props` are theirs.
+// Files dropped or pasted go through the page's own upload button, so that the server checks them like all
+// others. Joined to canvas.js and board.js, in the same function: `element` and `props` are theirs.
 
-function acceptPictures(zone, most) {
-  const note = zone.querySelector('.drop-note');
+const PICTURE_NAMES = /\.tiff?$/i; // browsers do not know them as pictures
+const MOVIE_NAMES = /\.(mp4|m4v|mov|avi|webm|mkv)$/i;
+
+function acceptPictures(zone, { movies }) {
+  const note = element.querySelector('.drop-note');
+
+  function fits({ type, name }) {
+    if (type.startsWith('image/') || PICTURE_NAMES.test(name)) return true;
+    return movies && (type.startsWith('video/') || MOVIE_NAMES.test(name));
+  }
 
   function handOver(files) {
     const input = document.querySelector(props.upload_selector);
     const transfer = new DataTransfer();
-    for (const file of files) {
-      const isPicture = file.type.startsWith('image/') || /\.tiff?$/i.test(file.name);
-      if (isPicture && transfer.items.length < most) transfer.items.add(file);
-    }
-    if (!input || !transfer.files.length) return;
+    for (const file of files) if (fits(file)) transfer.items.add(file);
+    if (!input || !transfer.files.length) return false;
     input.files = transfer.files;
     input.dispatchEvent(new Event('change', { bubbles: true }));
+    return true;
   }
 
   zone.addEventListener('dragover', (event) => {
@@ -28,5 +34,10 @@ function acceptPictures(zone, most) {
     note.hidden = true;
     handOver(event.dataTransfer.files);
   });
-  element.addEventListener('paste', (event) => handOver(event.clipboardData.files));
+  // Pasted where the person works, or points at while nothing has the focus.
+  document.addEventListener('paste', (event) => {
+    const focus = document.activeElement;
+    const mine = element.contains(focus) || (focus === document.body && element.matches(':hover'));
+    if (mine && !focus.matches('input') && handOver(event.clipboardData.files)) event.preventDefault();
+  });
 }

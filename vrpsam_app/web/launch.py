@@ -10,13 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vrpsam_app.errors import MissingExtraError
+from vrpsam_app.web.limits import MEGAPIXELS_VARIABLE, limits, on_space
 
 if TYPE_CHECKING:
     import gradio as gr
 
-    from vrpsam_app.web.model import PredictorFactory
+    from vrpsam_app.web.model import OnGpu, PredictorFactory
 
-MAX_FILE_SIZE = "200mb"
+# Of one file that is sent: movies and stacks are large, strangers' ones less so.
+MAX_FILE_SIZE = "2gb"
+MAX_FILE_SIZE_ON_SPACE = "200mb"
+# Visitors whose pages are remembered; the one who was away for longest is forgotten.
+MOST_VISITORS = 500
 FAVICON = Path(__file__).with_name("favicon.svg")
 
 
@@ -25,6 +30,8 @@ def launch_app(
     port: int | None = None,
     *,
     predictor_factory: PredictorFactory | None = None,
+    max_megapixels: float | None = None,
+    on_gpu: OnGpu | None = None,
     open_browser: bool = False,
     block: bool = True,
     quiet: bool = False,
@@ -39,6 +46,11 @@ def launch_app(
         None leaves it to ``GRADIO_SERVER_PORT``, else the first free one from 7860.
     predictor_factory
         Gives the predictor; None takes the embedded model.
+    max_megapixels
+        Of a picture; larger ones are reduced when they are brought. None leaves it to
+        ``VRPSAM_WEB_MAX_MEGAPIXELS``, else 100.
+    on_gpu
+        Lends a graphics card to a function while it runs, as ``spaces.GPU`` does.
     open_browser
         Whether to show the page at once.
     block
@@ -50,10 +62,15 @@ def launch_app(
     ------
     MissingExtraError
         If gradio is not installed.
+    ConfigError
+        If the limit makes no sense.
     """
     # Before gradio is imported: nothing about visitors or this computer is reported to anyone.
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    if max_megapixels is not None:
+        os.environ[MEGAPIXELS_VARIABLE] = f"{max_megapixels:g}"
+    limits()
     try:
         import gradio  # noqa: F401
     except ImportError as error:
@@ -65,7 +82,10 @@ def launch_app(
 
     if block:
         _end_in_order()
-    app = build_app(predictor_factory or embedded_predictor)
+    app = build_app(predictor_factory or embedded_predictor, on_gpu)
+    if predictor_factory is None:
+        # While the page is looked at, so that the first stroke is answered at once.
+        threading.Thread(target=embedded_predictor, daemon=True).start()
     app.launch(
         server_name=host,
         server_port=port,
@@ -97,6 +117,7 @@ def page_options() -> dict[str, Any]:
         "enable_monitoring": False,
         "pwa": False,
         "show_error": False,
-        "max_file_size": MAX_FILE_SIZE,
+        "max_file_size": MAX_FILE_SIZE_ON_SPACE if on_space() else MAX_FILE_SIZE,
+        "state_session_capacity": MOST_VISITORS,
         "footer_links": ["api"],
     }

@@ -9,12 +9,14 @@ import gradio as gr
 from vrpsam_app.web import events, view
 from vrpsam_app.web.board import result_board
 from vrpsam_app.web.canvas import marking_canvas
-from vrpsam_app.web.model import PredictorFactory, embedded_predictor
-from vrpsam_app.web.session import THRESHOLD_STEPS, Answers, close_session, opening_session
+from vrpsam_app.web.model import ModelShelf, OnGpu, PredictorFactory, embedded_predictor
+from vrpsam_app.web.more_panel import MorePanel, build_more_panel
+from vrpsam_app.web.session import Session, close_session, opening_session
 
 MAX_WAITING = 64
 OTHER_EVENTS_AT_ONCE = 8
-DEFAULT_THRESHOLD = 0.5
+PICTURES = ["image", ".tif", ".tiff"]
+PICTURES_AND_MOVIES = [*PICTURES, ".gif", ".mp4", ".m4v", ".mov", ".avi", ".webm", ".mkv"]
 
 _MASTHEAD = """
 <div class="masthead">
@@ -30,39 +32,51 @@ _MASTHEAD = """
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The components that events connect."""
+    """The components that events connect.
+
+    `choose` takes reference pictures, `mask_file` a mask for the one that is shown, `load_library`
+    saved references; `add` and `add_folder` take targets. `download` is filled by the server and
+    pressed by the page.
+    """
 
     session: gr.State
     answers: gr.State
     canvas: gr.HTML
-    exhaustive: gr.Checkbox
     choose: gr.UploadButton
+    mask_file: gr.UploadButton
+    load_library: gr.UploadButton
+    save_library: gr.Button
     find: gr.Button
     stop: gr.Button
     status: gr.HTML
     board: gr.HTML
     add: gr.UploadButton
-    threshold: gr.Slider
+    add_folder: gr.UploadButton
     save_mask: gr.Button
     save_all: gr.Button
     download: gr.DownloadButton
+    more: MorePanel
 
 
-def build_app(predictor_factory: PredictorFactory = embedded_predictor) -> gr.Blocks:
+def build_app(
+    predictor_factory: PredictorFactory = embedded_predictor, on_gpu: OnGpu | None = None
+) -> gr.Blocks:
     """Put the page together; the model is made when it is first needed.
 
     Parameters
     ----------
     predictor_factory
-        Gives the one predictor that all visitors share; it is called at every use, so it has to
-        give the same one each time.
+        Gives the one predictor that all visitors share while they choose no other.
+    on_gpu
+        Lends a graphics card to a function while it runs, as the ``spaces`` package does.
     """
+    shelf = ModelShelf(predictor_factory, on_gpu)
     with gr.Blocks(
-        title="VRP-SAM", analytics_enabled=False, delete_cache=(1800, 3600), fill_width=True
+        title="VRP-SAM", analytics_enabled=False, delete_cache=(300, 900), fill_width=True
     ) as app:
         page = _build_page()
-        events.connect(app, page, predictor_factory)
-        events.serve_endpoint(predictor_factory)
+        events.connect(app, page, shelf)
+        events.serve_endpoint(shelf)
     app.queue(max_size=MAX_WAITING, default_concurrency_limit=OTHER_EVENTS_AT_ONCE)
     return app
 
@@ -77,19 +91,13 @@ def _build_page() -> Page:
             with gr.Row(elem_classes="card-head"):
                 gr.HTML("<h2><b>1</b>Mark one</h2>", apply_default_css=False)
                 choose = gr.UploadButton(
-                    "Use my picture", file_types=["image"], size="sm", elem_id="choose-reference"
+                    "Use my picture",
+                    file_types=PICTURES,
+                    file_count="multiple",
+                    size="sm",
+                    elem_id="choose-reference",
                 )
-            canvas = marking_canvas(
-                view.canvas_picture(opening),
-                upload_selector="input:has(+ #choose-reference)",
-                elem_id="canvas",
-            )
-            exhaustive = gr.Checkbox(
-                False,
-                label="Everything of this kind is marked",
-                info="Tick it only if nothing like it was left unmarked in this picture.",
-                elem_id="exhaustive",
-            )
+            canvas = _canvas(opening)
             with gr.Row(elem_classes="go"):
                 find = gr.Button("Find", variant="primary", elem_id="find")
                 stop = gr.Button("Stop", elem_id="stop", visible=False)
@@ -99,44 +107,68 @@ def _build_page() -> Page:
         with gr.Column(scale=7, min_width=320, elem_classes="card"):
             with gr.Row(elem_classes="card-head"):
                 gr.HTML("<h2><b>2</b>See every one like it</h2>", apply_default_css=False)
-                add = gr.UploadButton(
-                    "Add pictures",
-                    file_types=["image"],
-                    file_count="multiple",
-                    size="sm",
-                    elem_id="add-targets",
-                )
+                with gr.Row(elem_classes="card-buttons"):
+                    add = gr.UploadButton(
+                        "Add pictures",
+                        file_types=PICTURES_AND_MOVIES,
+                        file_count="multiple",
+                        size="sm",
+                        elem_id="add-targets",
+                    )
+                    add_folder = gr.UploadButton(
+                        "Add folder", file_count="directory", size="sm", elem_id="add-folder"
+                    )
             board = result_board(
-                view.tiles(opening, Answers(), DEFAULT_THRESHOLD),
+                view.board_pictures(opening),
                 upload_selector="input:has(+ #add-targets)",
+                find_selector="#find",
                 elem_id="board",
             )
             with gr.Row(elem_classes="board-foot"):
-                threshold = gr.Slider(
-                    1 / THRESHOLD_STEPS,
-                    1 - 1 / THRESHOLD_STEPS,
-                    DEFAULT_THRESHOLD,
-                    step=1 / THRESHOLD_STEPS,
-                    label="How sure it must be",
-                    elem_id="threshold",
-                    buttons=[],
-                )
                 save_mask = gr.Button("Save this mask", size="sm", elem_id="save-mask")
                 save_all = gr.Button("Save everything", size="sm", elem_id="save-all")
-            download = gr.DownloadButton(elem_id="download", visible="hidden")
+    more = build_more_panel()
+    with gr.Row(elem_id="backstage"):
+        mask_file = gr.UploadButton(
+            "Load a mask", file_types=PICTURES, size="sm", elem_id="load-mask"
+        )
+        load_library = gr.UploadButton(
+            "Load references", file_types=[".zip"], size="sm", elem_id="load-library"
+        )
+        save_library = gr.Button("Save references", size="sm", elem_id="save-library")
+        download = gr.DownloadButton(elem_id="download")
     return Page(
         session=session,
         answers=answers,
         canvas=canvas,
-        exhaustive=exhaustive,
         choose=choose,
+        mask_file=mask_file,
+        load_library=load_library,
+        save_library=save_library,
         find=find,
         stop=stop,
         status=status,
         board=board,
         add=add,
-        threshold=threshold,
+        add_folder=add_folder,
         save_mask=save_mask,
         save_all=save_all,
         download=download,
+        more=more,
+    )
+
+
+def _canvas(opening: Session) -> gr.HTML:
+    """Return the canvas, whose own buttons press those that nobody sees."""
+    return marking_canvas(
+        view.canvas_pictures(opening),
+        view.canvas_given(opening),
+        upload_selector="input:has(+ #choose-reference)",
+        presses={
+            "add": "#choose-reference",
+            "mask": "#load-mask",
+            "load": "#load-library",
+            "save": "#save-library",
+        },
+        elem_id="canvas",
     )

@@ -3,10 +3,11 @@
 // What vrpsam_app/annotation_types.py takes for a point without a radius.
 const pointRadius = ({ width, height }) => Math.max(2, Math.max(width, height) / 128);
 
-const NOT_THIS = getComputedStyle(element).getPropertyValue('--mark-not').trim();
+// It follows the theme.
+const notThisColour = () => getComputedStyle(element).getPropertyValue('--mark-not').trim();
 
 function tintOf(mark) {
-  return mark.positive ? classColour(mark.label) : NOT_THIS;
+  return mark.positive ? classColour(mark.label) : notThisColour();
 }
 
 // Each line is drawn over a wider white one, to show on any picture.
@@ -26,7 +27,7 @@ function outlined(pen, path, tint, width, dash = []) {
 
 // `faint`: a mark of another class than the one that is being marked.
 function drawMark(pen, mark, picture, scale, faint = false) {
-  const draw = { point: drawPoint, box: drawBox, scribble: drawStroke, mask: drawPainted, kept: drawKept };
+  const draw = { point: drawPoint, box: drawBox, scribble: drawStroke, mask: drawPainted, kept: drawPainted };
   pen.globalAlpha = faint ? 0.55 : 1;
   draw[mark.type](pen, mark, picture, scale, tintOf(mark));
   pen.globalAlpha = 1;
@@ -77,16 +78,11 @@ function drawStroke(pen, mark, picture, scale, tint) {
 }
 
 function drawPainted(pen, mark, picture, scale) {
+  if (mark.type === 'kept' && !mark.base) return;
   const { step } = paintGrid(picture);
   const canvas = paintedCanvas(mark, picture);
   pen.globalAlpha *= 0.6;
   pen.drawImage(canvas, 0, 0, canvas.width * step * scale, canvas.height * step * scale);
-}
-
-function drawKept(pen, mark, picture, scale) {
-  if (!mark.shape) return;
-  pen.globalAlpha *= 0.6;
-  pen.drawImage(mark.shape, 0, 0, picture.width * scale, picture.height * scale);
 }
 
 function drawCursor(pen, x, y) {

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import platform
+import shutil
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -39,6 +41,7 @@ class WebPredictor(Segmenter, Protocol):
 
 
 PredictorFactory = Callable[[], WebPredictor]
+OnGpu = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +60,17 @@ class Choice:
     device: str = "auto"
 
 
-@functools.cache
+_loading = threading.Lock()
+
+
 def embedded_predictor() -> WebPredictor:
     """Return the predictor with the model that comes in the package, the same one every time."""
+    with _loading:  # two threads that import torchvision at once find half of it
+        return _embedded_predictor()
+
+
+@functools.cache
+def _embedded_predictor() -> WebPredictor:
     from vrpsam_app.predictor import VRPSAMPredictor
 
     return VRPSAMPredictor.from_pretrained(EMBEDDED)
@@ -70,15 +81,14 @@ class ModelShelf:
 
     Parameters
     ----------
-    default : gives what answers while nobody has chosen; called at every use, so it has to give
-        the same one each time
+    default : gives what answers while nobody has chosen
     on_gpu : lends a graphics card to a function while it runs, as the ``spaces`` package does
     """
 
     def __init__(
         self,
         default: PredictorFactory = embedded_predictor,
-        on_gpu: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None,
+        on_gpu: OnGpu | None = None,
     ) -> None:
         self._default = default
         self._made: OrderedDict[Choice, WebPredictor] = OrderedDict()
@@ -86,6 +96,8 @@ class ModelShelf:
         self._lock = threading.Lock()
         self._on_gpu = on_gpu
         self.line = Line()
+        if on_gpu is not None:  # which has to know at the start what it will be lent for
+            self.of(Choice())
 
     def of(self, choice: Choice, progress: DownloadCallback | None = None) -> WebPredictor:
         """Return what answers a choice; the first time it is loaded, and downloaded if need be.
@@ -126,9 +138,7 @@ class ModelShelf:
 class LentSegmenter:
     """A segmenter each of whose answers is given by a graphics card that is lent for it."""
 
-    def __init__(
-        self, segmenter: WebPredictor, on_gpu: Callable[[Callable[..., Any]], Callable[..., Any]]
-    ) -> None:
+    def __init__(self, segmenter: WebPredictor, on_gpu: OnGpu) -> None:
         self._segmenter = segmenter
         self._predict = on_gpu(segmenter.predict)
         self._predict_classes = on_gpu(segmenter.predict_classes)
@@ -196,7 +206,7 @@ def check_choice(choice: Choice) -> None:
 
 
 def known_models() -> list[KnownWeights]:
-    """Return the models that are here, in the cache, or to be had by name; the embedded one first."""
+    """Return the models that are here or to be had by name, the embedded one first."""
     import hub_weights
 
     found = [w for w in hub_weights.list_weights() if w.kind == "model"]
@@ -218,19 +228,18 @@ def method_names(model: str = EMBEDDED) -> list[str]:
 
 
 def device_names() -> list[str]:
-    """Return the devices that are on this computer."""
-    import torch
-
+    """Return the devices that seem to be on this computer; torch, which knows, takes seconds."""
     names = ["auto", "cpu"]
-    if torch.cuda.is_available():
+    if shutil.which("nvidia-smi") is not None:
         names.append("cuda")
-    if torch.backends.mps.is_available():
+    if (platform.system(), platform.machine()) == ("Darwin", "arm64"):
         names.append("mps")
     return names
 
 
 def _make(choice: Choice, progress: DownloadCallback | None) -> WebPredictor:
-    from vrpsam_app.predictor import VRPSAMPredictor
+    with _loading:
+        from vrpsam_app.predictor import VRPSAMPredictor
 
     def load() -> VRPSAMPredictor:
         return VRPSAMPredictor.from_pretrained(

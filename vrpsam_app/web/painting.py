@@ -1,4 +1,4 @@
-"""What the page shows: pictures as data URLs, results drawn over them."""
+"""What the page shows, as data URLs: pictures as JPEG, masks and probabilities as PNG."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import io
 import numpy as np
 from numpy.typing import NDArray
 
-from vrpsam_app.overlays import overlay
+from vrpsam_app.geometry import resize_mask_area
+from vrpsam_app.image_files import encode_png
 
 
 def encode_jpeg(rgb: NDArray[np.uint8]) -> bytes:
@@ -20,18 +21,17 @@ def encode_jpeg(rgb: NDArray[np.uint8]) -> bytes:
     return buffer.getvalue()
 
 
-def decode_jpeg(data: bytes) -> NDArray[np.uint8]:
-    """Return the (H, W, 3) picture that :func:`encode_jpeg` was given, but for JPEG's losses."""
-    from PIL import Image
-
-    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
-
-
 def data_url(jpeg: bytes) -> str:
     """Return a JPEG as a URL that needs no second request and no file that others could guess."""
     return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
 
 
-def painted_url(jpeg: bytes, mask: NDArray[np.bool_]) -> str:
-    """Return a picture with a mask of its size drawn in, as a data URL."""
-    return data_url(encode_jpeg(overlay(decode_jpeg(jpeg), mask)))
+def png_url(png: bytes) -> str:
+    """Return a PNG as a URL that needs no second request."""
+    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+
+
+def mask_url(mask: NDArray[np.bool_], hw: tuple[int, int]) -> str:
+    """Return a mask of 0 and 255, reduced to a size at which it is drawn, as a URL."""
+    shown = mask if mask.shape == hw else resize_mask_area(mask, hw) > 0
+    return png_url(encode_png(shown.astype(np.uint8) * np.uint8(255)))

@@ -72,7 +72,7 @@ def open_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> Picture:
     ImageFileError, ImageError
         If it is no picture, damaged, larger than `max_pixels`, or holds several pages.
     """
-    image = check_plane(read_image(path, max_pixels=max_pixels), name=path.name)
+    image = check_plane(_read(path, max_pixels), name=path.name)
     height, width = image.shape[:2]
     small_hw = preview_hw((height, width))
     # Strided first: a preview of 100 megapixels must not need 100 megapixels of floats.
@@ -89,6 +89,14 @@ def open_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> Picture:
         eight_bit=image.dtype in (np.uint8, np.bool_),
         jpeg=encode_jpeg(rgb),
     )
+
+
+def _read(path: Path, max_pixels: int) -> NDArray[Any]:
+    """Read a visitor's picture; arrays that no picture format holds were written here as npy."""
+    if path.suffix == ".npy":
+        array: NDArray[Any] = np.load(path, allow_pickle=False)
+        return array
+    return read_image(path, max_pixels=max_pixels)
 
 
 class DecodedPictures:
@@ -118,7 +126,7 @@ class DecodedPictures:
             raise ImageFileError(
                 f"{picture.name} is no longer on the server. Reload the page and add it again."
             )
-        image = read_image(picture.path, max_pixels=max_pixels)
+        image = _read(picture.path, max_pixels)
         image.flags.writeable = False
         with self._lock:
             self._arrays[picture.path] = image
@@ -153,9 +161,16 @@ def without_folders(sentence: str, *roots: str) -> str:
 
 def keep_file(source: Path, folder: Path) -> Path:
     """Copy an uploaded file into a visitor's folder, under a name that is not taken there."""
-    kept, number = folder / source.name, 1
-    while kept.exists():
-        number += 1
-        kept = folder / f"{source.stem}-{number}{source.suffix}"
+    kept = free_path(folder, source.name)
     shutil.copyfile(source, kept)
     return kept
+
+
+def free_path(folder: Path, name: str) -> Path:
+    """Return a path in a folder that is not taken, with a number before the ending if need be."""
+    wanted = Path(name)
+    path, number = folder / wanted.name, 1
+    while path.exists():
+        number += 1
+        path = folder / f"{wanted.stem}-{number}{wanted.suffix}"
+    return path

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vrpsam_app.geometry import resize_bilinear
+from vrpsam_app.geometry import resize_bilinear, resize_mask_area
 from vrpsam_app.image_files import decode_png, encode_png, write_image
 from vrpsam_app.references import Reference
 from vrpsam_app.segmenter import ClassPredictions, Prediction
@@ -60,7 +60,7 @@ class Session:
     targets: tuple[Picture, ...]
     kept: Mapping[str, Reference] = field(default_factory=lambda: MappingProxyType({}))
     folder: Path | None = None
-    choice: Choice = Choice()
+    choice: Choice = field(default_factory=Choice)
     work: Work | None = None
 
     def with_kept(self, key: str, reference: Reference) -> Session:
@@ -86,9 +86,7 @@ def opening_references() -> list[dict[str, Any]]:
     """Return the marks that the page opens with, as the canvas takes them."""
     (picture,) = opening_session().marked
     marks = [dict(mark) for mark in coin_example().marks]
-    return [
-        {"image": picture.id, "label": OPENING_LABEL, "exhaustive": False, "marks": marks}
-    ]
+    return [{"image": picture.id, "label": OPENING_LABEL, "exhaustive": False, "marks": marks}]
 
 
 def new_session(name: str | None = None) -> Session:
@@ -148,6 +146,8 @@ class ClassFinding:
         steps k / 100, k = 1 to 99, that lie below it.
     score, presence, present
         As in :class:`~vrpsam_app.segmenter.Prediction`.
+    speck
+        Pieces of fewer pixels of the original are no objects.
     """
 
     label: str
@@ -155,9 +155,12 @@ class ClassFinding:
     score: float
     presence: float
     present: bool
+    speck: float = 0.0
 
     @classmethod
-    def from_prediction(cls, prediction: Prediction, shown_hw: tuple[int, int]) -> ClassFinding:
+    def from_prediction(
+        cls, prediction: Prediction, shown_hw: tuple[int, int], speck: float = 0.0
+    ) -> ClassFinding:
         """Keep what the page needs of a prediction."""
         probability: NDArray[np.float32] = prediction.probability
         if prediction.found_in is not None:  # elsewhere a tile said that nothing is there
@@ -171,7 +174,23 @@ class ClassFinding:
             score=float(prediction.score),
             presence=float(prediction.presence),
             present=bool(prediction.present),
+            speck=speck,
         )
+
+    @classmethod
+    def from_mask(
+        cls,
+        label: str,
+        mask: NDArray[np.bool_],
+        shown_hw: tuple[int, int],
+        *,
+        score: float,
+        presence: float,
+    ) -> ClassFinding:
+        """Keep a mask, which is the same at every threshold."""
+        covered = resize_mask_area(mask, shown_hw) >= 0.5
+        levels = covered.astype(np.uint8) * np.uint8(THRESHOLD_STEPS - 1)
+        return cls(label, encode_png(levels), score, presence, bool(mask.any()))
 
     def at_threshold(self, threshold: float) -> Prediction:
         """Return the prediction in the page's size, cut at a step of the slider."""

@@ -51,8 +51,8 @@ def page_theme() -> Base:
         border_color_primary_dark="*neutral_800",
         button_primary_background_fill="*primary_600",
         button_primary_background_fill_hover="*primary_700",
-        button_primary_background_fill_dark="*primary_500",
-        button_primary_background_fill_hover_dark="*primary_400",
+        button_primary_background_fill_dark="*primary_400",
+        button_primary_background_fill_hover_dark="*primary_300",
         button_primary_text_color="white",
         button_primary_text_color_dark="white",
         button_secondary_background_fill="transparent",
@@ -63,6 +63,13 @@ def page_theme() -> Base:
         button_secondary_border_color_dark="*neutral_700",
         button_border_width="1px",
         block_info_text_size="13px",
+        block_info_text_color="*neutral_600",
+        block_info_text_color_dark="*neutral_400",
+        input_background_fill="white",
+        input_background_fill_dark="*neutral_950",
+        input_border_width="1px",
+        input_border_color="*neutral_300",
+        input_border_color_dark="*neutral_700",
         block_label_text_weight="400",
         form_gap_width="0px",
         slider_color="*primary_600",
@@ -74,5 +81,5 @@ def page_theme() -> Base:
 
 
 def page_css() -> str:
-    """Return the style sheet of the page."""
-    return read_page_files("style.css")
+    """Return the style sheets of the page."""
+    return read_page_files("style.css", "canvas.css", "board.css")

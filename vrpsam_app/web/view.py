@@ -1,4 +1,4 @@
-"""What the page shows of a session and its answers: plain values for the two components."""
+"""What the page shows of a session and its answers: plain values for the components."""
 
 from __future__ import annotations
 
@@ -6,44 +6,62 @@ import functools
 from typing import Any
 
 from vrpsam_app.web.callbacks import Progress
-from vrpsam_app.web.painting import data_url, painted_url
+from vrpsam_app.web.downloads import Saving
+from vrpsam_app.web.painting import data_url, png_url
 from vrpsam_app.web.pictures import Picture
-from vrpsam_app.web.session import Answers, Finding, Session
+from vrpsam_app.web.session import Answers, Finding, Session, opening_references
 
-DOUBTFUL_SCORE = 0.5
 READY = "Ready. Press Find, or mark something else."
 START_MARKING = "Mark one object of the kind you are after."
+STOPPED = "Stopped."
 
 
-def canvas_picture(session: Session) -> dict[str, Any]:
-    """Return the reference as :func:`~vrpsam_app.web.canvas.marking_canvas` takes it."""
-    height, width = session.reference.hw
+def canvas_pictures(session: Session) -> list[dict[str, Any]]:
+    """Return the marked pictures as :func:`~vrpsam_app.web.canvas.marking_canvas` takes them."""
+    return [_picture(picture) for picture in session.marked]
+
+
+def canvas_given(session: Session) -> dict[str, Any]:
+    """Return the marks that the page opens with."""
     return {
-        "id": session.reference.id,
-        "src": data_url(session.reference.jpeg),
-        "width": width,
-        "height": height,
-        "marks": [dict(mark) for mark in session.marks],
+        "serial": "opening",
+        "replace": True,
+        "shown": session.marked[0].id,
+        "references": opening_references(),
     }
 
 
-def tiles(
-    session: Session, answers: Answers, threshold: float, searching: Picture | None = None
-) -> list[dict[str, str]]:
+def board_pictures(session: Session) -> list[dict[str, Any]]:
     """Return the targets as :func:`~vrpsam_app.web.board.result_board` takes them."""
-    return [
-        _tile(target, answers.findings.get(target.id), threshold, target == searching)
-        for target in session.targets
-    ]
+    return [_picture(picture) for picture in session.targets]
+
+
+def board_answers(
+    session: Session, answers: Answers, searching: Picture | None = None
+) -> list[dict[str, Any]]:
+    """Return what is known of the targets, as the board takes it; those that wait are left out."""
+    found: list[dict[str, Any]] = []
+    for target in session.targets:
+        finding = answers.findings.get(target.id)
+        if searching is not None and target.id == searching.id:
+            found.append({"id": target.id, "state": "searching", "note": "", "classes": []})
+        elif finding is not None:
+            found.append({"id": target.id, **_answer(finding)})
+    return found
 
 
 def progress_words(progress: Progress) -> str:
     """Say how far a search has come."""
+    if progress.before:
+        return waiting_words(progress.before)
     if progress.searching is not None:
         return f"Looking at {progress.done + 1} of {progress.total} · {progress.searching.name}"
-    present = sum(finding.present for finding in progress.answers.findings.values())
+    findings = progress.answers.findings.values()
+    present = sum(finding.present for finding in findings)
+    failed = sum(bool(finding.failure) for finding in findings)
     noun = "picture" if progress.total == 1 else "pictures"
-    return f"Found in {present} of {progress.total} {noun} · {progress.seconds:.1f} s"
+    words = f"Found in {present} of {progress.total} {noun} · {progress.seconds:.1f} s"
+    return words + (f" · {failed} could not be searched" if failed else "")
 
 
 def preview_words(session: Session, answers: Answers) -> str:
@@ -57,44 +75,51 @@ def preview_words(session: Session, answers: Answers) -> str:
     return f"Press Find {others}."
 
 
-def found_words(score: float, share: float) -> tuple[str, str]:
-    """Say what was found, on which share of the picture, to someone who has read nothing."""
-    covered = f"{share:.0%}" if share >= 0.01 else "less than 1%"
-    return (
-        "Found, but look twice" if score < DOUBTFUL_SCORE else "Found",
-        f"{covered} of the picture · outline about {score:.0%} right",
-    )
+def waiting_words(before: int) -> str:
+    """Say how many people are asked for first."""
+    who = "One person is" if before == 1 else f"{before} people are"
+    return f"{who} before you …"
 
 
-def _tile(
-    target: Picture, finding: Finding | None, threshold: float, searching: bool
-) -> dict[str, str]:
-    source = data_url(target.jpeg)
-    if finding is None:
-        state, badge = ("searching", "…") if searching else ("waiting", "")
-        caption, detail = target.name, "looking…" if searching else "not searched yet"
-    elif finding.present:
-        source, share = _painted(target.jpeg, finding, threshold)
-        state, badge = "found", f"{finding.score:.0%}"
-        caption, detail = found_words(finding.score, share)
-    else:
-        state, badge = "absent", "none"
-        caption = "Nothing like it here"
-        detail = f"{target.name} · {finding.presence:.0%} likely"
+def saving_words(saving: Saving) -> str:
+    """Say how far a zip file is."""
+    if saving.before:
+        return waiting_words(saving.before)
+    if saving.path is None:
+        return f"Writing {saving.done + 1} of {saving.total} · {saving.name}"
+    if saving.failed:
+        return f"Saved without {len(saving.failed)} of {saving.total}: {saving.failed[0]}"
+    return "Saved."
+
+
+def _picture(picture: Picture) -> dict[str, Any]:
+    height, width = picture.hw
     return {
-        "id": target.id,
-        "name": target.name,
-        "src": source,
-        "state": state,
-        "badge": badge,
-        "caption": caption,
-        "detail": detail,
+        "id": picture.id,
+        "name": picture.name,
+        "src": data_url(picture.jpeg),
+        "width": width,
+        "height": height,
     }
 
 
-# While results arrive one by one, those that are there already are shown again each time.
+# While results arrive one by one, those that are there already are sent again each time.
 @functools.lru_cache(maxsize=256)
-def _painted(jpeg: bytes, finding: Finding, threshold: float) -> tuple[str, float]:
-    """Return the picture with the result drawn in, and the share of it that was found."""
-    mask = finding.at_threshold(threshold).mask
-    return painted_url(jpeg, mask), float(mask.mean())
+def _answer(finding: Finding) -> dict[str, Any]:
+    if finding.failure:
+        return {"state": "failed", "note": finding.failure, "classes": []}
+    return {
+        "state": "done",
+        "note": "",
+        "classes": [
+            {
+                "label": found.label,
+                "score": found.score,
+                "presence": found.presence,
+                "present": found.present,
+                "levels": png_url(found.levels),
+                "speck": found.speck,
+            }
+            for found in finding.classes
+        ],
+    }

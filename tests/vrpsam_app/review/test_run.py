@@ -96,15 +96,19 @@ list(review_run.run_review(project, segmenter))
 """
 
 
-@pytest.mark.parametrize(("moment", "left"), [("predict", ["b", "c"]), ("files", ["a", "b", "c"])])
+@pytest.mark.parametrize(
+    ("moment", "left"),
+    # The first picture is written while the second is asked about: it may be kept, or not yet.
+    [("predict", (["b", "c"], ["a", "b", "c"])), ("files", (["a", "b", "c"],))],
+)
 def test_killed_it_goes_on_with_equal_results(
-    project: ReviewProject, colour_segmenter, moment: str, left: list[str]
+    project: ReviewProject, colour_segmenter, moment: str, left: tuple[list[str], ...]
 ):
     folder = Path(__file__).parents[1]  # where ColourSegmenter is
     arguments = [sys.executable, "-c", KILLED, str(project.folder), str(folder), moment]
     dying = subprocess.run(arguments, check=False, capture_output=True, text=True)
     assert dying.returncode == -9, dying.stderr
-    assert names(run_review(project, colour_segmenter)) == left
+    assert names(run_review(project, colour_segmenter)) in left
     assert [project.masks_of(p)["red"].sum() for p in project.state.pictures()] == [30, 40, 50]
     assert len(list((project.folder / "results").iterdir())) == 3
 

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import types
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -73,23 +74,81 @@ def session(pictures: dict[str, Path]) -> Iterator[Session]:
     from vrpsam_app.web import collection
     from vrpsam_app.web.session import close_session, new_session
 
-    session = collection.choose_reference(new_session(), pictures["reference"])
+    session, words = collection.add_marked(new_session(), [pictures["reference"]])
     targets = [pictures[name] for name in ("first", "second", "without")]
-    session, complaints = collection.add_targets(session, targets)
-    session = collection.remove_target(session, session.reference.id)
-    assert complaints == []
+    session, more = collection.add_targets(session, targets)
+    session = collection.remove_target(session, session.marked[0].id)
+    assert words + more == []
     yield session
     close_session(session)
 
 
 @pytest.fixture
 def canvas_with(session: Session):
-    """What the browser sends when these marks are on the session's reference."""
+    """What the browser sends when these marks are on the session's first marked picture."""
 
-    def canvas(*marks: dict[str, Any]) -> dict[str, Any]:
-        return {"image": session.reference.id, "marks": list(marks)}
+    def canvas(*marks: dict[str, Any], label: str = "object", exhaustive: bool = False) -> Any:
+        reference = {
+            "image": session.marked[0].id,
+            "label": label,
+            "exhaustive": exhaustive,
+            "marks": list(marks),
+        }
+        return {"shown": session.marked[0].id, "label": label, "references": [reference]}
 
     return canvas
+
+
+@pytest.fixture
+def asked(session: Session, canvas_with):
+    """What the page asks when these marks are on the canvas and this is said on the board."""
+    from vrpsam_app.web.marked import Asked, read_page
+
+    def ask(*marks: dict[str, Any], canvas: Any = None, **board: Any) -> Asked:
+        return read_page(session, canvas or canvas_with(*marks), board)
+
+    return ask
+
+
+@pytest.fixture
+def line() -> Any:
+    from vrpsam_app.web.line import Line
+
+    return Line()
+
+
+@pytest.fixture
+def token() -> Any:
+    from vrpsam_app.progress import CancelToken
+
+    return CancelToken()
+
+
+@pytest.fixture
+def search(session: Session, segmenter: Any, line: Any, token: Any):
+    """Look in all targets, and return the last step."""
+    from vrpsam_app.web import callbacks
+    from vrpsam_app.web.session import Answers
+
+    def run(asked: Any, answers: Any = None, of: Any = None) -> Any:
+        steps = callbacks.find(segmenter, line, of or session, answers or Answers(), asked, token)
+        return list(steps)[-1]
+
+    return run
+
+
+@pytest.fixture
+def zipped(session: Session, segmenter: Any, line: Any, token: Any):
+    """Save everything, and return the path of the zip file."""
+    from vrpsam_app.web import downloads
+
+    def save(asked: Any, of: Any = None, by: Any = None) -> Path:
+        steps = downloads.save_archive(by or segmenter, line, of or session, asked, token)
+        *_, last = steps
+        assert last.failed == ()
+        return last.path
+
+    return save
 
 
 @pytest.fixture
@@ -105,19 +164,49 @@ def segmenter() -> Any:
 
 
 @pytest.fixture(scope="session")
+def load() -> Any:
+    """The program that lets many visitors ask at once."""
+    names = runpy.run_path(str(ROOT / "benchmarks" / "web_load.py"))
+    return types.SimpleNamespace(**names)
+
+
+@pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of the app, served for all tests of the page and of the endpoint."""
-    folder = tmp_path_factory.mktemp("served")
+    yield from served_by(tmp_path_factory, SERVER)
+
+
+class Served(str):
+    """Address of a served app, with the number of its process and its folder for files."""
+
+    pid: int
+    folder: Path
+
+    def __new__(cls, url: str, pid: int, folder: Path) -> Served:
+        made = super().__new__(cls, url)
+        made.pid, made.folder = pid, folder
+        return made
+
+
+def served_by(factory: pytest.TempPathFactory, program: Path | str) -> Iterator[str]:
+    """Serve an app in a process of its own, and see that it leaves nothing behind.
+
+    `program` is a file that takes the port, or the line that imports ``launch_app``.
+    """
+    folder = factory.mktemp("served")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     path = os.pathsep.join([str(ROOT), *sys.path])
     environment = os.environ | {"PYTHONPATH": path, "TMPDIR": str(folder)}
     url = f"http://127.0.0.1:{port}/"
-    with subprocess.Popen([sys.executable, str(SERVER), str(port)], env=environment) as process:
+    words = [str(program), str(port)]
+    if isinstance(program, str):
+        words = ["-c", f"{program}; launch_app(port={port}, quiet=True)"]
+    with subprocess.Popen([sys.executable, *words], env=environment) as process:
         try:
             wait_until_served(url, process)
-            yield url
+            yield Served(url, process.pid, folder)
         finally:
             process.terminate()
     assert list(folder.glob("vrpsam-web-*")) == [], "visitors' files outlived the server"

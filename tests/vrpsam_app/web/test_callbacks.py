@@ -1,21 +1,30 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 
+import numpy as np
 import pytest
+import tifffile
+from PIL import Image
 
-from vrpsam_app.errors import AnnotationError, EmptyReferenceError, ImageFileError
-from vrpsam_app.web import callbacks
+from vrpsam_app.errors import AnnotationError, Cancelled, EmptyReferenceError, ImageFileError
+from vrpsam_app.image_files import read_image
+from vrpsam_app.web import callbacks, collection
+from vrpsam_app.web.marked import marked_references
 from vrpsam_app.web.session import Answers
 
 
+def preview(segmenter, line, session, asked, token, answers=None):
+    *_, last = callbacks.preview(segmenter, line, session, answers or Answers(), asked, token)
+    return last.answers
+
+
 def test_find_answers_target_by_target_the_visible_one_first(
-    session, segmenter, canvas_with, red_box
+    session, segmenter, line, token, asked, red_box
 ):
-    shown = session.targets[1]
-    steps = list(
-        callbacks.find(segmenter, session, Answers(), canvas_with(red_box), False, shown.id)
-    )
+    question = asked(red_box, shown=session.targets[1].id)
+    steps = list(callbacks.find(segmenter, line, session, Answers(), question, token))
     assert [step.searching.name if step.searching else None for step in steps] == [
         "second.png",
         "first.png",
@@ -29,35 +38,45 @@ def test_find_answers_target_by_target_the_visible_one_first(
     assert present == {"first.png": True, "second.png": True, "without.png": False}
 
 
-def test_find_does_not_ask_again_what_it_knows(session, segmenter, canvas_with, red_box):
-    canvas = canvas_with(red_box)
-    known = callbacks.preview(segmenter, session, Answers(), canvas, False, None)
+def test_find_does_not_ask_again_what_it_knows(
+    session, segmenter, line, token, asked, search, red_box
+):
+    question = asked(red_box)
+    known = preview(segmenter, line, session, question, token)
     assert list(known.findings) == [session.targets[0].id]
-    *_, last = callbacks.find(segmenter, session, known, canvas, False, None)
+    last = search(question, known)
     assert len(last.answers.findings) == 3
     assert len(segmenter.asked) == 3
-    *_, again = callbacks.find(segmenter, session, last.answers, canvas, False, None)
-    assert again.answers.findings == last.answers.findings
+    assert search(question, last.answers).answers.findings == last.answers.findings
     assert len(segmenter.asked) == 3
 
 
-@pytest.mark.parametrize("change", ["marks", "exhaustive"])
-def test_answers_to_other_marks_are_forgotten(session, segmenter, canvas_with, red_box, change):
-    *_, last = callbacks.find(segmenter, session, Answers(), canvas_with(red_box), False, None)
-    moved = red_box | {"xyxy": [41, 51, 60, 70]}
-    canvas = canvas_with(moved if change == "marks" else red_box)
-    found = callbacks.preview(
-        segmenter, session, last.answers, canvas, change == "exhaustive", session.targets[2].id
+@pytest.mark.parametrize("change", ["marks", "exhaustive", "label", "model"])
+def test_answers_to_another_question_are_forgotten(
+    session, segmenter, line, token, asked, search, canvas_with, red_box, change
+):
+    last = search(asked(red_box))
+    moved = red_box | {"xyxy": [41, 51, 60, 70]} if change == "marks" else red_box
+    canvas = canvas_with(
+        moved,
+        exhaustive=change == "exhaustive",
+        label="red" if change == "label" else "object",
     )
+    if change == "model":
+        other = dataclasses.replace(session.choice, method="tuned_threshold")
+        session = dataclasses.replace(session, choice=other)
+    question = asked(canvas=canvas, shown=session.targets[2].id)
+    found = preview(segmenter, line, session, question, token, last.answers)
     assert list(found.findings) == [session.targets[2].id]
 
 
-def test_the_model_is_shown_what_was_marked(session, segmenter, canvas_with):
+def test_the_model_is_shown_what_was_marked(session, segmenter, line, token, asked, canvas_with):
     marks = (
         {"type": "point", "xy": [50.5, 60.5], "positive": True, "radius": 3},
         {"type": "scribble", "xy": [[140, 60], [160, 60]], "width": 4, "positive": False},
     )
-    callbacks.preview(segmenter, session, Answers(), canvas_with(*marks), True, None)
+    question = asked(canvas=canvas_with(*marks, exhaustive=True))
+    preview(segmenter, line, session, question, token)
     (reference,) = segmenter.asked
     assert reference.exhaustive
     assert reference.positive.sum() == 29
@@ -66,62 +85,202 @@ def test_the_model_is_shown_what_was_marked(session, segmenter, canvas_with):
     assert not reference.negative[:, :130].any()
 
 
+def test_several_classes_compete(session, segmenter, line, token, asked, search, red_box):
+    image = session.marked[0].id
+    blue_box = red_box | {"xyxy": [140, 50, 160, 70]}
+    canvas = {
+        "references": [
+            {"image": image, "label": "red", "exhaustive": False, "marks": [red_box]},
+            {"image": image, "label": "blue", "exhaustive": False, "marks": [blue_box]},
+        ]
+    }
+    finding = search(asked(canvas=canvas)).answers.findings[session.targets[0].id]
+    assert [found.label for found in finding.classes] == ["red", "blue"]
+    classes = finding.at_threshold(0.5)
+    pixels = read_image(session.targets[0].path)
+    np.testing.assert_array_equal(classes.predictions["red"].mask, pixels[..., 0] > 180)
+    np.testing.assert_array_equal(classes.predictions["blue"].mask, pixels[..., 2] > 180)
+    assert not (classes.predictions["red"].mask & classes.predictions["blue"].mask).any()
+
+
+def test_a_correction_changes_the_answer_of_its_target_only(
+    session, segmenter, line, token, asked, search, red_box
+):
+    loose = red_box | {"xyxy": [30, 40, 170, 80]}
+    before = search(asked(loose))
+    target = session.targets[0]
+    against = {"type": "point", "xy": [160, 40], "positive": False}
+    question = asked(loose, shown=target.id, corrections={target.id: {"object": [against]}})
+    after = preview(segmenter, line, session, question, token, before.answers)
+    changed = [
+        target.name
+        for target in session.targets
+        if after.findings[target.id] != before.answers.findings[target.id]
+    ]
+    assert changed == ["first.png"]
+    asked_so_far = len(segmenter.asked)
+    assert preview(segmenter, line, session, question, token, after).findings == after.findings
+    assert len(segmenter.asked) == asked_so_far
+
+
+def test_corrections_of_an_unknown_class_are_a_sentence(
+    session, segmenter, line, token, asked, red_box
+):
+    target = session.targets[0]
+    marks = {target.id: {"other": [{"type": "point", "xy": [5, 5]}]}}
+    question = asked(red_box, shown=target.id, corrections=marks)
+    with pytest.raises(ValueError, match="'other'"):
+        preview(segmenter, line, session, question, token)
+
+
 @pytest.mark.parametrize(
     "marks", [[], [{"type": "point", "xy": [50, 60], "positive": False}]], ids=["none", "not this"]
 )
 def test_without_a_positive_mark_live_waits_and_find_says_so(
-    session, segmenter, canvas_with, marks
+    session, segmenter, line, token, asked, search, marks
 ):
-    canvas = canvas_with(*marks)
-    assert callbacks.preview(segmenter, session, Answers(), canvas, False, None).findings == {}
+    question = asked(*marks)
+    assert preview(segmenter, line, session, question, token).findings == {}
     with pytest.raises(EmptyReferenceError, match="Mark one object"):
-        next(callbacks.find(segmenter, session, Answers(), canvas, False, None))
+        search(question)
     assert segmenter.asked == []
 
 
-@pytest.mark.parametrize(
-    "canvas",
-    [None, "text", [], {}, {"image": "other", "marks": []}, {"marks": []}],
-    ids=repr,
-)
-def test_marks_of_another_picture_are_refused(session, segmenter, canvas):
-    with pytest.raises(AnnotationError, match="Reload the page"):
-        callbacks.preview(segmenter, session, Answers(), canvas, False, None)
-    assert callbacks.answers_now(session, Answers(), canvas, False) == Answers()
+def test_a_target_that_fails_does_not_stop_the_rest(session, asked, search, red_box):
+    session.targets[1].path.unlink()
+    last = search(asked(red_box))
+    failures = [last.answers.findings[t.id].failure for t in session.targets]
+    assert failures[0] == failures[2] == ""
+    assert "second.png is no longer on the server" in failures[1]
 
 
 @pytest.mark.parametrize(
     "marks",
     [
-        "text",
-        {"a": 1},
-        [None],
         [{"type": "point", "xy": [float("nan"), 1]}],
+        [{"type": "point", "xy": [-500, -1]}],
         [{"type": "box", "xyxy": [5, 5, 1, 1]}],
         [{"type": "point", "xy": [5000, 1]}],
         [{"type": "scribble", "xy": [[1, 1]] * 200_000, "width": 2}],
+        [{"type": "point", "xy": [1, 1]}] * 10_001,
         [{"type": "mask", "png": "////"}],
+        [{"type": "kept", "key": "../../etc/passwd", "positive": True}],
+        [None],
     ],
     ids=lambda marks: str(marks)[:40],
 )
-def test_hostile_marks_are_a_sentence(session, segmenter, marks):
-    canvas = {"image": session.reference.id, "marks": marks}
+def test_hostile_marks_are_a_sentence(session, segmenter, line, token, asked, marks):
     with pytest.raises(AnnotationError):
-        callbacks.preview(segmenter, session, Answers(), canvas, False, None)
+        preview(segmenter, line, session, asked(*marks), token)
     assert segmenter.asked == []
 
 
-def test_without_targets_find_says_so(session, segmenter, canvas_with, red_box):
+def test_ten_thousand_points_are_answered(session, segmenter, line, token, asked):
+    rng = np.random.default_rng(0)
+    places = rng.uniform((45, 55), (55, 65), size=(10_000, 2)).tolist()
+    found = preview(
+        segmenter, line, session, asked(*({"type": "point", "xy": xy} for xy in places)), token
+    )
+    assert found.findings[session.targets[0].id].present
+
+
+def test_without_targets_find_says_so(session, segmenter, line, token, asked, search, red_box):
     empty = dataclasses.replace(session, targets=())
-    canvas = canvas_with(red_box)
-    assert callbacks.preview(segmenter, empty, Answers(), canvas, False, None) == Answers()
+    assert preview(segmenter, line, empty, asked(red_box), token) == Answers()
     with pytest.raises(ImageFileError, match="no picture to look in"):
-        next(callbacks.find(segmenter, empty, Answers(), canvas, False, None))
-    callbacks.prepare(segmenter, empty, None)
-    assert segmenter.prepared == []
+        search(asked(red_box), of=empty)
 
 
-def test_visible_target_and_reference_are_prepared(session, segmenter):
-    callbacks.prepare(segmenter, session, session.targets[1].id)
+def test_visible_target_and_marked_pictures_are_prepared(
+    session, segmenter, line, token, asked, red_box
+):
+    callbacks.prepare(segmenter, line, session, asked(red_box, shown=session.targets[1].id), token)
     assert segmenter.prepared == [(150, 160, 3), (120, 200, 3)]
     assert callbacks.shown_target(session, "unknown") == session.targets[0]
+    token.cancel()
+    callbacks.prepare(segmenter, line, session, asked(red_box), token)
+    assert len(segmenter.prepared) == 2
+
+
+def test_cancel_stops_within_one_target(session, segmenter, line, token, asked, red_box, tmp_path):
+    """A picture of many tiles is left after the one that is being looked at."""
+    rng = np.random.default_rng(0)
+    wide = rng.integers(100, 120, (300, 3000, 3), np.uint8)
+    wide[100:110, 100:110] = (210, 40, 40)
+    Image.fromarray(wide).save(tmp_path / "wide.png")
+    session, words = collection.add_targets(
+        dataclasses.replace(session, targets=()), [tmp_path / "wide.png"]
+    )
+    assert words == []
+    small = red_box | {"xyxy": [46, 56, 54, 64]}
+    whole = len(_asked_tiles(segmenter, line, session, asked(small), token))
+    assert whole > 4
+
+    def stop_at_second(reference) -> None:
+        list.append(segmenter.asked, reference)
+        if len(segmenter.asked) == 2:
+            token.cancel()
+
+    segmenter.asked = _Told(stop_at_second)
+    with pytest.raises(Cancelled):
+        preview(segmenter, line, session, asked(small), token)
+    assert 2 <= len(segmenter.asked) <= 4
+    assert len(line) == 0
+
+
+class _Told(list):
+    """A list that tells of what is added."""
+
+    def __init__(self, told) -> None:
+        super().__init__()
+        self._told = told
+
+    def append(self, item) -> None:
+        self._told(item)
+
+
+def _asked_tiles(segmenter, line, session, question, token) -> list:
+    preview(segmenter, line, session, question, token)
+    asked, segmenter.asked = segmenter.asked, []
+    return asked
+
+
+def test_others_are_answered_between_the_targets_of_a_search(
+    session, segmenter, line, token, asked, search, red_box
+):
+    order = []
+    question = asked(red_box)
+    steps = callbacks.find(segmenter, line, session, Answers(), question, token)
+    next(steps)
+
+    def other() -> None:
+        with line.join() as place:
+            place.wait()
+            order.append(len(segmenter.asked))
+
+    with line.join() as first:
+        first.wait()
+        thread = threading.Thread(target=other)
+        thread.start()
+        while len(line) < 2:
+            pass
+        waiting = next(steps)
+    assert waiting.before == 2
+    places = [step.before for step in steps]
+    thread.join()
+    assert order == [0]
+    assert places[-1] == 0
+    assert len(segmenter.asked) == 3
+    assert segmenter.at_once == 1
+
+
+def test_one_intensity_range_for_the_set(session, segmenter, line, token, asked, tmp_path):
+    ramp = np.linspace(1000, 5000, 64 * 64).reshape(64, 64).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "ramp.tif", ramp)
+    box = {"type": "box", "xyxy": [40, 50, 60, 70]}
+    references = marked_references(session, asked(box))
+    assert callbacks.shared_range(session, references) is None
+    deep, words = collection.add_targets(session, [tmp_path / "ramp.tif"])
+    assert words == []
+    found = callbacks.shared_range(deep, references)
+    assert 1000 <= found.low < found.high <= 5000

@@ -8,16 +8,21 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_closing, binary_fill_holes, binary_opening
 
 from vrpsam_app.image_files import read_image
+from vrpsam_app.progress import CancelToken
 from vrpsam_app.web import callbacks
+from vrpsam_app.web.line import Line
+from vrpsam_app.web.marked import read_page
 from vrpsam_app.web.model import embedded_predictor
-from vrpsam_app.web.session import Answers, opening_session
+from vrpsam_app.web.session import Answers, opening_references, opening_session
 
 
 @pytest.fixture(scope="module")
 def findings() -> dict[str, object]:
     session = opening_session()
-    canvas = {"image": session.reference.id, "marks": [dict(mark) for mark in session.marks]}
-    *_, last = callbacks.find(embedded_predictor(), session, Answers(), canvas, False, None)
+    asked = read_page(session, {"references": opening_references()}, {})
+    *_, last = callbacks.find(
+        embedded_predictor(), Line(), session, Answers(), asked, CancelToken()
+    )
     return {t.path.stem: last.answers.findings[t.id] for t in session.targets}
 
 
@@ -37,8 +42,10 @@ def iou(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
 def test_coins_are_found_where_they_are(findings):
     plate = solid(target("coins-lighter") > 150)
     laid = binary_opening(solid(target("coins-in-the-grass") > 110), iterations=6)
-    assert iou(findings["coins-lighter"].at_threshold(0.5).mask, plate) > 0.75
-    assert iou(findings["coins-in-the-grass"].at_threshold(0.5).mask, laid) > 0.6
+    assert iou(findings["coins-lighter"].at_threshold(0.5).predictions["coin"].mask, plate) > 0.75
+    assert (
+        iou(findings["coins-in-the-grass"].at_threshold(0.5).predictions["coin"].mask, laid) > 0.6
+    )
 
 
 def test_there_are_no_coins_in_the_grass_alone(findings):

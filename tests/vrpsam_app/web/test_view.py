@@ -1,69 +1,53 @@
 from __future__ import annotations
 
 import base64
-import io
 
 import numpy as np
-from PIL import Image
 
+from vrpsam_app.image_files import decode_png, read_image
 from vrpsam_app.web import callbacks, view
-from vrpsam_app.web.session import Answers
+from vrpsam_app.web.downloads import Saving
+from vrpsam_app.web.session import Answers, Finding
 
 
-def picture_in(tile: dict[str, str]) -> np.ndarray:
-    head, data = tile["src"].split(",", 1)
-    assert head == "data:image/jpeg;base64"
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(data)))).astype(int)
+def levels_in(answer) -> np.ndarray:
+    head, data = answer["classes"][0]["levels"].split(",", 1)
+    assert head == "data:image/png;base64"
+    return decode_png(base64.b64decode(data))
 
 
-def found(session, segmenter, canvas) -> Answers:
-    *_, last = callbacks.find(segmenter, session, Answers(), canvas, False, None)
-    return last.answers
+def test_the_browser_gets_what_it_needs_to_cut_at_any_threshold(session, search, asked, red_box):
+    answers = search(asked(red_box)).answers
+    first = view.board_answers(session, answers)[0]
+    assert (first["state"], first["id"]) == ("done", session.targets[0].id)
+    pixels = read_image(session.targets[0].path)
+    np.testing.assert_array_equal(levels_in(first) >= 50, pixels[..., 0] > 180)
 
 
-def test_results_are_drawn_where_they_are(session, segmenter, canvas_with, red_box):
-    answers = found(session, segmenter, canvas_with(red_box))
-    plain = picture_in(view.tiles(session, Answers(), 0.5)[0])
-    drawn = picture_in(view.tiles(session, answers, 0.5)[0])
-    change = np.abs(drawn - plain).max(axis=-1)
-    assert change[30, 40] > 40
-    assert change[80, 120] > 40
-    assert change[100, 20] < 12
-    assert change[40, 160] < 12
+def test_states(session, search, asked, red_box):
+    answers = search(asked(red_box)).answers
+    found = view.board_answers(session, answers)
+    assert [answer["classes"][0]["present"] for answer in found] == [True, True, False]
+    searching = view.board_answers(session, Answers(), searching=session.targets[1])
+    assert [(a["id"], a["state"]) for a in searching] == [(session.targets[1].id, "searching")]
+    failed = Answers().with_finding(session.targets[0].id, Finding(failure="It is gone."))
+    assert view.board_answers(session, failed)[0]["note"] == "It is gone."
 
 
-def test_states_and_words(session, segmenter, canvas_with, red_box):
-    answers = found(session, segmenter, canvas_with(red_box))
-    first, _, without = view.tiles(session, answers, 0.5)
-    assert (first["state"], first["badge"], first["caption"]) == ("found", "90%", "Found")
-    assert "outline about 90% right" in first["detail"]
-    assert (without["state"], without["caption"]) == ("absent", "Nothing like it here")
-    waiting = view.tiles(session, Answers(), 0.5, searching=session.targets[1])
-    assert [tile["state"] for tile in waiting] == ["waiting", "searching", "waiting"]
+def test_pictures_are_shown_without_where_they_lie(session):
+    for shown in (view.canvas_pictures(session), view.board_pictures(session)):
+        assert all(set(p) == {"id", "name", "src", "width", "height"} for p in shown)
+        assert str(session.folder) not in str(shown)
+    assert view.canvas_pictures(session)[0]["width"] == 200
 
 
-def test_threshold_moves_the_picture_without_the_model(session, segmenter, canvas_with, red_box):
-    answers = found(session, segmenter, canvas_with(red_box))
-    asked = len(segmenter.asked)
-    sources = [view.tiles(session, answers, threshold)[0]["src"] for threshold in (0.2, 0.99)]
-    assert sources[0] != sources[1]
-    assert len(segmenter.asked) == asked
+def test_the_page_opens_with_marks(session):
+    given = view.canvas_given(session)
+    assert given["references"][0]["marks"][0]["type"] == "box"
 
 
-def test_doubt_is_said():
-    assert view.found_words(0.3, 0.2)[0] == "Found, but look twice"
-    assert view.found_words(0.9, 0.001)[1].startswith("less than 1% of the picture")
-
-
-def test_reference_is_shown_with_its_marks(session):
-    shown = view.canvas_picture(session)
-    assert (shown["width"], shown["height"], shown["marks"]) == (200, 120, [])
-    assert shown["id"] == session.reference.id
-    assert str(session.reference.path) not in str(shown)
-
-
-def test_progress_is_told(session, segmenter, canvas_with, red_box):
-    steps = callbacks.find(segmenter, session, Answers(), canvas_with(red_box), False, None)
+def test_progress_is_told(session, segmenter, line, token, asked, red_box):
+    steps = callbacks.find(segmenter, line, session, Answers(), asked(red_box), token)
     words = [view.progress_words(step) for step in steps]
     assert words[:3] == [
         "Looking at 1 of 3 · first.png",
@@ -73,9 +57,22 @@ def test_progress_is_told(session, segmenter, canvas_with, red_box):
     assert words[3].startswith("Found in 2 of 3 pictures · ")
 
 
-def test_next_step_is_told(session, segmenter, canvas_with, red_box):
-    canvas = canvas_with(red_box)
-    one = callbacks.preview(segmenter, session, Answers(), canvas, False, None)
+def test_the_place_in_the_line_is_told():
+    assert view.waiting_words(1) == "One person is before you …"
+    assert view.waiting_words(4) == "4 people are before you …"
+    assert view.saving_words(Saving(0, 3, "a.png", before=2)) == "2 people are before you …"
+
+
+def test_next_step_is_told(session, segmenter, line, token, asked, search, red_box):
+    question = asked(red_box)
+    *_, one = callbacks.preview(segmenter, line, session, Answers(), question, token)
     assert view.preview_words(session, Answers()) == view.START_MARKING
-    assert view.preview_words(session, one) == "Press Find to look in the other 2."
-    assert "up to date" in view.preview_words(session, found(session, segmenter, canvas))
+    assert view.preview_words(session, one.answers) == "Press Find to look in the other 2."
+    assert "up to date" in view.preview_words(session, search(question).answers)
+
+
+def test_saving_is_told(tmp_path):
+    assert view.saving_words(Saving(1, 3, "b.png")) == "Writing 2 of 3 · b.png"
+    assert view.saving_words(Saving(3, 3, path=tmp_path)) == "Saved."
+    lacking = Saving(3, 3, path=tmp_path, failed=("b.png is damaged.",))
+    assert view.saving_words(lacking) == "Saved without 1 of 3: b.png is damaged."

@@ -5,15 +5,15 @@ import logging
 import gradio as gr
 import pytest
 
-from vrpsam_app.errors import AnnotationError
-from vrpsam_app.web import events
+from vrpsam_app.errors import AnnotationError, Cancelled
+from vrpsam_app.web import plain_words
 from vrpsam_app.web.pictures import new_folder
 
 
 def test_our_sentences_reach_the_person_and_the_log(caplog: pytest.LogCaptureFixture):
     place = new_folder()
 
-    @events.in_plain_words
+    @plain_words.in_plain_words
     def fail() -> None:
         raise AnnotationError(f"{place}/x.png is <b>bad</b>")
 
@@ -24,7 +24,7 @@ def test_our_sentences_reach_the_person_and_the_log(caplog: pytest.LogCaptureFix
 
 
 def test_results_before_an_error_are_kept():
-    @events.in_plain_words
+    @plain_words.in_plain_words
     def steps():
         yield 1
         raise AnnotationError("no")
@@ -36,7 +36,7 @@ def test_results_before_an_error_are_kept():
 
 
 def test_other_errors_are_not_dressed_up():
-    @events.in_plain_words
+    @plain_words.in_plain_words
     def fail() -> None:
         raise ZeroDivisionError
 
@@ -45,4 +45,13 @@ def test_other_errors_are_not_dressed_up():
 
 
 def test_status_is_escaped():
-    assert events.status_line("<b>") == '<p role="status">&lt;b&gt;</p>'
+    assert plain_words.status_line("<b>") == '<p role="status">&lt;b&gt;</p>'
+
+
+def test_stopped_work_ends_without_a_word():
+    @plain_words.in_plain_words
+    def steps():
+        yield 1
+        raise Cancelled("Stopped, as asked.")
+
+    assert list(steps()) == [1]

@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import dataclasses
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from vrpsam_app.annotations import Box, Point
+from vrpsam_app.errors import AnnotationError, ConfigError, EmptyReferenceError
+from vrpsam_app.image_files import read_image
+from vrpsam_app.library.reference_library import ReferenceLibrary
+from vrpsam_app.references import Reference
+from vrpsam_app.web import downloads, projects, view
+from vrpsam_app.web.marked import marked_references, read_page
+from vrpsam_app.web.session import close_session, new_session
+
+
+@pytest.fixture
+def other():
+    """Another visitor."""
+    session = new_session()
+    yield session
+    close_session(session)
+
+
+def sent_back(given) -> dict:
+    """What the browser sends once it has what it was given."""
+    references = [
+        {
+            **reference,
+            "marks": [
+                {key: mark[key] for key in ("type", "key", "positive")}
+                for mark in reference["marks"]
+            ],
+        }
+        for reference in given.canvas()["references"]
+    ]
+    return {"shown": given.shown, "references": references}
+
+
+def references() -> list[Reference]:
+    image = np.random.default_rng(0).integers(0, 255, (40, 50, 3), np.uint8)
+    deep = np.linspace(0, 1, 30 * 30, dtype=np.float32).reshape(30, 30)
+    cell = Reference.from_annotations(
+        image, [Box(5, 5, 20, 20), Point(30, 30, positive=False)], label="cell"
+    )
+    return [
+        cell,
+        Reference.from_annotations(image, [Point(10, 40)], label="dust").as_not_this(),
+        Reference.from_mask(deep, deep > 0.9, label="dust", exhaustive=True),
+    ]
+
+
+def test_a_library_comes_back_equal(other, tmp_path):
+    saved = references()
+    path = ReferenceLibrary.from_references(saved).save(tmp_path / "mine.zip")
+    given = projects.load_library(other, path)
+    asked = read_page(given.session, sent_back(given), {})
+    built = marked_references(given.session, asked)
+    assert [r.content_key for r in built] == [r.content_key for r in saved]
+    assert [r.label for r in built] == [r.label for r in saved]
+    assert not given.canvas()["replace"]
+    assert len(given.session.marked) == len(other.marked) + 2
+    shown = given.canvas()["references"]
+    assert [mark["positive"] for mark in shown[0]["marks"]] == [True, False]
+    assert [mark["positive"] for mark in shown[1]["marks"]] == [False]
+
+
+def test_loaded_references_can_be_marked_further(other, tmp_path):
+    path = ReferenceLibrary.from_references(references()[:1]).save(tmp_path / "mine.zip")
+    given = projects.load_library(other, path)
+    canvas = sent_back(given)
+    canvas["references"][0]["marks"].append({"type": "box", "xyxy": [30, 5, 45, 15]})
+    (built,) = marked_references(given.session, read_page(given.session, canvas, {}))
+    (saved, *_) = references()
+    added = np.zeros_like(saved.positive)
+    added[5:15, 30:45] = True
+    np.testing.assert_array_equal(built.positive, saved.positive | added)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"text"])
+def test_a_file_that_is_no_library_is_a_sentence(other, tmp_path, content):
+    path = tmp_path / "library.zip"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match="library"):
+        projects.load_library(other, path)
+
+
+def test_an_empty_library_is_a_sentence(other, tmp_path):
+    path = ReferenceLibrary().save(tmp_path / "empty.zip")
+    with pytest.raises(EmptyReferenceError, match="without references"):
+        projects.load_library(other, path)
+
+
+def test_a_mask_file_marks_the_picture_that_is_shown(session, canvas_with, tmp_path):
+    mask = np.zeros((120, 200), np.uint8)
+    mask[45:75, 35:65] = 255
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    given = projects.take_mask(session, canvas_with(label="cell"), tmp_path / "mask.png")
+    canvas = sent_back(given)
+    (built,) = marked_references(given.session, read_page(given.session, canvas, {}))
+    assert (built.label, built.kind) == ("cell", "mask")
+    np.testing.assert_array_equal(built.positive, mask > 0)
+
+
+def test_a_mask_of_another_size_or_without_marks_is_a_sentence(session, canvas_with, tmp_path):
+    Image.new("L", (20, 10), 255).save(tmp_path / "small.png")
+    with pytest.raises(AnnotationError, match=r"small\.png"):
+        projects.take_mask(session, canvas_with(), tmp_path / "small.png")
+    Image.new("L", (200, 120)).save(tmp_path / "black.png")
+    with pytest.raises(EmptyReferenceError):
+        projects.take_mask(session, canvas_with(), tmp_path / "black.png")
+
+
+def test_a_result_becomes_the_next_reference(session, segmenter, line, token, asked, red_box):
+    target = session.targets[0]
+    for verdict, exhaustive in ((None, False), ("accept", True)):
+        decisions = {} if verdict is None else {target.id: verdict}
+        question = asked(red_box, about=target.id, decisions=decisions)
+        masks = downloads.masks_of(segmenter, line, session, question, target, token)
+        given = projects.reuse_result(session, question, target, masks)
+        (built,) = marked_references(given.session, read_page(given.session, sent_back(given), {}))
+        np.testing.assert_array_equal(built.positive, read_image(target.path)[..., 0] > 180)
+        assert built.exhaustive == exhaustive
+        assert given.shown == target.id
+        assert [p.name for p in given.session.marked] == ["reference.png", "first.png"]
+
+
+def test_an_empty_result_is_no_reference(session, segmenter, line, token, asked, red_box):
+    target = session.targets[2]
+    question = asked(red_box, about=target.id)
+    masks = downloads.masks_of(segmenter, line, session, question, target, token)
+    with pytest.raises(EmptyReferenceError, match=r"without\.png"):
+        projects.reuse_result(session, question, target, masks)
+
+
+def test_a_saved_zip_opens_as_it_was(session, other, asked, zipped, red_box):
+    first, second, without = (target.id for target in session.targets)
+    against = {"type": "point", "xy": [40, 40], "positive": False}
+    question = asked(
+        red_box,
+        threshold=0.63,
+        min_area=20,
+        decisions={first: "accept", second: "fix", without: "reject"},
+        corrections={second: {"object": [against]}},
+    )
+    path = zipped(question)
+    given = projects.open_project(other, path)
+    opened = given.session
+    assert [t.path.stem for t in opened.targets] == [t.path.stem for t in session.targets]
+    for old, new in zip(session.targets, opened.targets, strict=True):
+        assert old.id == new.id
+    again = read_page(opened, sent_back(given), given.board)
+    assert [r.content_key for r in marked_references(opened, again)] == [
+        r.content_key for r in marked_references(session, question)
+    ]
+    assert (again.threshold, again.min_area) == (0.63, 20)
+    assert again.decisions == question.decisions
+    assert again.corrections == question.corrections
+    shown = view.board_answers(opened, given.answers)
+    assert [answer["classes"][0]["present"] for answer in shown] == [True, True, False]
+    with zipfile.ZipFile(path) as before, zipfile.ZipFile(zipped(again, of=opened)) as after:
+        results = [name for name in before.namelist() if name.startswith(("masks/", "objects/"))]
+        assert results
+        for name in results:
+            assert before.read(name) == after.read(name), name
+
+
+def test_what_was_decided_elsewhere_is_seen(session, other, asked, zipped, red_box, tmp_path):
+    from vrpsam_app.review.archive import pack_project, unpack_project
+
+    project = unpack_project(zipped(asked(red_box)), tmp_path / "project")
+    project.reject(["first"])
+    project.accept(["second"])
+    with zipfile.ZipFile(tmp_path / "later.zip", "w") as archive:
+        pack_project(project, archive)
+    given = projects.open_project(other, tmp_path / "later.zip")
+    by_name = {t.path.stem: t.id for t in given.session.targets}
+    assert given.board["decisions"] == {by_name["first"]: "reject", by_name["second"]: "accept"}
+
+
+def test_a_file_that_is_no_project_is_a_sentence(other, tmp_path):
+    (tmp_path / "text.zip").write_text("no")
+    with pytest.raises(ConfigError, match=r"text\.zip"):
+        projects.open_project(other, tmp_path / "text.zip")
+    before = sorted(other.folder.rglob("*.sqlite"))
+    assert before == []
+
+
+def test_visitors_do_not_see_kept_pixels_of_others(session, other, asked, red_box, tmp_path):
+    path = ReferenceLibrary.from_references(references()[:1]).save(tmp_path / "mine.zip")
+    given = projects.load_library(session, path)
+    stolen = sent_back(given)
+    stolen["references"][0]["image"] = other.marked[0].id
+    with pytest.raises(AnnotationError, match="no longer on the server"):
+        marked_references(other, read_page(other, stolen, {}))
+    assert dataclasses.replace(session) == session

@@ -1,0 +1,99 @@
+"""The same input gives equal bytes through the page, the endpoint, the command line and Python."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+from gradio_client import Client, handle_file
+
+from tests.vrpsam_app.web.conftest import served_by
+from vrpsam_app import cli
+from vrpsam_app.progress import CancelToken
+from vrpsam_app.web import as_code, collection, downloads
+from vrpsam_app.web.line import Line
+from vrpsam_app.web.marked import read_page
+from vrpsam_app.web.model import embedded_predictor
+from vrpsam_app.web.session import close_session, new_session
+
+MARKS = [
+    {"type": "box", "xyxy": [40.5, 50, 60, 70], "positive": True},
+    {"type": "point", "xy": [150, 60], "positive": False},
+]
+
+
+@pytest.fixture
+def visitor(pictures):
+    session, _ = collection.add_marked(new_session(), [pictures["reference"]])
+    session, words = collection.add_targets(session, [pictures["first"], pictures["second"]])
+    session = collection.remove_target(session, session.marked[0].id)
+    assert words == []
+    yield session
+    close_session(session)
+
+
+@pytest.fixture
+def page(visitor):
+    image = visitor.marked[0].id
+    reference = {"image": image, "label": "disc", "exhaustive": False, "marks": MARKS}
+    return read_page(visitor, {"references": [reference]}, {"threshold": 0.35})
+
+
+@pytest.fixture(scope="module")
+def real_app(tmp_path_factory):
+    """Address of the app on the embedded model."""
+    yield from served_by(tmp_path_factory, "from vrpsam_app.web.launch import launch_app")
+
+
+@pytest.fixture
+def workplace(visitor, tmp_path, monkeypatch) -> Path:
+    """A folder with the visitor's pictures, as a person would have them, to work in."""
+    for picture in (*visitor.marked, *visitor.targets):
+        shutil.copyfile(picture.path, tmp_path / picture.name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def masks_in(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("*_mask.png"))}
+
+
+def test_page_endpoint_command_and_python_write_equal_bytes(
+    visitor, page, workplace, real_app, pictures
+):
+    *_, saved = downloads.save_archive(embedded_predictor(), Line(), visitor, page, CancelToken())
+    with zipfile.ZipFile(saved.path) as bundle:
+        by_page = {
+            name.removeprefix("masks/"): bundle.read(name)
+            for name in bundle.namelist()
+            if name.startswith("masks/")
+        }
+        bundle.extract("recipe.json", workplace)
+    assert sorted(by_page) == ["first_mask.png", "second_mask.png"]
+    assert len(set(by_page.values())) == 2
+
+    command = shlex.split(as_code.as_command(visitor, page).replace("\\\n", ""))
+    assert command[:2] == ["vrpsam", "segment"]
+    assert cli.main(command[1:]) == 0
+    assert masks_in(workplace / "results") == by_page
+
+    replay = ["segment", "--recipe", "recipe.json", "--target", "first.png", "second.png"]
+    assert cli.main([*replay, "--out", "again"]) == 0
+    assert masks_in(workplace / "again") == by_page
+
+    shutil.rmtree(workplace / "results")
+    exec(compile(as_code.as_python(visitor, page), "copied.py", "exec"), {})
+    assert masks_in(workplace / "results") == by_page
+
+    client = Client(real_app, verbose=False, analytics_enabled=False)
+    masks = client.predict(
+        reference=handle_file(str(pictures["reference"])),
+        marks=MARKS,
+        targets=[handle_file(str(pictures[name])) for name in ("first", "second")],
+        threshold=0.35,
+        api_name="/segment",
+    )
+    assert {Path(mask).name: Path(mask).read_bytes() for mask in masks} == by_page

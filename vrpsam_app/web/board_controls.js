@@ -1,0 +1,147 @@
+// Sliders, decisions, the large view and the keys of the board. Joined to board.js, in the same function.
+
+let threshold = 0.5;
+let minArea = 0; // pixels of the original
+let opacity = 0.45;
+let decisions = {};
+let settingsRest = 0;
+
+const slider = (name) => element.querySelector('[data-slider=' + name + ']');
+const MOST_ACROSS = 200; // pixels of the original, at the right end of the slider
+
+function showSliders() {
+  const across = Math.round(Math.sqrt(minArea));
+  slider('threshold').value = String(Math.round(threshold * 100));
+  slider('smallest').value = String(Math.round(100 * Math.sqrt(across / MOST_ACROSS)));
+  slider('opacity').value = String(Math.round(opacity * 100));
+  const words = {
+    threshold: Math.round(threshold * 100) + '%',
+    smallest: across ? across + ' px across' : 'any',
+    opacity: opacity ? Math.round(opacity * 100) + '%' : 'outline',
+  };
+  for (const [name, text] of Object.entries(words)) {
+    const input = slider(name);
+    input.setAttribute('aria-valuetext', text);
+    input.parentElement.querySelector('output').textContent = text;
+    input.style.setProperty('--share', (input.value - input.min) / (input.max - input.min));
+  }
+}
+
+for (const input of element.querySelectorAll('[data-slider]')) {
+  input.addEventListener('input', () => {
+    const value = Number(input.value);
+    if (input.dataset.slider === 'threshold') threshold = value / 100;
+    else if (input.dataset.slider === 'opacity') opacity = value / 100;
+    else minArea = Math.round(MOST_ACROSS * (value / 100) ** 2) ** 2;
+    showSliders();
+    render();
+    paintThumbsSoon();
+    if (input.dataset.slider === 'opacity') return;
+    send({});
+    clearTimeout(settingsRest);
+    settingsRest = setTimeout(() => trigger('settings'), 2 * REST_MS);
+  });
+}
+
+function decide(verdict) {
+  if (!shown || !canCorrect()) return;
+  const { [shown]: before, ...others } = decisions;
+  const about = shown;
+  decisions = before === verdict ? others : { ...others, [shown]: verdict };
+  if (byDoubt && before !== verdict) {
+    const open = inOrder().find(({ id }) => !decisions[id] && answerOf(id));
+    if (open) shown = open.id;
+    if (open) stage.fit();
+  }
+  render();
+  send({ about });
+  trigger('decide');
+}
+
+function showDecision() {
+  for (const button of element.querySelectorAll('[data-verdict]')) {
+    button.setAttribute('aria-pressed', String(decisions[shown] === button.dataset.verdict));
+    button.disabled = !canCorrect();
+  }
+}
+
+const board = element.querySelector('.board');
+const isBig = () => board.classList.contains('big');
+
+function enlarge(on) {
+  board.classList.toggle('big', on);
+  document.documentElement.classList.toggle('has-big-view', on);
+  const button = element.querySelector('[data-do=big]');
+  button.setAttribute('aria-pressed', String(on));
+  button.title = button.ariaLabel = on ? 'Back (Esc)' : 'Large view (V)';
+  stage.canvas.focus({ preventScroll: true });
+  stage.fit();
+}
+
+let comparing = false;
+
+function compare(on) {
+  comparing = on;
+  element.querySelector('.board-compare').setAttribute('aria-pressed', String(on));
+  stage.draw();
+}
+
+const compareButton = element.querySelector('.board-compare');
+compareButton.addEventListener('pointerdown', (event) => {
+  compareButton.setPointerCapture(event.pointerId);
+  compare(true);
+});
+for (const end of ['pointerup', 'pointercancel', 'blur']) {
+  compareButton.addEventListener(end, () => compare(false));
+}
+compareButton.addEventListener('keydown', (event) => {
+  if (event.key === ' ' || event.key === 'Enter') compare(true);
+});
+compareButton.addEventListener('keyup', () => compare(false));
+compareButton.addEventListener('contextmenu', (event) => event.preventDefault());
+
+const help = element.querySelector('.keys');
+const actions = {
+  big: () => enlarge(!isBig()),
+  undo: undoCorrection,
+  clear: clearCorrections,
+  help: () => help.togglePopover(),
+  reuse() {
+    send({ about: shown });
+    trigger('reuse');
+  },
+  ...zoomActions(stage),
+};
+
+element.addEventListener('click', (event) => {
+  const button = event.target.closest('button');
+  if (!button) return;
+  if (button.dataset.verdict) decide(button.dataset.verdict);
+  else if (button.dataset.do && !button.disabled) actions[button.dataset.do]();
+});
+element.querySelector('.board-sort input').addEventListener('change', (event) => {
+  byDoubt = event.target.checked;
+  render();
+});
+
+const VERDICT_KEYS = { a: 'accept', f: 'fix', r: 'reject' };
+
+element.addEventListener('keydown', (event) => {
+  if (event.target.matches('input') || (event.target.matches('button') && [' ', 'Enter'].includes(event.key))) {
+    return;
+  }
+  const key = event.key.toLowerCase();
+  if ((event.ctrlKey || event.metaKey) && key === 'z') undoCorrection();
+  else if (event.ctrlKey || event.metaKey || event.altKey) return;
+  else if (event.key === 'Escape' && isBig()) enlarge(false);
+  else if (event.key === 'ArrowLeft' || event.key === 'ArrowRight') chooseBy(key === 'arrowleft' ? -1 : 1);
+  else if (VERDICT_KEYS[key]) decide(VERDICT_KEYS[key]);
+  else if (key === 'c') compare(true);
+  else if (key === 'v') actions.big();
+  else if (key === 'u' && !element.querySelector('[data-do=reuse]').disabled) actions.reuse();
+  else if (key === '?') actions.help();
+  else if (ZOOM_KEYS[key]) actions[ZOOM_KEYS[key]]();
+  else return;
+  event.preventDefault();
+});
+element.addEventListener('keyup', (event) => event.key.toLowerCase() === 'c' && compare(false));

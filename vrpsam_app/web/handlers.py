@@ -1,0 +1,300 @@
+"""The functions behind the page's events; they translate and decide nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from vrpsam_app.errors import ImageFileError
+from vrpsam_app.objects.instances import ObjectOptions
+from vrpsam_app.progress import CancelToken
+from vrpsam_app.web import callbacks, collection, downloads, projects, view
+from vrpsam_app.web.marked import Asked, read_page
+from vrpsam_app.web.model import ModelShelf
+from vrpsam_app.web.plain_words import for_visitors, status_line
+from vrpsam_app.web.session import Answers, Session, new_session, opening_session
+
+Updates = tuple[Any, ...]
+
+
+def start_visit(request: gr.Request) -> Session:
+    """Give a new visitor the opening pictures and a folder."""
+    return new_session(request.session_hash)
+
+
+def stop_work(session: Session | None) -> Updates:
+    """Stop a search, without a word: something else was asked for."""
+    if session is not None and session.work is not None:
+        session.work.stop("find", "save")
+    return idle_buttons()
+
+
+def busy_buttons() -> Updates:
+    """Return the buttons while something runs that can be stopped."""
+    return gr.Button(interactive=False), gr.Button(visible=True)
+
+
+def idle_buttons() -> Updates:
+    """Return the buttons while nothing runs."""
+    return gr.Button(interactive=True), gr.Button(visible=False)
+
+
+class Handlers:
+    """Bound to the models and their line."""
+
+    def __init__(self, shelf: ModelShelf) -> None:
+        self._shelf = shelf
+
+    def get_ready(
+        self, session: Session | None, answers: Answers | None, canvas: object, board: object
+    ) -> None:
+        """Encode what is visible."""
+        session = session or opening_session()
+        callbacks.prepare(
+            self._shelf.of(session.choice),
+            self._shelf.line,
+            session,
+            read_page(session, canvas, board),
+            _begin(session, "ready"),
+        )
+
+    def show_live(
+        self, session: Session | None, answers: Answers | None, canvas: object, board: object
+    ) -> Iterator[Updates]:
+        """Answer a stroke, or marks on a result."""
+        session, asked = _asked(session, canvas, board)
+        for progress in callbacks.preview(
+            self._shelf.of(session.choice),
+            self._shelf.line,
+            session,
+            answers or Answers(),
+            asked,
+            _begin(session, "live"),
+        ):
+            if progress.before:
+                yield gr.skip(), gr.skip(), status_line(view.progress_words(progress))
+            else:
+                words = view.preview_words(session, progress.answers)
+                yield _results(session, progress.answers, words)
+
+    def show_findings(
+        self, session: Session | None, answers: Answers | None, canvas: object, board: object
+    ) -> Iterator[Updates]:
+        """Answer the button, one target after the other."""
+        session, asked = _asked(session, canvas, board)
+        for progress in callbacks.find(
+            self._shelf.of(session.choice),
+            self._shelf.line,
+            session,
+            answers or Answers(),
+            asked,
+            _begin(session, "find"),
+        ):
+            found = view.board_answers(session, progress.answers, progress.searching)
+            yield (
+                progress.answers,
+                gr.skip() if progress.before else gr.HTML(answers=found),
+                status_line(view.progress_words(progress)),
+                *(busy_buttons() if progress.searching else idle_buttons()),
+            )
+
+    def stop(self, session: Session | None) -> Updates:
+        """Stop whatever runs for this visitor, within the picture that is being looked at."""
+        if session is not None and session.work is not None:
+            session.work.stop()
+        return *idle_buttons(), status_line(view.STOPPED)
+
+    def choose(
+        self,
+        session: Session | None,
+        answers: Answers | None,
+        canvas: object,
+        board: object,
+        uploads: Sequence[str],
+    ) -> Updates:
+        """Show uploaded pictures on the canvas."""
+        before = session or opening_session()
+        session, words = collection.add_marked(before, [Path(upload) for upload in uploads])
+        _warn(words)
+        same = session.targets == before.targets
+        found = (answers or Answers()) if same else Answers()
+        return (
+            session,
+            gr.HTML(pictures=view.canvas_pictures(session)),
+            found,
+            _board(session, found, same_pictures=same),
+            status_line(view.START_MARKING if session != before else view.READY),
+        )
+
+    def add_targets(
+        self,
+        session: Session | None,
+        answers: Answers | None,
+        canvas: object,
+        board: object,
+        uploads: Sequence[str],
+    ) -> Iterator[Updates]:
+        """Show uploaded pictures on the board, and say which could not be taken."""
+        session, asked = _asked(session, canvas, board)
+        paths = [Path(upload) for upload in uploads]
+        if len(paths) > 3:
+            yield session, gr.skip(), gr.skip(), status_line(f"Reading {len(paths)} files …")
+        session, words = collection.add_targets(session, paths)
+        _warn(words)
+        found = callbacks.answers_now(session, answers or Answers(), asked)
+        yield session, *_with_pictures(session, found)
+
+    def remove_target(
+        self, session: Session | None, answers: Answers | None, canvas: object, board: object
+    ) -> Updates:
+        """Take the picture out whose cross was pressed."""
+        stop_work(session)
+        session, asked = _asked(session, canvas, board)
+        session = collection.remove_target(session, asked.about)
+        found = callbacks.answers_now(session, answers or Answers(), asked)
+        return session, *_with_pictures(session, found)
+
+    def remove_marked(
+        self, session: Session | None, answers: Answers | None, canvas: object, board: object
+    ) -> Updates:
+        """Take the marked picture out whose cross was pressed."""
+        session = session or opening_session()
+        about = canvas.get("about") if isinstance(canvas, dict) else None
+        session = collection.remove_marked(session, about)
+        return session, gr.HTML(pictures=view.canvas_pictures(session))
+
+    def reuse(
+        self, session: Session | None, answers: Answers | None, canvas: object, board: object
+    ) -> Updates:
+        """Make a result the next reference."""
+        session, asked = _asked(session, canvas, board)
+        target = next((t for t in session.targets if t.id == asked.about), None)
+        if target is None:
+            raise ImageFileError(callbacks.NO_TARGET)
+        masks = downloads.masks_of(
+            self._shelf.of(session.choice),
+            self._shelf.line,
+            session,
+            asked,
+            target,
+            _begin(session, "reuse"),
+        )
+        given = projects.reuse_result(session, asked, target, masks)
+        return _given(given, f"{target.name} is a reference now.")
+
+    def take_mask(
+        self,
+        session: Session | None,
+        answers: Answers | None,
+        canvas: object,
+        board: object,
+        upload: str,
+    ) -> Updates:
+        """Put a mask file on the picture that the canvas shows."""
+        given = projects.take_mask(session or opening_session(), canvas, Path(upload))
+        return _given(given, "The mask is on the picture.")
+
+    def load_library(
+        self,
+        session: Session | None,
+        answers: Answers | None,
+        canvas: object,
+        board: object,
+        upload: str,
+    ) -> Updates:
+        """Add saved references."""
+        given = projects.load_library(session or opening_session(), Path(upload))
+        return _given(given, f"{len(given.references)} references were added.")
+
+    def save_library(
+        self, session: Session | None, answers: Answers | None, canvas: object, board: object
+    ) -> Updates:
+        """Write the references into a file."""
+        session, asked = _asked(session, canvas, board)
+        return str(downloads.save_library(session, asked)), status_line("Saved.")
+
+    def save_mask(
+        self, session: Session | None, answers: Answers | None, canvas: object, board: object
+    ) -> Updates:
+        """Write the visible target's mask."""
+        session, asked = _asked(session, canvas, board)
+        path = downloads.save_mask(
+            self._shelf.of(session.choice),
+            self._shelf.line,
+            session,
+            asked,
+            _begin(session, "mask"),
+        )
+        return str(path), status_line("Saved.")
+
+    def save_all(
+        self,
+        session: Session | None,
+        answers: Answers | None,
+        canvas: object,
+        board: object,
+        touching: str,
+    ) -> Iterator[Updates]:
+        """Write everything into one file."""
+        session, asked = _asked(session, canvas, board)
+        objects = ObjectOptions(
+            method=touching,  # type: ignore[arg-type]  # checked there
+            min_area=asked.min_area or None,
+        )
+        for saving in downloads.save_archive(
+            self._shelf.of(session.choice),
+            self._shelf.line,
+            session,
+            asked,
+            _begin(session, "save"),
+            objects,
+        ):
+            done = saving.path is not None
+            yield (
+                str(saving.path) if done else gr.skip(),
+                status_line(view.saving_words(saving)),
+                *(idle_buttons() if done else busy_buttons()),
+            )
+
+
+def _asked(session: Session | None, canvas: object, board: object) -> tuple[Session, Asked]:
+    session = session or opening_session()
+    return session, read_page(session, canvas, board)
+
+
+def _begin(session: Session, kind: str) -> CancelToken:
+    return CancelToken() if session.work is None else session.work.begin(kind)
+
+
+def _results(session: Session, answers: Answers, words: str) -> Updates:
+    """Return the updates of the answers, the board and the status line."""
+    return answers, _board(session, answers, same_pictures=True), status_line(words)
+
+
+def _with_pictures(session: Session, answers: Answers) -> Updates:
+    """Return the same updates where the targets have changed."""
+    words = view.preview_words(session, answers)
+    return answers, _board(session, answers, same_pictures=False), status_line(words)
+
+
+def _board(session: Session, answers: Answers, *, same_pictures: bool) -> Any:
+    found = view.board_answers(session, answers)
+    if same_pictures:
+        return gr.HTML(answers=found)
+    return gr.HTML(pictures=view.board_pictures(session), answers=found)
+
+
+def _given(given: projects.Given, words: str) -> Updates:
+    """Return the updates of session, canvas and status line for marks that arrive."""
+    pictures = view.canvas_pictures(given.session)
+    return given.session, gr.HTML(pictures=pictures, given=given.canvas()), status_line(words)
+
+
+def _warn(sentences: Sequence[str]) -> None:
+    for sentence in sentences[:5]:
+        gr.Warning(for_visitors(sentence))
+    if len(sentences) > 5:
+        gr.Warning(for_visitors(f"And {len(sentences) - 5} more files like these."))

@@ -1,0 +1,147 @@
+"""What answers to what in the panel of models, saved results and code."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from vrpsam_app.errors import VRPSAMError
+from vrpsam_app.web import as_code, model_words, projects, view
+from vrpsam_app.web.handlers import busy_buttons, idle_buttons
+from vrpsam_app.web.marked import read_page
+from vrpsam_app.web.model import Choice, ModelShelf, check_choice, method_names
+from vrpsam_app.web.plain_words import in_plain_words, status_line
+from vrpsam_app.web.session import Answers, Session, opening_session
+from vrpsam_app.web.visits import Work
+
+if TYPE_CHECKING:
+    from hub_weights import DownloadProgress
+    from vrpsam_app.web.layout import Page
+
+_TELL_SECONDS = 0.5
+
+
+def connect_more(page: Page, shelf: ModelShelf, cancels: Sequence[Any]) -> None:
+    """Connect the panel's events."""
+    more = page.more
+    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    wish = [more.model, more.other_model]
+    for component in (more.model.input, more.other_model.submit, more.other_model.blur):
+        component(in_plain_words(describe), wish, [more.about_model, more.method], **quiet)
+    loading = more.use_model.click(
+        in_plain_words(Loading(shelf).load),
+        [page.session, *wish, more.method, more.device],
+        [page.session, page.answers, page.board, page.status, page.find, page.stop],
+        trigger_mode="once",
+        concurrency_id="loading",
+        concurrency_limit=4,
+        **quiet,
+    )
+    loading.then(idle_buttons, None, [page.find, page.stop], queue=False, **quiet)
+    page.stop.click(None, cancels=[loading], **quiet)
+    more.project.upload(
+        in_plain_words(open_project),
+        [page.session, more.project],
+        [page.session, page.canvas, page.answers, page.board, page.status],
+        cancels=list(cancels),
+        **quiet,
+    )
+    more.show_code.click(
+        in_plain_words(show_code),
+        [page.session, page.canvas, page.board],
+        [more.command, more.python],
+        **quiet,
+    )
+
+
+def describe(model: str, other: str) -> tuple[str, Any]:
+    """Say how large the chosen model is, and which methods go with it."""
+    name = _name(model, other)
+    words = model_words.paragraph(model_words.about(name))
+    return words, gr.Dropdown(model_words.method_choices(method_names(name)))
+
+
+def open_project(session: Session | None, upload: str) -> tuple[Any, ...]:
+    """Open saved results in the place of what is on the page."""
+    given = projects.open_project(session or opening_session(), Path(upload))
+    answers = given.answers or Answers()
+    marks = given.canvas()
+    board = gr.HTML(
+        pictures=view.board_pictures(given.session),
+        answers=view.board_answers(given.session, answers),
+        given={"serial": marks["serial"], **(given.board or {})},
+    )
+    canvas = gr.HTML(pictures=view.canvas_pictures(given.session), given=marks)
+    words = f"{len(given.session.targets)} pictures and {len(given.references)} references."
+    return given.session, canvas, answers, board, status_line(words)
+
+
+def show_code(session: Session | None, canvas: object, board: object) -> tuple[Any, Any]:
+    """Return what the page does as a command and as Python."""
+    session = session or opening_session()
+    asked = read_page(session, canvas, board)
+    return (
+        gr.Code(as_code.as_command(session, asked), visible=True),
+        gr.Code(as_code.as_python(session, asked), visible=True),
+    )
+
+
+class Loading:
+    """Loads the model that was chosen, with words about a download while it goes on."""
+
+    def __init__(self, shelf: ModelShelf) -> None:
+        self._shelf = shelf
+
+    def load(
+        self, session: Session | None, model: str, other: str, method: str, device: str
+    ) -> Iterator[tuple[Any, ...]]:
+        """Load, then answer by it."""
+        session = session or opening_session()
+        choice = Choice(_name(model, other), method, device)
+        check_choice(choice)
+        token = (session.work or Work()).begin("load")
+        said: list[str] = [f"Loading {choice.model} …"]
+
+        def told(progress: DownloadProgress) -> None:
+            token.raise_if_cancelled()
+            said.append(model_words.download_words(progress))
+
+        failure: list[BaseException] = []
+
+        def load() -> None:
+            try:
+                self._shelf.of(choice, progress=told)
+            except BaseException as error:  # told to the visitor below
+                failure.append(error)
+
+        worker = threading.Thread(target=load, daemon=True)
+        worker.start()
+        while worker.is_alive():
+            yield _unchanged(said[-1])
+            token.raise_if_cancelled()
+            worker.join(_TELL_SECONDS)
+        if failure:
+            if isinstance(failure[0], VRPSAMError):
+                raise failure[0]
+            raise RuntimeError(f"{choice.model} could not be loaded") from failure[0]
+        session = dataclasses.replace(session, choice=choice)
+        yield (
+            session,
+            Answers(),
+            gr.HTML(answers=[]),
+            status_line(f"Ready, with {choice.model}. Press Find."),
+            *idle_buttons(),
+        )
+
+
+def _unchanged(words: str) -> tuple[Any, ...]:
+    return (gr.skip(), gr.skip(), gr.skip(), status_line(words), *busy_buttons())
+
+
+def _name(model: str, other: str) -> str:
+    return (other or "").strip() or model

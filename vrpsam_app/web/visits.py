@@ -1,0 +1,110 @@
+"""Who is on the page: what runs for each visitor, and what goes when a visitor leaves."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from vrpsam_app.progress import CancelToken
+
+# A phone that shows another app, or a network that is gone for a moment, closes the connection too.
+GRACE_SECONDS = 60.0
+
+
+class Work:
+    """What runs for one visitor: at most one piece of each kind, each with a button to stop it."""
+
+    def __init__(self) -> None:
+        self._tokens: dict[str, CancelToken] = {}
+        self._lock = threading.Lock()
+        self.alive = 0
+
+    def begin(self, kind: str) -> CancelToken:
+        """Return a button for new work, and press that of the work of this kind before it."""
+        token = CancelToken()
+        with self._lock:
+            self.alive += 1
+            if (before := self._tokens.get(kind)) is not None:
+                before.cancel()
+            self._tokens[kind] = token
+        return token
+
+    def stop(self, *kinds: str) -> None:
+        """Press the buttons of some kinds of work, or of all."""
+        with self._lock:
+            for kind, token in self._tokens.items():
+                if not kinds or kind in kinds:
+                    token.cancel()
+
+
+@dataclass(eq=False)
+class Visit:
+    """One open page.
+
+    Attributes
+    ----------
+    folder : where this visitor's files lie
+    work : what runs for this visitor
+    """
+
+    folder: Path
+    work: Work = field(default_factory=Work)
+
+
+class Visits:
+    """All open pages by the name that the page's connection has.
+
+    Parameters
+    ----------
+    grace : seconds after which the files of a visitor who left are removed
+    """
+
+    def __init__(self, grace: float = GRACE_SECONDS) -> None:
+        self.grace = grace
+        self._visits: dict[str, Visit] = {}
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._visits)
+
+    def begin(self, name: str | None, folder: Path) -> Visit:
+        """Remember a new visit; without a name it ends with the process only."""
+        visit = Visit(folder)
+        if name:
+            with self._lock:
+                before = self._visits.pop(name, None)
+                self._visits[name] = visit
+            if before is not None:
+                end(before)
+        return visit
+
+    def left(self, name: str | None) -> None:
+        """Stop what runs for a visitor, and remove the files once it is clear that none returns."""
+        with self._lock:
+            visit = self._visits.get(name or "")
+        if visit is None:
+            return
+        visit.work.stop()
+        timer = threading.Timer(self.grace, self._end_unless_back, (name, visit, visit.work.alive))
+        timer.daemon = True
+        timer.start()
+
+    def _end_unless_back(self, name: str, visit: Visit, alive: int) -> None:
+        if visit.work.alive != alive:  # something was asked for since
+            return
+        with self._lock:
+            if self._visits.get(name) is visit:
+                del self._visits[name]
+        end(visit)
+
+
+def end(visit: Visit) -> None:
+    """Stop what runs for a visitor and remove the files."""
+    visit.work.stop()
+    shutil.rmtree(visit.folder, ignore_errors=True)
+
+
+visits = Visits()
+"""Those of this process."""
