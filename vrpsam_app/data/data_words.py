@@ -11,7 +11,9 @@ from vrpsam_app.data.folder_layout import Split, read_document
 from vrpsam_app.data.labelled_dataset import LabelledDataset
 from vrpsam_app.errors import ConfigError, ImageFileError
 
-Benchmark = Literal["pascal5i", "coco20i", "fss1000", "perseg", "davis2017", "isic", "kvasir"]
+Benchmark = Literal[
+    "pascal5i", "coco20i", "fss1000", "perseg", "davis2017", "isic", "kvasir", "celebamask"
+]
 BENCHMARKS: tuple[Benchmark, ...] = get_args(Benchmark)
 
 SYNTHETIC = "synthetic"
@@ -198,10 +200,14 @@ def _open_benchmark(
         from vrpsam_app.data.davis2017 import Davis2017
 
         return Davis2017.open(folder, split)
+    if benchmark == "celebamask":
+        from vrpsam_app.data.celebamask_hq import CelebAMaskHQ
+
+        return CelebAMaskHQ.open(folder, split)
     if split == "train":
         raise ConfigError(
             f"{benchmark} has no part to learn from, it is measured on as a whole: expected a "
-            "labelled folder, or pascal5i, coco20i, fss1000, davis2017."
+            "labelled folder, or pascal5i, coco20i, fss1000, davis2017, celebamask."
         )
     if benchmark == "perseg":
         from vrpsam_app.data.perseg import PerSeg

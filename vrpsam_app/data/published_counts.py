@@ -34,6 +34,9 @@ PUBLISHED: Mapping[str, tuple[Mapping[str, int], str]] = {
     "davis-2017/train": ({"sequences": 60}, "DAVIS challenge 2017"),
     "davis-2017/val": ({"sequences": 30}, "DAVIS challenge 2017"),
     "isic-2018": ({"pictures": 2594}, "ISIC 2018 challenge, task 1, training part"),
+    "celebamask-hq/all": ({"pictures": 30_000}, "Lee et al., CVPR 2020"),
+    "celebamask-hq/train": ({"pictures": 24_183}, "Lee et al., CVPR 2020"),
+    "celebamask-hq/val": ({"pictures": 2993 + 2824}, "Lee et al., CVPR 2020"),
     "kvasir-seg": ({"pictures": 1000}, "Jha et al., MMM 2020"),
 }
 

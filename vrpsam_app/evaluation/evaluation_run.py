@@ -15,6 +15,8 @@ import torch
 from vrpsam_app.data.data_words import DataWords
 from vrpsam_app.devices import choose_device
 from vrpsam_app.embeddings.store import EmbeddingStore
+from vrpsam_app.errors import ConfigError, MissingExtraError
+from vrpsam_app.evaluation.comparison_page import comparison_page
 from vrpsam_app.evaluation.effort import EffortResult
 from vrpsam_app.evaluation.effort_run import EffortRun, approaches
 from vrpsam_app.evaluation.evaluation_plan import EvaluationPlan, MeasuredMethod
@@ -24,6 +26,7 @@ from vrpsam_app.evaluation.method_words import MethodWords
 from vrpsam_app.evaluation.report import Report
 from vrpsam_app.evaluation.report_pictures import choose_examples
 from vrpsam_app.evaluation.summary import Summary
+from vrpsam_app.image_files import write_whole
 from vrpsam_app.methods import METHODS, MethodSources
 from vrpsam_app.predictor import VRPSAMPredictor
 
@@ -40,6 +43,7 @@ class EvaluationRun:
     plan : formats, numbers of references, changed pictures
     model : name or folder of the model
     sam, features : files of SAM's and a backbone's weights, for methods that need them
+    prompts : folder of prompts that were learned beforehand
     device : where it runs
     threads : of the computation on a CPU, None for as many as there are cores; on cores that other
         work shares, one is many times faster
@@ -49,6 +53,7 @@ class EvaluationRun:
     seed : of the episodes
     folder : where results go
     command : as it was typed, for the report
+    page : where the comparison goes as a page of the documents; None writes none
     """
 
     data: tuple[DataWords, ...]
@@ -57,6 +62,7 @@ class EvaluationRun:
     model: str = "embedded"
     sam: Path | None = None
     features: Path | None = None
+    prompts: Path | None = None
     device: str = "auto"
     threads: int | None = None
     episodes: int = 20
@@ -65,6 +71,7 @@ class EvaluationRun:
     seed: int = 0
     folder: Path = Path("results/eval")
     command: str = ""
+    page: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,12 +107,15 @@ def evaluate(run: EvaluationRun) -> Outcome:
         lambda: _load(run.model, run.device, store),
         sam=run.sam,
         features=run.features,
+        prompts=run.prompts,
         device=run.device,
         store=store,
     )
+    left_out = {m.name: why for m in run.methods if m.optional and (why := _lacks(m, sources))}
     methods = [
         MeasuredMethod(m.name, partial(METHODS[m.name], sources), m.formats, m.shots)
         for m in run.methods
+        if m.name not in left_out
     ]
     evaluator = Evaluator(methods, sets, run.plan, run.folder, store=store)
     results = list(_shown(evaluator.run(), evaluator, "question"))
@@ -125,13 +135,32 @@ def evaluate(run: EvaluationRun) -> Outcome:
             "negatives": run.negatives,
             "seed": run.seed,
             "data": [s.name for s in sets],
+            "left_out": left_out,
         },
         summary=summary,
         examples=choose_examples(evaluator, results, summary),
         effort=effort,
     )
     failed = len(summary.failures) + sum(bool(e.error) for e in effort)
-    return Outcome(report, report.write(run.folder), failed)
+    paths = report.write(run.folder)
+    if run.page is not None:
+        write_whole(run.page, comparison_page(report).encode("utf-8"), overwrite=True)
+        paths["page"] = run.page
+    return Outcome(report, paths, failed)
+
+
+def _lacks(words: MethodWords, sources: MethodSources) -> str:
+    """Say what a method lacks, nothing if it can be made and asked in reasonable time."""
+    if words.name == "prompt_learning" and sources.own_prompts is None:
+        return (
+            "Without prompts that were learned beforehand (--prompts) it learns anew for every "
+            "question, which takes minutes. Name it to ask it all the same."
+        )
+    try:
+        METHODS[words.name](sources)
+    except (ConfigError, MissingExtraError) as error:
+        return str(error)
+    return ""
 
 
 def _open(words: DataWords, run: EvaluationRun) -> list[EvaluationSet]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vrpsam_app.data.data_words import DataWords
+from vrpsam_app.data.folder_layout import Split
 from vrpsam_app.data.labelled_dataset import LabelledDataset
 from vrpsam_app.errors import ConfigError
 from vrpsam_app.evaluation.episode_drawing import (
@@ -64,6 +65,7 @@ def open_sets(
     negatives: int,
     seed: int = 0,
     paper: bool = False,
+    split: Split = "val",
 ) -> list[EvaluationSet]:
     """Open the data sets that some words name and draw their episodes, or read them if drawn.
 
@@ -75,6 +77,7 @@ def open_sets(
     negatives : number of episodes aimed at whose target lacks it
     seed : of the lists
     paper : draw as the paper's experiments do: without negatives, classes from 2048 pixels
+    split : "val" to measure; "train" to choose a setting on what is not measured on
 
     Raises
     ------
@@ -82,7 +85,7 @@ def open_sets(
         If the data cannot be read or nothing can be drawn from them.
     """
     sets = []
-    for dataset in words.open():
+    for dataset in words.open() if split == "val" else [words.open_part(split)]:
         name = f"{dataset.name} (halves)" if words.one_image else dataset.name
         present: tuple[Episode, ...]
         absent: tuple[Episode, ...] = ()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vrpsam_app.errors import ConfigError
 from vrpsam_app.evaluation.episode_reader import FORMATS, Format
-from vrpsam_app.methods import METHODS
+from vrpsam_app.methods import GUARDS, METHODS, SLOW
+
+EVERY = "all"
+"""The word for every method."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +21,36 @@ class MethodWords:
     ----------
     name : of the method
     formats, shots : those it is asked of the plan's, None for all
+    optional : left out, and named, if what it needs is not there
     """
 
     name: str
     formats: tuple[Format, ...] | None = None
     shots: tuple[int, ...] | None = None
+    optional: bool = False
+
+    @classmethod
+    def parse_all(cls, texts: Sequence[str]) -> tuple[MethodWords, ...]:
+        """Read several; the word ``all`` stands for every method that is no guard.
+
+        Those that are slow are asked by mask and with one reference only, unless they are named
+        themselves.
+
+        Raises
+        ------
+        ConfigError
+            As for :meth:`parse`.
+        """
+        named = [cls.parse(text) for text in texts if text != EVERY]
+        if EVERY not in texts:
+            return tuple(named)
+        known = {words.name for words in named}
+        rest = [
+            cls(name, ("mask",), (1,), True) if name in SLOW else cls(name, optional=True)
+            for name in METHODS
+            if name not in known and name not in GUARDS
+        ]
+        return (*named, *rest)
 
     @classmethod
     def parse(cls, text: str) -> MethodWords:
@@ -39,7 +68,7 @@ class MethodWords:
         """
         name, *words = text.split(",")
         if name not in METHODS:
-            raise ConfigError(f"--method {text!r}: expected one of {', '.join(METHODS)}.")
+            raise ConfigError(f"--method {text!r}: expected one of {', '.join((EVERY, *METHODS))}.")
         formats: list[Format] = []
         shots: list[int] = []
         for word in words:

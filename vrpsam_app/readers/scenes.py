@@ -32,7 +32,7 @@ def chosen_scene(
         if len(names) > 1:
             raise ImageFileError(
                 f"{path} holds {len(names)} images: {listed}{more}. Choose one by its number or "
-                "its name: scene."
+                "its name: scene=0 in Python, --scene 0 on the command line."
             )
         return 0, None
     number = names.index(scene) if scene in names else scene

@@ -17,11 +17,6 @@ RNG = np.random.default_rng(0)
 TZC = RNG.integers(0, 60_000, (2, 3, 4, 24, 36)).astype(np.uint16)
 
 
-def everything(stack):
-    planes = [stack.plane(index) for index in stack.indices()]
-    return np.stack(planes).reshape(*stack.leading_shape, *planes[0].shape)
-
-
 def write(path, array=TZC, **options):
     with czi.create_czi(str(path), **options) as file:
         for t, z, c in np.ndindex(array.shape[:3]):
@@ -37,7 +32,7 @@ def write(path, array=TZC, **options):
 
 
 @pytest.mark.parametrize("compression", [None, "zstd1:ExplicitLevel=2"])
-def test_planes_axes_channels_and_size(tmp_path, compression):
+def test_planes_axes_channels_and_size(tmp_path, compression, everything):
     options = {} if compression is None else {"compression_options": compression}
     stack = open_stack(write(tmp_path / "a.czi", **options), channels=["dye 2"])
     assert stack.axes == ("t", "z")
@@ -71,7 +66,7 @@ def test_scenes_are_chosen_and_mosaics_put_together(tmp_path):
     assert np.array_equal(open_stack(path, scene="scene 1").plane(), TZC[0, 1, 0])
 
 
-def test_large_planes_are_read_in_parts(tmp_path, monkeypatch):
+def test_large_planes_are_read_in_parts(tmp_path, monkeypatch, everything):
     monkeypatch.setattr("vrpsam_app.stacks.lazy_planes.PLANE_VALUES", 200)
     stack = open_stack(write(tmp_path / "a.czi"), channels=[0])
     assert stack.data.chunksize == (1, 1, 5, 36)
@@ -79,7 +74,7 @@ def test_large_planes_are_read_in_parts(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("share", [0.01, 0.5, 0.95])
-def test_truncated_files_are_refused(tmp_path, share):
+def test_truncated_files_are_refused(tmp_path, share, everything):
     path = write(tmp_path / "a.czi")
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
     with pytest.raises(ImageFileError, match=r"a\.czi"):

@@ -19,11 +19,6 @@ ZYX = RNG.integers(0, 4096, (5, 24, 36)).astype(np.uint16)
 SERIES = generate_uid()
 
 
-def everything(stack):
-    planes = [stack.plane(index) for index in stack.indices()]
-    return np.stack(planes).reshape(*stack.leading_shape, *planes[0].shape)
-
-
 def dataset(pixels, **tags):
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = CTImageStorage
@@ -74,7 +69,7 @@ def write_series(folder, planes=ZYX, order=(3, 0, 4, 1, 2), **tags):
     return folder
 
 
-def test_a_series_is_sorted_by_position(tmp_path):
+def test_a_series_is_sorted_by_position(tmp_path, everything):
     stack = open_stack(write_series(tmp_path / "series"))
     assert stack.axes == ("z",)
     assert stack.dtype == np.uint16
@@ -82,7 +77,7 @@ def test_a_series_is_sorted_by_position(tmp_path):
     assert np.array_equal(everything(stack), ZYX[::-1])  # along the normal
 
 
-def test_a_tilted_series_is_sorted_along_its_normal(tmp_path):
+def test_a_tilted_series_is_sorted_along_its_normal(tmp_path, everything):
     for z in range(5):
         tags = {"ImageOrientationPatient": [0, 1, 0, 0, 0, -1]}  # sagittal
         tags["ImagePositionPatient"] = [-3.0 * z, 0, 0]
@@ -92,7 +87,7 @@ def test_a_tilted_series_is_sorted_along_its_normal(tmp_path):
     assert stack.pixel_size.plane == 3
 
 
-def test_series_without_positions_go_by_their_numbers(tmp_path):
+def test_series_without_positions_go_by_their_numbers(tmp_path, everything):
     for z in range(5):
         ds = dataset(ZYX[z], InstanceNumber=10 - z)
         save(tmp_path / f"{z}.dcm", ds)
@@ -106,7 +101,7 @@ def test_uneven_distances_are_no_plane_size(tmp_path):
     assert open_stack(tmp_path).pixel_size == PixelSize(0.7, 0.5, None, "mm")
 
 
-def test_repeated_positions_are_times(tmp_path):
+def test_repeated_positions_are_times(tmp_path, everything):
     for t in range(2):
         for z in range(3):
             ds = dataset(ZYX[z] // 2 + t, ImagePositionPatient=[0, 0, z], AcquisitionNumber=2 - t)
@@ -119,7 +114,7 @@ def test_repeated_positions_are_times(tmp_path):
         open_stack(tmp_path)
 
 
-def test_whole_shifts_stay_integers_and_other_rescaling_is_float(tmp_path):
+def test_whole_shifts_stay_integers_and_other_rescaling_is_float(tmp_path, everything):
     write_series(tmp_path / "ct", RescaleSlope=1, RescaleIntercept=-1024)
     stack = open_stack(tmp_path / "ct")
     assert stack.dtype == np.int32
@@ -152,7 +147,7 @@ def test_colours_and_palettes(tmp_path):
     assert np.array_equal(stack.plane(), palette.T[indices])
 
 
-def test_frames_of_one_file(tmp_path):
+def test_frames_of_one_file(tmp_path, everything):
     cine = open_stack(save(tmp_path / "cine.dcm", dataset(ZYX, FrameTime=40)))
     assert cine.axes == ("t",)
     assert np.array_equal(everything(cine), ZYX)
@@ -175,7 +170,7 @@ def test_frames_of_one_file(tmp_path):
     assert np.array_equal(everything(stack), ZYX[::-1])
 
 
-def test_compressed_frames(tmp_path):
+def test_compressed_frames(tmp_path, everything):
     ds = dataset(ZYX)
     ds.compress(RLELossless)
     assert np.array_equal(everything(open_stack(save(tmp_path / "a.dcm", ds))), ZYX)

@@ -24,11 +24,6 @@ DIMENSIONS = {
 }
 
 
-def everything(stack):
-    planes = [stack.plane(index) for index in stack.indices()]
-    return np.stack(planes).reshape(*stack.leading_shape, *planes[0].shape)
-
-
 def element(name, array, axes, block):
     """Describe an image of a LIF file."""
     strides = dict(zip(axes, array.strides, strict=True))
@@ -79,7 +74,7 @@ def write(path, images):
     return path
 
 
-def test_planes_axes_channels_and_size(tmp_path):
+def test_planes_axes_channels_and_size(tmp_path, everything):
     stack = open_stack(write(tmp_path / "a.lif", {"one": (TZCYX, "TZCYX")}), channels=[1])
     assert stack.axes == ("t", "z")
     assert stack.dtype == np.uint16
@@ -87,14 +82,14 @@ def test_planes_axes_channels_and_size(tmp_path):
     assert np.array_equal(everything(stack), TZCYX[:, :, 1])
 
 
-def test_colours(tmp_path):
+def test_colours(tmp_path, everything):
     rgb = RNG.integers(0, 255, (4, 24, 36, 3)).astype(np.uint8)
     stack = open_stack(write(tmp_path / "a.lif", {"one": (rgb, "ZYXS")}))
     assert stack.color
     assert np.array_equal(everything(stack), rgb)
 
 
-def test_several_images_are_chosen_from(tmp_path):
+def test_several_images_are_chosen_from(tmp_path, everything):
     images = {"Series 1": (TZCYX[0, 0, 0], "YX"), "Series 2": (TZCYX[0, :, 0].copy(), "ZYX")}
     path = write(tmp_path / "a.lif", images)
     with pytest.raises(ImageFileError, match="0 'Series 1', 1 'Series 2'"):
@@ -106,7 +101,7 @@ def test_several_images_are_chosen_from(tmp_path):
 
 
 @pytest.mark.parametrize("share", [0.001, 0.02, 0.5, 0.99])
-def test_truncated_files_are_refused(tmp_path, share):
+def test_truncated_files_are_refused(tmp_path, share, everything):
     path = write(tmp_path / "a.lif", {"one": (TZCYX, "TZCYX")})
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
     with pytest.raises(ImageFileError, match=r"a\.lif"):

@@ -19,11 +19,6 @@ MAGIC = 0x0ABECEDA
 UINT32, DOUBLE, BOOL, STRING, LEVEL = 3, 6, 1, 8, 11
 
 
-def everything(stack):
-    planes = [stack.plane(index) for index in stack.indices()]
-    return np.stack(planes).reshape(*stack.leading_shape, *planes[0].shape)
-
-
 def lite(name, value):
     """Encode a value as Nikon's "lite variant": type, name, value; levels hold others."""
     kind = {bool: BOOL, int: UINT32, float: DOUBLE, str: STRING, dict: LEVEL}[type(value)]
@@ -99,7 +94,7 @@ def write(path, array=TZYXC, *, frames=None, calibrated=True, probed=True):
     return path
 
 
-def test_planes_axes_channels_and_size(tmp_path):
+def test_planes_axes_channels_and_size(tmp_path, everything):
     stack = open_stack(write(tmp_path / "a.nd2"), channels=["dye 1"])
     assert stack.axes == ("t", "z")
     assert stack.dtype == np.uint16
@@ -111,13 +106,13 @@ def test_an_image_that_was_not_calibrated_has_no_size(tmp_path):
     assert open_stack(write(tmp_path / "a.nd2", calibrated=False)).pixel_size is None
 
 
-def test_channels_that_the_library_cannot_describe_are_read_all_the_same(tmp_path):
+def test_channels_that_the_library_cannot_describe_are_read_all_the_same(tmp_path, everything):
     stack = open_stack(write(tmp_path / "a.nd2", probed=False), channels=[1])
     assert stack.pixel_size is None
     assert np.array_equal(everything(stack), TZYXC[..., 1])
 
 
-def test_a_time_series_that_was_stopped_ends_with_what_is_complete(tmp_path):
+def test_a_time_series_that_was_stopped_ends_with_what_is_complete(tmp_path, everything):
     stack = open_stack(write(tmp_path / "a.nd2", frames=5), channels=[0])
     assert stack.axes == ("z",)
     assert np.array_equal(everything(stack), TZYXC[0, ..., 0])

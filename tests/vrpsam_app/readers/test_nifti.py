@@ -17,11 +17,6 @@ RNG = np.random.default_rng(0)
 IJK = RNG.integers(0, 3000, (30, 20, 4)).astype(np.int16)
 
 
-def everything(stack):
-    planes = [stack.plane(index) for index in stack.indices()]
-    return np.stack(planes).reshape(*stack.leading_shape, *planes[0].shape)
-
-
 def write(path, array=IJK, affine=None, units="mm", kind=nibabel.Nifti1Image, **header):
     image = kind(array, np.diag([0.5, 0.7, 3.0, 1.0]) if affine is None else affine)
     if hasattr(image.header, "set_xyzt_units"):
@@ -34,7 +29,7 @@ def write(path, array=IJK, affine=None, units="mm", kind=nibabel.Nifti1Image, **
 
 @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
 @pytest.mark.parametrize("kind", [nibabel.Nifti1Image, nibabel.Nifti2Image])
-def test_volumes_are_read_plane_by_plane(tmp_path, name, kind):
+def test_volumes_are_read_plane_by_plane(tmp_path, name, kind, everything):
     stack = open_stack(write(tmp_path / name, kind=kind))
     assert stack.axes == ("z",)
     assert stack.dtype == np.int16
@@ -43,7 +38,7 @@ def test_volumes_are_read_plane_by_plane(tmp_path, name, kind):
     assert np.array_equal(stack.plane((1,)), IJK[:, :, 1].T)  # back again, in a packed file too
 
 
-def test_pairs_of_header_and_pixels(tmp_path):
+def test_pairs_of_header_and_pixels(tmp_path, everything):
     write(tmp_path / "a.img", kind=nibabel.Nifti1Pair)
     for name in ("a.img", "a.hdr"):
         assert np.array_equal(everything(open_stack(tmp_path / name)), IJK.T)
@@ -68,7 +63,7 @@ def test_units(tmp_path):
     assert open_stack(tmp_path / "n.nii").pixel_size is None
 
 
-def test_scaled_values_are_fractions(tmp_path):
+def test_scaled_values_are_fractions(tmp_path, everything):
     image = nibabel.Nifti1Image(IJK, np.eye(4))
     image.header.set_slope_inter(0.5, -100)
     image.to_filename(tmp_path / "a.nii")
@@ -77,7 +72,7 @@ def test_scaled_values_are_fractions(tmp_path):
     assert np.array_equal(everything(stack), IJK.T * np.float32(0.5) - 100)
 
 
-def test_four_dimensions_and_big_endian(tmp_path):
+def test_four_dimensions_and_big_endian(tmp_path, everything):
     four = RNG.random((30, 20, 4, 3)).astype(">f4")
     header = nibabel.Nifti1Header(endianness=">")
     header.set_data_dtype(">f4")
@@ -97,7 +92,7 @@ def test_colours(tmp_path):
     assert np.array_equal(stack.plane((2,)), rgb[:, :, 2].swapaxes(0, 1))
 
 
-def test_label_volumes_keep_their_numbers(tmp_path):
+def test_label_volumes_keep_their_numbers(tmp_path, everything):
     labels = RNG.integers(0, 2**31 - 1, (30, 20, 4)).astype(np.int32)
     stack = open_stack(write(tmp_path / "a.nii.gz", labels))
     assert stack.dtype == np.int32
@@ -113,7 +108,7 @@ def test_truncated_volumes_are_refused(tmp_path, name, share):
         open_stack(path)
 
 
-def test_packed_files_of_several_members_are_complete(tmp_path):
+def test_packed_files_of_several_members_are_complete(tmp_path, everything):
     data = write(tmp_path / "a.nii").read_bytes()
     half = len(data) // 2
     path = tmp_path / "b.nii.gz"

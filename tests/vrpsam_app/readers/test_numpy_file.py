@@ -14,12 +14,8 @@ RNG = np.random.default_rng(0)
 ZYX = RNG.integers(0, 60_000, (4, 24, 36)).astype(np.uint16)
 
 
-def everything(stack):
-    return np.stack([stack.plane(index) for index in stack.indices()])
-
-
 @pytest.mark.parametrize("array", [ZYX, ZYX.astype(">u2"), np.asfortranarray(ZYX), ZYX > 9])
-def test_arrays_are_read_from_disk(tmp_path, array):
+def test_arrays_are_read_from_disk(tmp_path, array, everything):
     np.save(tmp_path / "a.npy", array)
     stack = open_stack(tmp_path / "a.npy")
     assert stack.axes == ("z",)
@@ -28,7 +24,7 @@ def test_arrays_are_read_from_disk(tmp_path, array):
     assert stack.plane((0,)).dtype == array.dtype.newbyteorder("=")
 
 
-def test_three_or_four_values_at_the_end_are_colours(tmp_path):
+def test_three_or_four_values_at_the_end_are_colours(tmp_path, everything):
     rgb = RNG.integers(0, 255, (2, 24, 36, 3)).astype(np.uint8)
     np.save(tmp_path / "a.npy", rgb)
     stack = open_stack(tmp_path / "a.npy")

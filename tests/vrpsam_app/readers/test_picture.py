@@ -21,10 +21,6 @@ RNG = np.random.default_rng(0)
 RGB = RNG.integers(0, 256, (12, 24, 36, 3)).astype(np.uint8)
 
 
-def everything(stack):
-    return np.stack([stack.plane(index) for index in stack.indices()])
-
-
 def save(path, array, **options):
     Image.fromarray(array).save(path, **options)
     return path
@@ -41,7 +37,7 @@ def test_a_picture_is_a_plane(tmp_path, suffix):
         assert np.array_equal(stack.plane(), read_image(path))
 
 
-def test_a_folder_is_a_stack_in_natural_order(tmp_path):
+def test_a_folder_is_a_stack_in_natural_order(tmp_path, everything):
     for i, pixels in enumerate(RGB):
         save(tmp_path / f"Slice {i}.png", pixels)
     (tmp_path / "notes.txt").write_text("no picture")
@@ -61,7 +57,7 @@ def test_natural_order():
     ]  # fmt: skip
 
 
-def test_sixteen_bits_and_tiff_in_a_folder(tmp_path):
+def test_sixteen_bits_and_tiff_in_a_folder(tmp_path, everything):
     deep = RNG.integers(0, 60_000, (3, 24, 36)).astype(np.uint16)
     save(tmp_path / "0.png", deep[0])
     tifffile.imwrite(tmp_path / "1.tif", deep[1])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pickle
 import re
 from dataclasses import astuple
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,19 +21,9 @@ TZ = RNG.integers(0, 60_000, (3, 4, 24, 36)).astype(np.uint16)
 RGB = RNG.integers(0, 256, (5, 24, 36, 3)).astype(np.uint8)
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "a.tif"
-
-
-def everything(stack):
-    planes = [stack.plane(index) for index in stack.indices()]
-    return np.stack(planes).reshape(*stack.leading_shape, *planes[0].shape)
-
-
 @pytest.mark.parametrize("byteorder", ["<", ">"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
-def test_imagej_hyperstacks(path, byteorder, dtype):
+def test_imagej_hyperstacks(path, byteorder, dtype, everything):
     array = TZ[:, :, None].astype(dtype)
     metadata = {"axes": "TZCYX", "spacing": 2.0, "unit": "um"}
     tifffile.imwrite(
@@ -70,7 +59,7 @@ def test_imagej_channels_are_composed_chosen_and_refused(path):
     ("size", "unit", "expected"), [(0.65, "µm", 0.65), (650, "nm", 650), (0.01, "mm", 0.01)]
 )
 @pytest.mark.parametrize("options", [{}, {"bigtiff": True}, {"byteorder": ">"}], ids=str)
-def test_ome_tiff(path, size, unit, expected, options):
+def test_ome_tiff(path, size, unit, expected, options, everything):
     metadata = {
         "axes": "TCZYX",
         "PhysicalSizeX": size,
@@ -90,7 +79,7 @@ def test_ome_tiff(path, size, unit, expected, options):
     assert np.array_equal(everything(stack), TZ)
 
 
-def test_ome_channels_are_chosen_by_name(path):
+def test_ome_channels_are_chosen_by_name(path, everything):
     array = RNG.integers(0, 255, (4, 2, 24, 36)).astype(np.uint8)
     names = {"Name": ["DAPI", "GFP", "RFP", "Cy5"]}
     tifffile.imwrite(path, array, ome=True, metadata={"axes": "CZYX", "Channel": names})
@@ -124,7 +113,7 @@ def write_ome_set(folder, names, declare=None):
         )
 
 
-def test_ome_tiff_in_several_files(tmp_path):
+def test_ome_tiff_in_several_files(tmp_path, everything):
     names = ["t0.ome.tif", "t1.ome.tif", "t2.ome.tif"]
     write_ome_set(tmp_path, names)
     for name in names:
@@ -150,7 +139,7 @@ def test_no_file_elsewhere_is_opened(tmp_path, name):
 
 
 @pytest.mark.parametrize("planar", ["contig", "separate"])
-def test_colour_stacks_in_either_planar_configuration(path, planar):
+def test_colour_stacks_in_either_planar_configuration(path, planar, everything):
     array = RGB if planar == "contig" else np.moveaxis(RGB, -1, 1)
     tifffile.imwrite(path, array, photometric="rgb", planarconfig=planar)
     stack = open_stack(path)
@@ -161,7 +150,7 @@ def test_colour_stacks_in_either_planar_configuration(path, planar):
 
 
 @pytest.mark.parametrize("compression", ["tiff_lzw", "packbits", "tiff_adobe_deflate", "jpeg"])
-def test_plain_pages_of_other_programs(path, compression):
+def test_plain_pages_of_other_programs(path, compression, everything):
     smooth = np.repeat(np.repeat(RGB[:, ::8, ::8], 8, axis=1), 8, axis=2)
     pages = [Image.fromarray(page) for page in smooth]
     pages[0].save(path, save_all=True, append_images=pages[1:], compression=compression)
@@ -181,7 +170,7 @@ def test_pages_without_names_are_named_by_the_caller(path):
     assert open_stack(path).axes == ("t", "z")
 
 
-def test_label_stacks_keep_their_numbers(path):
+def test_label_stacks_keep_their_numbers(path, everything):
     labels = RNG.integers(0, 2**31 - 1, (3, 24, 36)).astype(np.int32)
     tifffile.imwrite(path, labels, photometric="minisblack", compression="zlib")
     stack = open_stack(path)
@@ -189,7 +178,7 @@ def test_label_stacks_keep_their_numbers(path):
     assert np.array_equal(everything(stack), labels)
 
 
-def test_a_palette_of_imagej_tints_a_stack(path):
+def test_a_palette_of_imagej_tints_a_stack(path, everything):
     labels = RNG.integers(0, 255, (3, 24, 36)).astype(np.uint8)
     tifffile.imwrite(
         path,
@@ -217,7 +206,7 @@ def test_a_single_picture_is_what_read_image_gives(path):
         assert np.array_equal(stack.plane(), read_image(path))
 
 
-def test_several_images_are_chosen_from(path):
+def test_several_images_are_chosen_from(path, everything):
     with tifffile.TiffWriter(path, ome=True) as file:
         file.write(TZ[0], metadata={"axes": "ZYX", "Name": "left"}, photometric="minisblack")
         file.write(TZ[0, :, :20], metadata={"axes": "ZYX", "Name": "right", "PhysicalSizeX": 3.0})
@@ -235,7 +224,7 @@ def test_several_images_are_chosen_from(path):
 @pytest.mark.parametrize("options", [{"imagej": True}, {"ome": True}, {}, {"metadata": None}])
 @pytest.mark.parametrize("compression", [None, "zlib"])
 @pytest.mark.parametrize("share", [0.3, 0.9, 0.995])
-def test_truncated_stacks_are_refused(path, options, compression, share):
+def test_truncated_stacks_are_refused(path, options, compression, share, everything):
     if compression and "imagej" in options:
         compression = None  # ImageJ has no other
     tifffile.imwrite(path, TZ[0], photometric="minisblack", compression=compression, **options)
@@ -262,7 +251,7 @@ def test_a_file_without_its_description_names_the_one_that_has_it(path):
 
 
 @pytest.mark.parametrize("options", [{"imagej": True}, {"compression": "zlib"}, {"ome": True}])
-def test_a_folder_of_stacks_is_a_stack_of_stacks(tmp_path, options):
+def test_a_folder_of_stacks_is_a_stack_of_stacks(tmp_path, options, everything):
     for t in range(3):
         size = {"unit": "um", "spacing": 2.0} if "imagej" in options else {}
         tifffile.imwrite(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import tifffile
@@ -14,11 +12,6 @@ from vrpsam_app.stacks.stack_files import open_stack
 RNG = np.random.default_rng(0)
 TZ = RNG.integers(0, 60_000, (3, 4, 24, 36)).astype(np.uint16)
 RGB = RNG.integers(0, 256, (5, 24, 36, 3)).astype(np.uint8)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "a.tif"
 
 
 def test_imagej_spacing_without_a_unit_is_no_size(path):

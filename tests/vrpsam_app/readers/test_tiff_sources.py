@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,17 +20,7 @@ TZ = RNG.integers(0, 60_000, (3, 4, 24, 36)).astype(np.uint16)
 RGB = RNG.integers(0, 256, (5, 24, 36, 3)).astype(np.uint8)
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "a.tif"
-
-
-def everything(stack):
-    planes = [stack.plane(index) for index in stack.indices()]
-    return np.stack(planes).reshape(*stack.leading_shape, *planes[0].shape)
-
-
-def test_pyramids_are_read_at_full_size(path, monkeypatch):
+def test_pyramids_are_read_at_full_size(path, monkeypatch, everything):
     monkeypatch.setattr(tiff, "PLANE_VALUES", 1000)
     large = RNG.integers(0, 255, (2, 64, 96)).astype(np.uint8)
     with tifffile.TiffWriter(path, ome=True) as file:
@@ -54,7 +43,7 @@ def test_pyramids_are_read_at_full_size(path, monkeypatch):
     ],
     ids=str,
 )
-def test_large_planes_are_read_in_parts(path, monkeypatch, options):
+def test_large_planes_are_read_in_parts(path, monkeypatch, options, everything):
     monkeypatch.setattr(tiff, "PLANE_VALUES", 1000)
     monkeypatch.setattr("vrpsam_app.stacks.lazy_planes.PLANE_VALUES", 2048)
     large = RNG.integers(0, 60_000, (2, 130, 96)).astype(np.uint16)
@@ -117,7 +106,7 @@ def test_nothing_is_read_at_opening(path, monkeypatch):
 
 
 @pytest.mark.parametrize("options", [{"imagej": True}, {}], ids=str)
-def test_one_page_can_stand_for_all(path, options):
+def test_one_page_can_stand_for_all(path, options, everything):
     # As ImageJ writes stacks of more than 4 GB: one header, all planes behind each other.
     metadata = {"axes": "TZYX"}
     tifffile.imwrite(

@@ -24,11 +24,6 @@ AXES = [
 ]
 
 
-def everything(stack):
-    planes = [stack.plane(index) for index in stack.indices()]
-    return np.stack(planes).reshape(*stack.leading_shape, *planes[0].shape)
-
-
 def multiscales(version, axes=AXES, scale=(1, 1, 2, 650, 500), whole=None):
     described = {
         "axes": axes,
@@ -60,7 +55,7 @@ def write_ome(path, version="0.4", array=TCZYX, chunks=(1, 1, 1, 20, 30), **opti
 
 
 @pytest.mark.parametrize("version", ["0.4", "0.5"])
-def test_ome_zarr(tmp_path, version):
+def test_ome_zarr(tmp_path, version, everything):
     stack = open_stack(write_ome(tmp_path / "a.ome.zarr", version), channels=["gfp"])
     assert stack.axes == ("t", "z")
     assert stack.name == "a.ome.zarr"
@@ -104,7 +99,7 @@ def test_a_description_that_makes_no_sense_is_refused(tmp_path):
         open_stack(path)
 
 
-def test_plates_wells_labels_and_collections(tmp_path):
+def test_plates_wells_labels_and_collections(tmp_path, everything):
     plate = tmp_path / "plate.zarr"
     root = zarr.open_group(plate, mode="w", zarr_format=2)
     root.attrs.update({"plate": {"wells": [{"path": "A/1"}, {"path": "B/2"}]}})
@@ -134,7 +129,7 @@ def test_plates_wells_labels_and_collections(tmp_path):
     assert np.array_equal(everything(found), labels)
 
 
-def test_a_collection_of_images_is_chosen_from_in_natural_order(tmp_path):
+def test_a_collection_of_images_is_chosen_from_in_natural_order(tmp_path, everything):
     path = tmp_path / "a.zarr"
     zarr.open_group(path, mode="w", zarr_format=2).attrs.update({"bioformats2raw.layout": 3})
     for name in ("10", "2"):
@@ -146,7 +141,7 @@ def test_a_collection_of_images_is_chosen_from_in_natural_order(tmp_path):
 
 @pytest.mark.parametrize("version", [2, 3])
 @pytest.mark.parametrize("chunks", [(1, 20, 30), (3, 7, 8), (4, 20, 30)])
-def test_plain_arrays(tmp_path, version, chunks):
+def test_plain_arrays(tmp_path, version, chunks, everything):
     path = tmp_path / "a.zarr"
     zarr.create_array(path, data=TCZYX[0, 0], chunks=chunks, zarr_format=version)
     stack = open_stack(path)
@@ -156,7 +151,7 @@ def test_plain_arrays(tmp_path, version, chunks):
     assert np.array_equal(everything(stack), TCZYX[0, 0])
 
 
-def test_dimension_names_and_those_of_xarray(tmp_path):
+def test_dimension_names_and_those_of_xarray(tmp_path, everything):
     data = np.moveaxis(TCZYX[0, 0], 0, -1)  # row, column, plane
     zarr.create_array(tmp_path / "3.zarr", data=data, dimension_names=("Y", "X", "Time"))
     two = zarr.create_array(tmp_path / "2.zarr", data=data, zarr_format=2)
@@ -167,7 +162,7 @@ def test_dimension_names_and_those_of_xarray(tmp_path):
         assert np.array_equal(everything(stack), TCZYX[0, 0])
 
 
-def test_sharded_and_big_endian_arrays(tmp_path):
+def test_sharded_and_big_endian_arrays(tmp_path, everything):
     zarr.create_array(tmp_path / "s.zarr", data=TCZYX[0, 0], chunks=(1, 10, 15), shards=(4, 20, 30))
     assert np.array_equal(everything(open_stack(tmp_path / "s.zarr")), TCZYX[0, 0])
     zarr.create_array(tmp_path / "b.zarr", data=TCZYX[0, 0].astype(">u2"), zarr_format=2)
@@ -176,7 +171,7 @@ def test_sharded_and_big_endian_arrays(tmp_path):
     assert stack.plane((0,)).dtype.isnative
 
 
-def test_groups_with_one_array_or_several(tmp_path):
+def test_groups_with_one_array_or_several(tmp_path, everything):
     group = zarr.open_group(tmp_path / "g.zarr", mode="w")
     group.create_array("inner/pixels", data=TCZYX[0, 0])
     assert np.array_equal(everything(open_stack(tmp_path / "g.zarr")), TCZYX[0, 0])
@@ -187,7 +182,7 @@ def test_groups_with_one_array_or_several(tmp_path):
     assert open_stack(tmp_path / "g.zarr" / "inner" / "mask").dtype == bool
 
 
-def test_zip_files(tmp_path):
+def test_zip_files(tmp_path, everything):
     with zarr.storage.ZipStore(tmp_path / "a.zarr.zip", mode="w") as store:
         group = zarr.create_group(store, attributes=multiscales("0.5"))
         group.create_array("0", data=TCZYX)
@@ -227,7 +222,7 @@ def test_a_damaged_chunk_is_named_when_it_is_read(tmp_path):
         stack.plane((2,))
 
 
-def test_chunks_over_several_planes_are_decoded_once(tmp_path, monkeypatch):
+def test_chunks_over_several_planes_are_decoded_once(tmp_path, monkeypatch, everything):
     zarr.create_array(tmp_path / "a.zarr", data=TCZYX[0, 0], chunks=(2, 20, 30))
     read = []
     original = zarr_arrays._OpenArray.read
@@ -243,7 +238,7 @@ def test_chunks_over_several_planes_are_decoded_once(tmp_path, monkeypatch):
     assert read[2:] == [slice(3, 4)]
 
 
-def test_large_planes_are_read_in_multiples_of_chunks(tmp_path, monkeypatch):
+def test_large_planes_are_read_in_multiples_of_chunks(tmp_path, monkeypatch, everything):
     monkeypatch.setattr("vrpsam_app.stacks.lazy_planes.PLANE_VALUES", 256)
     zarr.create_array(tmp_path / "a.zarr", data=TCZYX[0, 0], chunks=(1, 5, 6))
     stack = open_stack(tmp_path / "a.zarr")
@@ -258,7 +253,7 @@ def test_a_stack_can_be_sent_to_another_process(tmp_path):
     assert np.array_equal(pickle.loads(pickle.dumps(stack)).plane((3,)), TCZYX[0, 0, 3])
 
 
-def test_axes_can_be_named_by_the_caller(tmp_path):
+def test_axes_can_be_named_by_the_caller(tmp_path, everything):
     zarr.create_array(tmp_path / "a.zarr", data=TCZYX[0])
     stack = open_stack(tmp_path / "a.zarr", axes="czyx", channels=[1])
     assert stack.axes == ("z",)

@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+import pytest
+
+from vrpsam_app.errors import ConfigError
+from vrpsam_app.video.options import MemoryOptions
+
+
+def test_text_and_json_come_back():
+    options = MemoryOptions.from_text("kind,size=5,every=2,agreement=0.5")
+    assert options == MemoryOptions("kind", 5, 2, 0.5)
+    assert MemoryOptions.from_text(options.to_text()) == options
+    assert MemoryOptions.from_run({**options.to_json(), "axis": "t", "start": 0}) == options
+    assert MemoryOptions.from_text("") == MemoryOptions()
+
+
+@pytest.mark.parametrize(
+    "text", ["other", "size=-1", "every=0", "agreement=1.5", "size=1.5", "size=1,size=2"]
+)
+def test_senseless_options_are_refused(text: str):
+    with pytest.raises(ConfigError):
+        MemoryOptions.from_text(text)

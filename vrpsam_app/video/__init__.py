@@ -1,0 +1,1 @@
+"""Films and stacks gone through in order, with a memory of what was seen before."""
