@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from vrpsam_app.methods.geometric_prompts import PromptKind
     from vrpsam_app.reference_segmenter import ReferenceSegmenter
 
-__all__ = ["GUARDS", "METHODS", "PEERS", "Method", "MethodSources", "Need"]
+__all__ = ["GUARDS", "METHODS", "PEERS", "SLOW", "Method", "MethodSources", "Need"]
 
-Need = Literal["model", "sam", "features", "scikit-learn"]
+Need = Literal["model", "sam", "prompts", "features", "scikit-learn"]
 """What a method cannot do without, see :attr:`Method.needs`."""
 
 
@@ -33,7 +33,8 @@ class Method:
     ----------
     summary : what it is, in one line
     needs : "model", a trained model, the embedded one by default; "sam", SAM's own weights, from a
-        file or inside a model; "features", semantic features, from a backbone's file or else those
+        file or inside a model; "prompts", whatever answers prompts, SAM or else the model;
+        "features", semantic features, from a backbone's file or else those
         of SAM or the model; "scikit-learn", the extra ``evaluate``
     build : makes it
     """
@@ -74,6 +75,17 @@ def _matching(sources: MethodSources) -> ReferenceSegmenter:
     return Matching(sources.maps(), sources.prompter())
 
 
+def _prompt_learning(sources: MethodSources) -> ReferenceSegmenter:
+    learned = sources.learned_prompts()
+    if sources.has_sam:
+        from vrpsam_app.methods.prompt_learning import PromptLearning
+
+        return PromptLearning(sources.sam(), learned=learned)
+    from vrpsam_app.methods.prompt_learning_model import ModelPromptLearning
+
+    return ModelPromptLearning(sources.predictor(), learned=learned)
+
+
 METHODS: Mapping[str, Method] = MappingProxyType(
     {
         "vrp_sam": Method("our model: references become visual prompts", ("model",), _vrp_sam),
@@ -91,6 +103,11 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             "features matched both ways and a fit in closed form prompt SAM; no training",
             ("features",),
             _matching,
+        ),
+        "prompt_learning": Method(
+            "prompts adjusted by what a few pictures with their objects taught",
+            ("prompts",),
+            _prompt_learning,
         ),
         "sam": Method(
             "SAM itself: answers marks on the target, or finds everything in it",
@@ -152,6 +169,9 @@ METHODS: Mapping[str, Method] = MappingProxyType(
 
 PEERS = ("pixel_forest", "tuned_threshold")
 """The better of these two on a data set is *the peer*: it asks for no training and no network."""
+
+SLOW = ("persam_f", "persam_f_paper", "pixel_forest", "prompt_learning")
+"""These fit something for every question, or run decoder or filters many times: seconds each."""
 
 GUARDS = ("everything", "nothing", "ignore_reference")
 """A test that one of these passes tests nothing."""

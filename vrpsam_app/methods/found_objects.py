@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
-
-from vrpsam_app.methods.sam_grid import SAMGrid
 
 SAME_OBJECT = 0.5
 """Intersection over union, or share of the smaller one, from which two masks are one object."""
@@ -51,8 +50,21 @@ class PaintedObjects:
     instance_labels: NDArray[np.int32]
 
 
+class PaintingGrid(Protocol):
+    """Brings answers to the size of a picture, as :class:`SAMGrid` does."""
+
+    @property
+    def original_hw(self) -> tuple[int, int]:
+        """Size of the picture."""
+        ...
+
+    def resized(self, logits: Tensor) -> Tensor:
+        """Bring answers (B, M, h, w) to it."""
+        ...
+
+
 def paint_objects(
-    objects: Sequence[FoundObject], grid: SAMGrid, threshold: float, *, nested: bool = False
+    objects: Sequence[FoundObject], grid: PaintingGrid, threshold: float, *, nested: bool = False
 ) -> PaintedObjects:
     """Bring objects to the picture's size, one after the other, so that few pictures are held.
 

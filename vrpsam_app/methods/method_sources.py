@@ -12,6 +12,7 @@ from vrpsam_app.errors import ConfigError
 
 if TYPE_CHECKING:
     from vrpsam_app.embeddings.store import EmbeddingStore
+    from vrpsam_app.methods.learned_prompts import LearnedPrompts
     from vrpsam_app.methods.matching_prompters import Prompter
     from vrpsam_app.methods.sam_pictures import SAMPictures
     from vrpsam_app.methods.semantic_maps import SemanticMaps
@@ -27,11 +28,13 @@ class MethodSources:
     predictor : loads the model; called only by what needs it
     own_sam : loads a SAM of one's own, None if there is none
     own_maps : loads a backbone of one's own, None if there is none
+    own_prompts : loads prompts that were learned beforehand, None if there are none
     """
 
     predictor: Callable[[], VRPSAMPredictor]
     own_sam: Callable[[], SAMPictures] | None = None
     own_maps: Callable[[], SemanticMaps] | None = None
+    own_prompts: Callable[[], LearnedPrompts] | None = None
 
     @classmethod
     def of(
@@ -40,6 +43,7 @@ class MethodSources:
         *,
         sam: str | Path | None = None,
         features: str | Path | None = None,
+        prompts: str | Path | None = None,
         device: str = "auto",
         store: EmbeddingStore | None = None,
     ) -> MethodSources:
@@ -50,6 +54,7 @@ class MethodSources:
         predictor : loads the model
         sam : file of SAM's weights, or a folder with one
         features : file of a backbone's weights, or a folder with one
+        prompts : folder that ``vrpsam learn-prompts`` wrote
         device : where they run
         store : where embeddings are kept
         """
@@ -64,10 +69,16 @@ class MethodSources:
 
             return BackboneMaps.from_file(features or "", device=device, store=store)
 
+        def load_prompts() -> LearnedPrompts:
+            from vrpsam_app.methods.learned_prompts import LearnedPrompts
+
+            return LearnedPrompts.load(prompts or "")
+
         return cls(
             cache(predictor),
             cache(load_sam) if sam else None,
             cache(load_maps) if features else None,
+            cache(load_prompts) if prompts else None,
         )
 
     def sam(self) -> SAMPictures:
@@ -112,6 +123,13 @@ class MethodSources:
         """Return what answers prompts on the target: a SAM, else the model as a whole."""
         from vrpsam_app.methods.matching_prompters import ModelPrompter, SAMPrompter
 
-        if self.own_sam is None and self.predictor().sam is None:
-            return ModelPrompter(self.predictor())
-        return SAMPrompter(self.sam())
+        return SAMPrompter(self.sam()) if self.has_sam else ModelPrompter(self.predictor())
+
+    @property
+    def has_sam(self) -> bool:
+        """Whether there is a SAM that answers prompts by itself."""
+        return self.own_sam is not None or self.predictor().sam is not None
+
+    def learned_prompts(self) -> LearnedPrompts | None:
+        """Return prompts that were learned beforehand, None if none were given."""
+        return None if self.own_prompts is None else self.own_prompts()

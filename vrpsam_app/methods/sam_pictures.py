@@ -136,6 +136,22 @@ class SAMAnswers:
     scores: Tensor
 
 
+@dataclass(frozen=True, eq=False)
+class EmbeddedPrompts(TensorRecord):
+    """N prompts of one kind in the space of SAM's decoder.
+
+    Attributes
+    ----------
+    sparse : shape (N, T, C)
+        Of points and boxes.
+    dense : shape (N, C, h, w)
+        Of an earlier mask, or what stands for none.
+    """
+
+    sparse: Tensor
+    dense: Tensor
+
+
 class SAMPictures:
     """Pictures in, answers to prompts out.
 
@@ -242,23 +258,15 @@ class SAMPictures:
                 for start in range(0, len(numbers), at_once):
                     batch = numbers[start : start + at_once]
                     order += batch
-                    answer = self.decode(picture, [prompts[n] for n in batch], guidance, learner)
+                    embedded = self.embed_prompts(picture, [prompts[n] for n in batch])
+                    answer = self.decode(picture, embedded, guidance, learner)
                     logits.append(answer.logits)
                     scores.append(answer.scores)
             back = torch.tensor(np.argsort(order), device=self.device)
             return SAMAnswers(torch.cat(logits)[back], torch.cat(scores)[back])
 
-    def decode(
-        self,
-        picture: SAMPicture,
-        prompts: Sequence[SAMPrompt],
-        guidance: Guidance | None = None,
-        learner: PromptLearner | None = None,
-    ) -> SAMAnswers:
-        """Answer prompts at once that are alike in kind; gradients reach the learner.
-
-        Parameters are those of :meth:`ask`.
-        """
+    def embed_prompts(self, picture: SAMPicture, prompts: Sequence[SAMPrompt]) -> EmbeddedPrompts:
+        """Bring prompts that are alike in kind into the space of SAM's decoder."""
         first, scale = prompts[0], picture.grid.scale_xy
         points = labels = boxes = masks = None
         if len(first.points_xy):
@@ -270,10 +278,22 @@ class SAMPictures:
         if first.mask_logits is not None:
             given = [p.mask_logits for p in prompts if p.mask_logits is not None]
             masks = torch.stack([m.to(self.device, torch.float32) for m in given])[:, None]
-        sparse, dense = self.sam.prompt(points, labels, boxes, masks, batch_size=len(prompts))
+        return EmbeddedPrompts(
+            *self.sam.prompt(points, labels, boxes, masks, batch_size=len(prompts))
+        )
+
+    def decode(
+        self,
+        picture: SAMPicture,
+        prompts: EmbeddedPrompts,
+        guidance: Guidance | None = None,
+        learner: PromptLearner | None = None,
+    ) -> SAMAnswers:
+        """Answer embedded prompts; gradients reach the learner, whose adjusted ones are decoded."""
+        sparse = prompts.sparse
         if learner is not None:
             sparse = learner(sparse, picture.embedding, self.sam.image_pe())
-        decoded = decode_guided(self.sam, picture.embedding, sparse, dense, guidance)
+        decoded = decode_guided(self.sam, picture.embedding, sparse, prompts.dense, guidance)
         return SAMAnswers(decoded.mask_logits, decoded.scores)
 
     def _tensor(self, array: NDArray) -> Tensor:

@@ -18,6 +18,7 @@ from vrpsam_app.methods.sam_pictures import SAMAnswers, SAMPicture, SAMPictures,
 from vrpsam_app.models.build import build_model
 from vrpsam_app.models.frozen_sam import FrozenSAM
 from vrpsam_app.models.guided_decoder import Guidance
+from vrpsam_app.models.prompt_learner import PromptLearner
 from vrpsam_app.predictor import VRPSAMPredictor
 from vrpsam_app.references import Reference
 
@@ -113,6 +114,7 @@ class RegionSAM(SAMPictures):
         picture: SAMPicture,
         prompts: Sequence[SAMPrompt],
         guidance: Guidance | None = None,
+        learner: PromptLearner | None = None,
     ) -> SAMAnswers:
         self.asked += prompts
         colours = self.rgb[picture.key].astype(int) // 64 @ np.array([16, 4, 1])
@@ -153,6 +155,5 @@ class _ColourEncoder(torch.nn.Module):
 @pytest.fixture
 def region_sam() -> RegionSAM:
     """Give a SAM that answers with regions of one colour."""
-    sam = FrozenSAM(SAM_TINY)
-    sam.image_encoder = _ColourEncoder()
-    return RegionSAM(sam)
+    config = dataclasses.replace(SAM_TINY, image_encoder="conv")
+    return RegionSAM(FrozenSAM(config, image_encoder=_ColourEncoder()))

@@ -33,8 +33,9 @@ def test_weights_are_loaded_by_those_that_need_them(name: str, small_predictor, 
         return small_pictures
 
     METHODS[name](MethodSources(model, sam))
-    # Features are those of the SAM where there is no backbone.
-    expected = {"sam" if need == "features" else need for need in METHODS[name].needs}
+    # Features are those of the SAM where there is no backbone, and it answers prompts.
+    by_sam = ("features", "prompts")
+    expected = {"sam" if need in by_sam else need for need in METHODS[name].needs}
     assert asked == expected - {"scikit-learn"}
 
 

@@ -15,6 +15,9 @@ from vrpsam_app.images import IntensityRange
 from vrpsam_app.methods import GUARDS, METHODS, MethodSources, persam_f, persam_f_paper
 from vrpsam_app.methods.automatic_masks import AutomaticSettings
 from vrpsam_app.methods.plain_sam import PlainSAM
+from vrpsam_app.methods.prompt_fit import PromptFitSettings
+from vrpsam_app.methods.prompt_learning import PromptLearning
+from vrpsam_app.methods.prompt_learning_model import ModelPromptLearning
 from vrpsam_app.models.scale_weights import fit_scale_weights
 from vrpsam_app.reference_segmenter import ReferenceSegmenter
 from vrpsam_app.references import Reference
@@ -281,6 +284,30 @@ class TestMatchingOnTheModel(SegmenterContract):
     @pytest.fixture
     def sources(self, small_predictor) -> MethodSources:
         return MethodSources(lambda: small_predictor)
+
+
+class TestPromptLearning(SegmenterContract):
+    name = "prompt_learning"
+
+    @pytest.fixture(autouse=True)
+    def few_steps(self, monkeypatch: pytest.MonkeyPatch):
+        few = PromptFitSettings(steps=3, prompts=2)
+        monkeypatch.setitem(PromptLearning.__init__.__kwdefaults__, "fit_settings", few)
+
+
+class TestPromptLearningOnTheModel(SegmenterContract):
+    """Without a SAM of one's own: the model's decoder, its prior and a map."""
+
+    name = "prompt_learning"
+
+    @pytest.fixture
+    def sources(self, small_predictor) -> MethodSources:
+        return MethodSources(lambda: small_predictor)
+
+    @pytest.fixture(autouse=True)
+    def few_steps(self, monkeypatch: pytest.MonkeyPatch):
+        few = PromptFitSettings(steps=3, prompts=2)
+        monkeypatch.setitem(ModelPromptLearning.__init__.__kwdefaults__, "fit_settings", few)
 
 
 class TestPlainSAM(SegmenterContract):
