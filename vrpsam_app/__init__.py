@@ -16,7 +16,9 @@ The map of the room, from the bottom up; a layer imports only what stands above 
 ``methods``                                     the predictor's peers, and guards
 ``tiles``, ``stack_runs``                       planes of any size; stacks, lazily or to disk
 ``objects``                                     single objects, through stacks, in numbers
-``batch``, ``training``, ``evaluation``         many files; learning; measuring
+``video``                                       films gone through in order, with a memory
+``batch``, ``folder_run``                       many files; with a recipe that replays them
+``training``, ``evaluation``                    learning; measuring
 ``review``                                      a folder of pictures on its way to a data set
 ``cli``, ``web``                                the command line; the web app
 ==============================================  ====================================================
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from vrpsam_app.cutouts import CutoutOptions, cut_out
     from vrpsam_app.embeddings.store import DiskEmbeddingStore
     from vrpsam_app.errors import VRPSAMError
+    from vrpsam_app.folder_run import FolderRun, RunSettings, replay
     from vrpsam_app.image_files import read_image
     from vrpsam_app.images import IntensityRange
     from vrpsam_app.library.reference_library import ReferenceLibrary
@@ -61,6 +64,9 @@ if TYPE_CHECKING:
     from vrpsam_app.stacks.stack_files import open_stack
     from vrpsam_app.tiles.plan import TileOptions
     from vrpsam_app.tiles.tiling import predict_tiled
+    from vrpsam_app.video.options import MemoryOptions
+    from vrpsam_app.video.predict import predict_video
+    from vrpsam_app.video.run import segment_video
 
 __version__ = "0.1.0"
 
@@ -71,9 +77,11 @@ __all__ = [
     "Corrections",
     "CutoutOptions",
     "DiskEmbeddingStore",
+    "FolderRun",
     "IntensityRange",
     "LinkOptions",
     "Mask",
+    "MemoryOptions",
     "ObjectOptions",
     "PixelSize",
     "Point",
@@ -82,6 +90,7 @@ __all__ = [
     "Reference",
     "ReferenceLibrary",
     "ReviewProject",
+    "RunSettings",
     "Scribble",
     "Segmenter",
     "Stack",
@@ -98,8 +107,11 @@ __all__ = [
     "overlay",
     "predict_stack",
     "predict_tiled",
+    "predict_video",
     "read_image",
+    "replay",
     "segment_stack",
+    "segment_video",
 ]
 
 _MODULE_OF = {
@@ -109,9 +121,11 @@ _MODULE_OF = {
     "Corrections": "corrections",
     "CutoutOptions": "cutouts",
     "DiskEmbeddingStore": "embeddings.store",
+    "FolderRun": "folder_run",
     "IntensityRange": "images",
     "LinkOptions": "objects.linking",
     "Mask": "annotations",
+    "MemoryOptions": "video.options",
     "ObjectOptions": "objects.instances",
     "PixelSize": "stacks.stack",
     "Point": "annotations",
@@ -120,6 +134,7 @@ _MODULE_OF = {
     "Reference": "references",
     "ReferenceLibrary": "library.reference_library",
     "ReviewProject": "review.project",
+    "RunSettings": "folder_run",
     "Scribble": "annotations",
     "Segmenter": "segmenter",
     "Stack": "stacks.stack",
@@ -135,8 +150,11 @@ _MODULE_OF = {
     "overlay": "overlays",
     "predict_stack": "stack_runs.lazy_result",
     "predict_tiled": "tiles.tiling",
+    "predict_video": "video.predict",
     "read_image": "image_files",
+    "replay": "folder_run",
     "segment_stack": "stack_runs.run",
+    "segment_video": "video.run",
 }
 
 

@@ -126,13 +126,14 @@ class FileWork:
             "cancel": cancel,
         }
         labels = None
+        found: tuple[Prediction, ...]
         if outputs.labels is None:
             found = (predict_tiled(self.segmenter, image, self.references, **settings),)
         else:
             classes = predict_classes_tiled(self.segmenter, image, self.references, **settings)
             found = tuple(classes.predictions[label] for label in outputs.masks)
             labels = classes.labels
-        objects = ()
+        objects: tuple[FoundObjects, ...] = ()
         if self.objects is not None:
             objects = tuple(self._cut(self.objects, p, image, pixel_size, cancel) for p in found)
         return FileAnswer(image, found, labels, objects, pixel_size)
@@ -257,9 +258,11 @@ def segment_files(
     )
     meter = ProgressMeter(len(plan), progress, cancel=cancel)
     answers = _answers(work, plan, cancel) if client is None else _answers_of(client, work, plan)
-    for outputs, answer in answers:
-        yield _written(outputs, answer, intensity_range, overwrite)
-        meter.finished(outputs.target.name)
+    # What is found is written here, while another thread asks about the next target.
+    with closing(ahead(answers, _AHEAD)) as found:
+        for outputs, answer in found:
+            yield _written(outputs, answer, intensity_range, overwrite)
+            meter.finished(outputs.target.name)
 
 
 def _written(

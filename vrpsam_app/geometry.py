@@ -78,6 +78,45 @@ def resize_bilinear(array: ArrayLike, hw: tuple[int, int]) -> NDArray[Any]:
     return resized[..., 0] if pixels.ndim == 2 else resized
 
 
+def reduce_by(array: ArrayLike, factor: int) -> NDArray[Any]:
+    """Reduce an image to 1/`factor` of its size by averaging blocks, a few rows at a time.
+
+    Parameters
+    ----------
+    array : shape (H, W) or (H, W, C), booleans, integers or floats
+    factor : whole number; 1 returns the array as it is
+
+    Returns
+    -------
+    reduced : shape (ceil(H / factor), ceil(W / factor)) and C, of the same type
+        Blocks at the right and lower border are averaged over the pixels that they have.
+
+    Examples
+    --------
+    >>> reduce_by(np.array([[0, 4], [8, 8]], np.uint8), 2)
+    array([[5]], dtype=uint8)
+    """
+    pixels = np.asarray(array)
+    if pixels.ndim not in (2, 3) or pixels.size == 0 or factor < 1:
+        raise ImageError(
+            f"Array of shape {pixels.shape} by {factor}: expected (H, W) or (H, W, C) and a whole "
+            "number of at least 1."
+        )
+    if factor == 1:
+        return pixels
+    height, width = (-(-side // factor) for side in pixels.shape[:2])
+    reduced = np.empty((height, width, *pixels.shape[2:]), pixels.dtype)
+    starts = np.arange(width) * factor
+    counts = np.minimum(starts + factor, pixels.shape[1]) - starts
+    across = counts.reshape(-1, *[1] * (pixels.ndim - 2))
+    for row in range(height):
+        rows = pixels[row * factor : (row + 1) * factor].astype(np.float64)
+        mean = np.add.reduceat(rows.mean(axis=0), starts, axis=0) / across
+        whole = pixels.dtype.kind in "bui"
+        reduced[row] = np.rint(mean) if whole else mean
+    return reduced
+
+
 def fit_within(hw: tuple[int, int], longest: int) -> tuple[int, int]:
     """Return the size with the same proportions whose longer side is `longest`.
 

@@ -223,7 +223,7 @@ def find_images(patterns: Sequence[str | Path]) -> list[Path]:
 
 
 def find_files(patterns: Sequence[str | Path]) -> list[Path]:
-    """Return what :func:`find_images` does, and files and folders of any format by their names.
+    """Return what :func:`find_images` does, and files and folders of any format.
 
     Raises
     ------
@@ -235,10 +235,12 @@ def find_files(patterns: Sequence[str | Path]) -> list[Path]:
         try:
             found |= dict.fromkeys(find_images([pattern]))
         except ImageFileError:
+            # A Zarr folder, a DICOM series, movies, outlines of another program.
             path = Path(pattern).expanduser()
-            if not path.exists():
+            matches = [path] if path.exists() else sorted(map(Path, glob.glob(str(path))))
+            if not matches:
                 raise
-            found[path] = None  # a Zarr folder, a DICOM series, outlines of another program
+            found |= dict.fromkeys(matches)
     return list(found)
 
 

@@ -11,6 +11,7 @@ from typing import (
     ClassVar,
     Literal,
     Protocol,
+    Self,
     TypeVar,
     Union,
     get_args,
@@ -28,6 +29,35 @@ class Options(Protocol):
 
 
 OptionsT = TypeVar("OptionsT", bound=Options)
+
+
+class TextOptions:
+    """Gives an option class the ways to and from text and JSON."""
+
+    __slots__ = ()
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """Read options such as ``"distance,min-area=20,clear-border"``, see `options_from_text`.
+
+        Raises
+        ------
+        ConfigError
+            If they cannot be read.
+        """
+        return options_from_text(cls, text)  # type: ignore[type-var]  # a dataclass, when used
+
+    def __str__(self) -> str:
+        return options_to_text(self)  # type: ignore[arg-type]
+
+    @classmethod
+    def from_json(cls, data: object, where: str = "options") -> Self:
+        """Build options from what :meth:`to_json` gave, see :func:`options_from_json`."""
+        return options_from_json(cls, data, where)  # type: ignore[type-var]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values for a recipe."""
+        return options_to_json(self)  # type: ignore[arg-type]
 
 
 def options_from_text(kind: type[OptionsT], text: str) -> OptionsT:

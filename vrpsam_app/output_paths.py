@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -125,12 +126,12 @@ def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path], *, overwrite:
 
 
 def prepare_folder(folder: Path) -> Path:
-    """Create `folder` where it is missing.
+    """Create `folder` where it is missing, and make sure that files can be written to it.
 
     Raises
     ------
     OutputError
-        If it is a file, or cannot be created.
+        If it is a file, cannot be created, or may not be written to.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -138,6 +139,14 @@ def prepare_folder(folder: Path) -> Path:
         raise OutputError(
             f"The folder {folder} cannot be made ({error.strerror}). Choose one that may be "
             "written to."
+        ) from error
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OutputError(
+            f"Nothing can be written to {folder} ({error.strerror}). Check its rights and the free "
+            "space, or choose another folder."
         ) from error
     return folder
 

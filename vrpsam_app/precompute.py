@@ -20,7 +20,7 @@ from vrpsam_app.progress import CancelToken, ProgressCallback, ProgressMeter
 from vrpsam_app.references import Reference, labels_of
 from vrpsam_app.segmenter import ClassPredictions, Prediction
 from vrpsam_app.stack_runs.reading import read_planes
-from vrpsam_app.stack_runs.targets import StackReading, sort_targets
+from vrpsam_app.stack_runs.targets import StackReading, common_pixel_size, open_target
 from vrpsam_app.stacks.intensity_sample import sample_stack
 from vrpsam_app.stacks.stack import PixelSize, Stack
 from vrpsam_app.tiles.plan import TileOptions
@@ -158,7 +158,8 @@ def encode_files(
         try:
             if stack is None:
                 image = read_image(path, max_pixels=reading.max_pixels)
-                _encode(encoder, image, references, shown, tiling, None)
+                size = reading.pixel_size or common_pixel_size([path], reading)
+                _encode(encoder, image, references, shown, tiling, size)
                 meter.finished(path.name)
             elif isinstance(stack, Stack):
                 shown = sample_stack(stack, references, intensity_range).intensity_range
@@ -184,10 +185,9 @@ def encode_files(
 def _open(path: Path, reading: StackReading) -> Stack | Exception | None:
     """Open a stack; None for a picture, by the same rule as where it is segmented."""
     try:
-        _, stacks = sort_targets([path], Path(), reading)
+        return open_target(path, reading)
     except (VRPSAMError, OSError) as error:
         return error
-    return stacks[0].stack if stacks else None
 
 
 def _encode(

@@ -37,7 +37,7 @@ SCHEMA_VERSION = 2
 READABLE_VERSIONS = (1, 2)
 
 # What a run may do beside asking the model; whoever does it writes its section and reads it back.
-SECTIONS = ("objects", "links", "stack", "tiling")
+SECTIONS = ("links", "memory", "objects", "reading", "stack", "tiling")
 
 _MAX_TARGETS = 10_000_000
 _MAX_AXES = 8

@@ -77,8 +77,9 @@ def test_make_targets_exist():
     assert named <= targets
 
 
-def test_command_lines_of_the_readme_parse():
-    typed = [words[1:] for words in commands(README) if words[0] == "vrpsam"]
+def test_command_lines_parse():
+    pages = README + (ROOT / "docs/command_line.md").read_text(encoding="utf-8")
+    typed = [words[1:] for words in commands(pages) if words[0] == "vrpsam"]
     assert any(words[0] == "segment" for words in typed)
     for words in typed:
         build_parser().parse_args(words)
@@ -136,3 +137,17 @@ def test_python_example_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.M
     assert prediction.mask.shape == names["target"].shape[:2]
     assert 0.02 < prediction.mask.mean() < 0.7
     assert (tmp_path / "found_mask.png").is_file()
+
+
+def test_python_examples_run_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    for example in code_blocks((ROOT / "docs/python.md").read_text(encoding="utf-8"), "python"):
+        exec(compile(example, "docs/python.md", "exec"), names)
+    assert names["prediction"].present
+    assert names["fewer"].mask.sum() < names["prediction"].mask.sum()
+    assert names["middle"].any()
+    assert 3 <= len(names["table"]) <= 20
+    assert (tmp_path / "coins_objects.csv").is_file()
+    first, second = (tmp_path / folder / "a_objects.csv" for folder in ("results", "again"))
+    assert first.read_bytes() == second.read_bytes()

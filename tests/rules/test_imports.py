@@ -17,6 +17,7 @@ ROOMS = ("vrpsam_app", "hub_weights", "napari_plugin")
 
 # Third party -> the only places that may import it.
 DOORS = {
+    "av": ("vrpsam_app.movie_files",),
     "cloudpickle": ("vrpsam_app.stack_runs.cluster",),
     "dask": (
         "vrpsam_app.stacks.lazy_planes",
@@ -33,13 +34,9 @@ DOORS = {
     "napari": ("napari_plugin",),
     "nd2": ("vrpsam_app.readers.nd2_file",),
     "nibabel": ("vrpsam_app.readers.nifti",),
-    "onnx": ("vrpsam_app.models.sam_onnx",),
-    "onnxscript": ("vrpsam_app.models.sam_onnx",),
-    "pandas": (
-        "vrpsam_app.cli.objects",
-        "vrpsam_app.objects.measurements",
-        "vrpsam_app.objects.files",
-    ),
+    "onnx": ("vrpsam_app.models.onnx_graphs",),
+    "onnxscript": ("vrpsam_app.models.onnx_graphs",),
+    "pandas": ("vrpsam_app.cli.objects", "vrpsam_app.objects"),
     "pycocotools": ("vrpsam_app.exchange.coco_masks",),
     "pydicom": ("vrpsam_app.readers.dicom",),
     "pylibCZIrw": ("vrpsam_app.readers.czi",),
@@ -48,6 +45,7 @@ DOORS = {
     "segment_anything": ("vrpsam_app.models",),
     "sklearn": ("vrpsam_app.methods",),
     "spaces": ("app",),
+    "superqt": ("napari_plugin",),
     "tifffile": ("vrpsam_app.stack_runs.result_tiff", "vrpsam_app.tiff_files"),
     "timm": ("vrpsam_app.models",),
     "torchvision": ("vrpsam_app.models",),

@@ -5,20 +5,25 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from vrpsam_app import __version__
 from vrpsam_app.cli import (
     app,
     batch,
+    cutout,
     doctor,
     evaluate,
     export_objects,
     finetune,
     import_objects,
+    learn_prompts,
     library,
     methods,
+    napari,
     objects,
     precompute,
+    prompt_experiments,
     reproduce,
     segment,
     train,
@@ -32,13 +37,17 @@ COMMANDS = (
     export_objects,
     import_objects,
     batch,
+    cutout,
     library,
     precompute,
     app,
+    napari,
     train,
     finetune,
+    learn_prompts,
     evaluate,
     reproduce,
+    prompt_experiments,
     methods,
     weights,
     doctor,
@@ -48,9 +57,16 @@ EXIT_INPUT_ERROR = 2  # as argparse has it for options that it cannot read
 EXIT_INTERRUPTED = 130  # as shells have it: 128 + SIGINT
 
 
+class Parser(argparse.ArgumentParser):
+    """Takes options by their whole names only, so that scripts stay valid when some are added."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **{"allow_abbrev": False, **settings})
+
+
 def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of ``vrpsam`` with all its commands."""
-    parser = argparse.ArgumentParser(
+    """Return the parser of ``vrpsam`` with all its commands, which are parsed like it."""
+    parser = Parser(
         prog="vrpsam",
         description="Mark an object once in a reference image, segment its like in other images.",
     )

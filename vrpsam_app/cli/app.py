@@ -13,7 +13,6 @@ def add_parser(
     """Add the command and its options."""
     parser = commands.add_parser(
         "app",
-        allow_abbrev=False,  # so that scripts stay valid when options are added
         help="open the web app",
         description="Serve the web app on this computer, until Ctrl-C. Nothing leaves it.",
     )
@@ -23,6 +22,12 @@ def add_parser(
     parser.add_argument(
         "--host",
         help="address to listen on; 0.0.0.0 lets other computers in (default: this computer only)",
+    )
+    parser.add_argument(
+        "--max-megapixels",
+        type=float,
+        metavar="N",
+        help="reduce larger pictures when they are brought (default: 100)",
     )
     parser.add_argument("--open", action="store_true", help="show the page in the browser at once")
     parser.set_defaults(run=run)
@@ -34,7 +39,12 @@ def run(options: argparse.Namespace) -> int:
     from vrpsam_app.web.launch import launch_app
 
     try:
-        launch_app(options.host, options.port, open_browser=options.open)
+        launch_app(
+            options.host,
+            options.port,
+            max_megapixels=options.max_megapixels,
+            open_browser=options.open,
+        )
     except OSError as error:
         where = f"port {options.port}" if options.port else "any port from 7860"
         raise ConfigError(

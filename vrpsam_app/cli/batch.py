@@ -9,11 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vrpsam_app.cli import segment
+from vrpsam_app.cli.cluster_options import add_cluster_options, connection
 from vrpsam_app.cli.mark_options import add_mark_options
-from vrpsam_app.cli.method_options import add_method_options, build_method
-from vrpsam_app.cli.reference_options import add_reference_options, build_references
-from vrpsam_app.cli.stack_runs import add_cluster_options, connection, tile_options
+from vrpsam_app.cli.marked_references import build_references
+from vrpsam_app.cli.method_options import (
+    add_method_options,
+    add_model_options,
+    build_method,
+    precision_of,
+)
+from vrpsam_app.cli.reference_options import add_reference_options
 from vrpsam_app.cli.store_options import add_store_options, open_store
+from vrpsam_app.cli.tile_options import add_tile_option, tile_options
 
 if TYPE_CHECKING:
     from vrpsam_app.reference_segmenter import ReferenceSegmenter
@@ -31,7 +38,6 @@ def add_parser(
     """Add the command, its actions and their options."""
     parser = commands.add_parser(
         "batch",
-        allow_abbrev=False,  # so that scripts stay valid when options are added
         help="turn a folder of pictures into a reviewed data set",
         description="Collect pictures and references in a project, segment everything, look at "
         "the doubtful results first, accept, fix or reject, and export the data set. A project "
@@ -44,7 +50,7 @@ def add_parser(
     def action(
         name: str, run: Callable[[argparse.Namespace], int], help_text: str
     ) -> argparse.ArgumentParser:
-        added = actions.add_parser(name, allow_abbrev=False, help=help_text, description=help_text)
+        added = actions.add_parser(name, help=help_text, description=help_text)
         added.add_argument("project", type=Path, metavar="PROJECT", help="folder of the project")
         added.set_defaults(run=run, usage_error=added.error)
         return added
@@ -61,9 +67,7 @@ def add_parser(
         choices=("accepted", "fixed", "rejected"),
         help="segment decided pictures again too, after other references; drawn masks stay",
     )
-    running.add_argument(
-        "--tiles", metavar="HOW", help="auto, whole, tiles or a number, as for vrpsam segment"
-    )
+    add_tile_option(running)
     add_cluster_options(running)
     _add_segmenter(running)
 
@@ -156,7 +160,7 @@ def run(options: argparse.Namespace) -> int:
             project,
             segmenter,
             threshold=options.threshold,
-            tiling=tile_options(options, {}, []),
+            tiling=tile_options(options, []),
             redo=options.redo,
             client=client,
             progress=show,
@@ -287,10 +291,11 @@ def totals(project: ReviewProject) -> str:
 
 def _fill(make: Callable[[], ReviewProject], options: argparse.Namespace) -> int:
     """Read what is given before a project is made, then add it."""
-    from vrpsam_app.image_files import MAX_PIXELS, find_images
+    from vrpsam_app.image_files import find_images
+    from vrpsam_app.stack_runs.targets import StackReading
 
     paths = find_images(options.pictures) if options.pictures else []
-    references = build_references(options.references or (), max_pixels=MAX_PIXELS)
+    references = build_references(options.references or (), StackReading())
     project = make()
     failed = added = 0
     for item in project.add_pictures(paths, copy=options.copy):
@@ -318,7 +323,14 @@ def _project(options: argparse.Namespace) -> ReviewProject:
 
 def _segmenter(options: argparse.Namespace) -> ReferenceSegmenter:
     return build_method(
-        options, lambda: segment.load_predictor(options.model, options.device, open_store(options))
+        options,
+        lambda: segment.load_predictor(
+            options.model,
+            options.device,
+            open_store(options),
+            precision_of(options),
+            compiled=options.compile,
+        ),
     )
 
 
@@ -344,11 +356,8 @@ def _add_input(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_segmenter(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", default="embedded", metavar="NAME", help="name or folder")
+    add_model_options(parser, default="embedded")
     add_method_options(parser)
-    parser.add_argument(
-        "--device", default="auto", help="auto, cpu, cuda or mps (default: %(default)s)"
-    )
     add_store_options(parser, default="default")
 
 

@@ -6,11 +6,11 @@ import argparse
 import os
 import platform
 from collections.abc import Callable, Iterator
-from importlib import metadata
 
 from vrpsam_app import __version__
+from vrpsam_app.extras import EXTRAS, how_to_install, missing_of, version_of
 
-# What results depend on, then what the surfaces need.
+# What results depend on.
 PACKAGES = (
     "torch",
     "torchvision",
@@ -23,10 +23,7 @@ PACKAGES = (
     "tifffile",
     "safetensors",
     "huggingface-hub",
-    "gradio",
-    "napari",
 )
-OPTIONAL = frozenset({"gradio", "napari"})
 EXIT_UNWELL = 1
 
 
@@ -36,10 +33,10 @@ def add_parser(
     """Add the command."""
     parser = commands.add_parser(
         "doctor",
-        allow_abbrev=False,  # so that scripts stay valid when options are added
         help="say what is installed, and whether it works",
         description="Print versions, device, model, cache folder and memory: what to send along "
-        "with a question. The exit code is 1 if something needed is missing or broken.",
+        "with a question; and what can be added, with the command that does it. The exit code is "
+        "1 if something needed is missing or broken.",
     )
     parser.set_defaults(run=run)
     return parser
@@ -51,6 +48,9 @@ def run(options: argparse.Namespace) -> int:
     for name, finding, is_well in findings():
         print(f"{name:<17} {finding}{'' if is_well else '   <-- needs attention'}")
         well &= is_well
+    print("\nWhat can be added")
+    for line in additions():
+        print(line)
     return 0 if well else EXIT_UNWELL
 
 
@@ -59,15 +59,23 @@ def findings() -> Iterator[tuple[str, str, bool]]:
     yield "vrpsam-app", __version__, True
     yield "Python", f"{platform.python_version()} on {platform.platform()}", True
     for package in PACKAGES:
-        try:
-            yield package, metadata.version(package), True
-        except metadata.PackageNotFoundError:
-            optional = package in OPTIONAL
-            yield package, f"not installed{' (optional)' if optional else ''}", optional
+        version = version_of(package)
+        yield package, version or "not installed", version is not None
     yield "device", *_guarded(_device)
     yield "model", *_guarded(_model)
     yield "cache folder", *_guarded(_cache)
     yield "memory", *_guarded(_memory)
+
+
+def additions() -> Iterator[str]:
+    """Yield a line for each extra: whether it is there, what it unlocks, how it is installed."""
+    for name, (unlocks, packages) in EXTRAS.items():
+        missing = missing_of(name)
+        if not missing:
+            yield f"{name:<9} installed      {unlocks}"
+            continue
+        lacks = "" if len(missing) == len(packages) else f" (lacks {', '.join(missing)})"
+        yield f"{name:<9} not installed  {unlocks}{lacks}: {how_to_install(name)}"
 
 
 def _guarded(look: Callable[[], str]) -> tuple[str, bool]:

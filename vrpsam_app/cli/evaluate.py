@@ -28,7 +28,6 @@ def add_parser(
     """Add the command and its options."""
     parser = commands.add_parser(
         "evaluate",
-        allow_abbrev=False,
         help="measure how well methods find what the references show",
         description="Measure methods on labelled data: the same episodes for all of them. Every "
         "answer is kept as soon as it is there, so that the same command goes on where it was "
@@ -45,8 +44,8 @@ def add_parser(
         help="labelled folders (images/, masks/), or folders of such; one-image: reference and "
         "target are halves of each picture; components: connected parts are objects; kinds: one "
         "object a picture, of the kind in per_image_class.json. 'synthetic' needs no folder; "
-        "pascal5i, coco20i (with fold=N), fss1000, perseg, davis2017, isic, kvasir say how a "
-        "benchmark's folder is laid out",
+        "pascal5i, coco20i (with fold=N), fss1000, perseg, davis2017, isic, kvasir, celebamask "
+        "say how a benchmark's folder is laid out",
     )
     parser.add_argument(
         "--method",
@@ -54,7 +53,8 @@ def add_parser(
         nargs="+",
         action="extend",
         metavar="NAME[,FORMAT...][,shots=N]",
-        help="methods (see vrpsam methods), the first of which is compared with the others; with "
+        help="methods (see vrpsam methods), the first of which is compared with the others; all "
+        "adds every other one, the slow ones by mask and with one reference only; with "
         f"formats or shots it is asked those only (default: {' '.join(DEFAULT_METHODS)})",
     )
     parser.add_argument(
@@ -115,6 +115,9 @@ def add_parser(
         "--out", type=Path, default=Path("results/eval"), metavar="FOLDER", help="results go there"
     )
     parser.add_argument(
+        "--page", type=Path, metavar="FILE.md", help="also write the comparison as a document"
+    )
+    parser.add_argument(
         "--device", default="auto", help="auto, cpu, cuda or mps (default: %(default)s)"
     )
     parser.add_argument(
@@ -140,7 +143,7 @@ def run(options: argparse.Namespace) -> int:
     outcome = evaluate(
         EvaluationRun(
             data=tuple(map(DataWords.parse, options.data)),
-            methods=tuple(map(MethodWords.parse, options.methods or DEFAULT_METHODS)),
+            methods=MethodWords.parse_all(options.methods or DEFAULT_METHODS),
             plan=EvaluationPlan(
                 formats=tuple(
                     options.formats or (("mask",) if paper else ("click", "mask", "box"))
@@ -152,6 +155,7 @@ def run(options: argparse.Namespace) -> int:
             model=options.model,
             sam=options.sam,
             features=options.features,
+            prompts=options.prompts,
             device=options.device,
             threads=options.threads,
             episodes=episodes,
@@ -160,6 +164,7 @@ def run(options: argparse.Namespace) -> int:
             seed=options.seed,
             folder=options.out,
             command=f"vrpsam {shlex.join(options.typed)}",
+            page=options.page,
         )
     )
     for cell in outcome.report.summary.cells:

@@ -15,7 +15,6 @@ def add_parser(
     """Add the command and its options."""
     parser = commands.add_parser(
         "export",
-        allow_abbrev=False,
         help="write objects for ImageJ, QuPath, COCO, LabelMe, YOLO",
         description="Write numbered objects in the formats of other programs: png (labels), coco "
         "(annotations.json), roi (a .zip for ImageJ's ROI manager), geojson (QuPath), labelme, "

@@ -16,7 +16,6 @@ def add_parser(
     """Add the command and its options."""
     parser = commands.add_parser(
         "import",
-        allow_abbrev=False,
         help="read objects from ImageJ, QuPath, COCO, LabelMe, YOLO",
         description="Turn objects of other programs into label images: COCO, LabelMe, GeoJSON of "
         "QuPath, ImageJ's .zip or .roi, a YOLO data set (its folder, data.yaml or one .txt), "

@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vrpsam_app.cli.reference_options import add_reference_options, build_references
+from vrpsam_app.cli.marked_references import build_references
+from vrpsam_app.cli.reference_options import add_reference_options
 
 if TYPE_CHECKING:
     from vrpsam_app.library.entry import LibraryEntry
@@ -18,7 +19,6 @@ def add_parser(
     """Add the command, its actions and their options."""
     parser = commands.add_parser(
         "library",
-        allow_abbrev=False,  # so that scripts stay valid when options are added
         help="keep references in a file",
         description="Keep marked references by name in one .zip file; vrpsam segment --library "
         "takes them from there.",
@@ -28,7 +28,7 @@ def add_parser(
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
 
     def action(name: str, help_text: str) -> argparse.ArgumentParser:
-        added = actions.add_parser(name, allow_abbrev=False, help=help_text, description=help_text)
+        added = actions.add_parser(name, help=help_text, description=help_text)
         added.add_argument("file", type=Path, metavar="FILE", help="the library, a .zip")
         return added
 
@@ -97,14 +97,14 @@ def show_entry(options: argparse.Namespace) -> int:
 
 def add_entries(options: argparse.Namespace) -> int:
     """Add references to a library."""
-    from vrpsam_app.image_files import MAX_PIXELS
     from vrpsam_app.library.reference_library import ReferenceLibrary
     from vrpsam_app.recipe import Recipe
+    from vrpsam_app.stack_runs.targets import StackReading
 
     if not options.references and not options.recipe:
         options.usage_error("give --reference with its marks, --library, or --recipe")
     library = ReferenceLibrary.load(options.file) if options.file.exists() else ReferenceLibrary()
-    references = list(build_references(options.references or (), max_pixels=MAX_PIXELS))
+    references = list(build_references(options.references or (), StackReading()))
     if options.recipe:
         references += Recipe.load(options.recipe).references
     if options.name and len(references) != 1:

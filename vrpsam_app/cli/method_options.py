@@ -1,4 +1,4 @@
-"""Options that choose a method and name the weights it needs, the same for all commands."""
+"""Options that choose model and method, and name weights, the same for all commands."""
 
 from __future__ import annotations
 
@@ -14,6 +14,38 @@ if TYPE_CHECKING:
     from vrpsam_app.reference_segmenter import ReferenceSegmenter
 
 DEFAULT_METHOD = "vrp_sam"
+
+
+def add_model_options(parser: argparse.ArgumentParser, *, default: str | None) -> None:
+    """Add ``--model``, ``--device``, ``--precision`` and ``--compile``."""
+    parser.add_argument(
+        "--model",
+        default=default,
+        metavar="NAME",
+        help="name or folder of the model, or organisation/name on the Hub (default: embedded)",
+    )
+    parser.add_argument(
+        "--device", default="auto", help="auto, cpu, cuda or mps (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--precision",
+        choices=("auto", "fp32", "bf16"),
+        help="in which the model encodes pictures: bf16 is about twice as fast where the processor "
+        "or graphics card has it, and changes a few pixels in ten thousand; auto takes it for "
+        "SAM's own large encoders there (default: auto; with a recipe, the recorded one)",
+    )
+    parser.add_argument(
+        "--compile",
+        action="store_true",
+        help="let PyTorch compile the encoder at the first picture of each size: minutes on a "
+        "processor, about one on a graphics card, which only long runs win back",
+    )
+
+
+def precision_of(options: argparse.Namespace, recorded: Mapping[str, Any] | None = None) -> str:
+    """Return the precision that was asked for, else the one that a recipe records."""
+    before = (recorded or {}).get("precision")
+    return options.precision or (before if before in ("fp32", "bf16") else "auto")
 
 
 def add_weight_options(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +64,13 @@ def add_weight_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="weights of a backbone whose features --method matching compares: a file, or a name "
         "such as dinov2_b14; without it those of --sam or of the model",
+    )
+    parser.add_argument(
+        "--prompts",
+        type=Path,
+        metavar="FOLDER",
+        help="what vrpsam learn-prompts learned, for --method prompt_learning; without it the "
+        "method learns from the references",
     )
 
 
@@ -69,6 +108,10 @@ def build_method(
     before = str((recorded or {}).get("method"))
     name = options.method or (before if before in METHODS else DEFAULT_METHOD)
     sources = MethodSources.of(
-        predictor, sam=options.sam, features=options.features, device=options.device
+        predictor,
+        sam=options.sam,
+        features=options.features,
+        prompts=options.prompts,
+        device=options.device,
     )
     return METHODS[name](sources)

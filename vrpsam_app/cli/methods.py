@@ -9,6 +9,7 @@ from vrpsam_app.methods import METHODS
 NEEDS = {
     "model": "a model (--model; one comes with the program)",
     "sam": "SAM's weights (--sam)",
+    "prompts": "SAM's weights (--sam), or a model; --prompts, else it learns from the references",
     "features": "a backbone's weights (--features), SAM's (--sam), or a model",
     "scikit-learn": "pip install 'vrpsam-app[evaluate]'",
 }
@@ -20,7 +21,6 @@ def add_parser(
     """Add the command."""
     parser = commands.add_parser(
         "methods",
-        allow_abbrev=False,
         help="list the ways to segment, and what each needs",
         description="List the methods that --method chooses from, each with what it is and what "
         "it needs.",

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from vrpsam_app.errors import VRPSAMError
+from vrpsam_app.cli.reading_options import parsed
 
 if TYPE_CHECKING:
     from vrpsam_app.objects.instances import ObjectOptions
     from vrpsam_app.objects.linking import LinkOptions
-    from vrpsam_app.stacks.stack import PixelSize
-
-T = TypeVar("T")
+    from vrpsam_app.video.options import MemoryOptions
 
 OBJECTS_HELP = (
     "how a mask becomes objects: distance (at their necks; the default), intensity (between "
@@ -31,25 +27,18 @@ def object_options(text: str) -> ObjectOptions:
     """Read what follows ``--objects``."""
     from vrpsam_app.objects.instances import ObjectOptions
 
-    return _read(ObjectOptions.from_text, text)
+    return parsed(ObjectOptions.from_text, text)
+
+
+def memory_options(text: str) -> MemoryOptions:
+    """Read what follows ``--memory``."""
+    from vrpsam_app.video.options import MemoryOptions
+
+    return parsed(MemoryOptions.from_text, text)
 
 
 def link_options(text: str) -> LinkOptions:
     """Read what follows ``--link``."""
     from vrpsam_app.objects.linking import LinkOptions
 
-    return _read(LinkOptions.from_text, text)
-
-
-def pixel_size(text: str) -> PixelSize:
-    """Read what follows ``--pixel-size``."""
-    from vrpsam_app.stacks.options import parse_pixel_size
-
-    return _read(parse_pixel_size, text)
-
-
-def _read(parse: Callable[[str], T], text: str) -> T:
-    try:
-        return parse(text)
-    except VRPSAMError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+    return parsed(LinkOptions.from_text, text)

@@ -9,13 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vrpsam_app.cli.object_options import (
-    LINKS_HELP,
-    OBJECTS_HELP,
-    link_options,
-    object_options,
-    pixel_size,
-)
+from vrpsam_app.cli.object_options import LINKS_HELP, OBJECTS_HELP, link_options, object_options
+from vrpsam_app.cli.reading_options import add_pixel_size_option
 from vrpsam_app.errors import ConfigError, VRPSAMError
 
 if TYPE_CHECKING:
@@ -33,7 +28,6 @@ def add_parser(
     """Add the command and its options."""
     parser = commands.add_parser(
         "objects",
-        allow_abbrev=False,  # so that scripts stay valid when options are added
         help="cut masks into single objects, and measure them",
         description="Cut masks into single objects, or filter objects that are numbered already; "
         "give them ids that go through a stack; measure them in the unit of the pixel size. "
@@ -71,12 +65,7 @@ def add_parser(
         help="the numbers are classes, 1 for the first name: the objects of each are cut and "
         "written on their own",
     )
-    parser.add_argument(
-        "--pixel-size",
-        type=pixel_size,
-        metavar="ROW,COL[,PLANE][UNIT]",
-        help="replaces what the files say, such as 0.65 or 0.3,0.3,0.9um",
-    )
+    add_pixel_size_option(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace earlier results")
     parser.set_defaults(run=run)
     return parser

@@ -7,14 +7,13 @@ import sys
 from typing import TYPE_CHECKING
 
 from vrpsam_app.cli import segment
+from vrpsam_app.cli.marked_references import build_references
+from vrpsam_app.cli.method_options import add_model_options, precision_of
 from vrpsam_app.cli.range_option import add_range_option
-from vrpsam_app.cli.reference_options import (
-    ReferenceOptions,
-    add_reference_options,
-    build_references,
-)
-from vrpsam_app.cli.stack_runs import stack_reading, tile_options
+from vrpsam_app.cli.reading_options import add_reading_options, stack_reading
+from vrpsam_app.cli.reference_options import ReferenceOptions, add_reference_options
 from vrpsam_app.cli.store_options import add_store_options, open_store
+from vrpsam_app.cli.tile_options import add_tile_option, tile_options
 
 if TYPE_CHECKING:
     from vrpsam_app.precompute import EncodedFile
@@ -29,7 +28,6 @@ def add_parser(
     """Add the command and its options."""
     parser = commands.add_parser(
         "precompute",
-        allow_abbrev=False,  # so that scripts stay valid when options are added
         help="encode images in advance",
         description="Encode pictures and stacks into the store of embeddings. Whatever is asked "
         "about them later with the same --store, by other references too, starts at once. "
@@ -46,22 +44,9 @@ def add_parser(
         "show images of more than 8 bits from black to white like this; without it, give the "
         "references that will be asked for, because they share the range of the images",
     )
-    parser.add_argument(
-        "--tiles",
-        metavar="HOW",
-        help="auto, whole, tiles or a number, as for vrpsam segment; needs the references",
-    )
-    parser.add_argument(
-        "--channels", metavar="A,B,C", help="channels to show, by number from 0 or name"
-    )
-    parser.add_argument("--axes", help="names of all axes of a stack, such as tzyx")
-    parser.add_argument(
-        "--pixel-size", metavar="ROW,COL[,PLANE][UNIT]", help="replaces what the files say"
-    )
-    parser.add_argument("--model", default="embedded", metavar="NAME", help="name or folder")
-    parser.add_argument(
-        "--device", default="auto", help="auto, cpu, cuda or mps (default: %(default)s)"
-    )
+    add_tile_option(parser, "; needs the references")
+    add_reading_options(parser)
+    add_model_options(parser, default="embedded")
     add_store_options(parser, default="default")
     parser.set_defaults(run=run)
     return parser
@@ -81,9 +66,11 @@ def run(options: argparse.Namespace) -> int:
     paths = find_files(options.paths)
     reading = stack_reading(options, MAX_PIXELS)
     entries = options.references or ()
-    references = build_references(entries, max_pixels=MAX_PIXELS, reading=reading)
+    references = build_references(entries, reading)
     marked = [entry.path for entry in entries if isinstance(entry, ReferenceOptions)]
-    predictor = segment.load_predictor(options.model, options.device, store)
+    predictor = segment.load_predictor(
+        options.model, options.device, store, precision_of(options), compiled=options.compile
+    )
     with tqdm(total=0, unit="plane", disable=None) as bar:
 
         def show(progress: Progress) -> None:
@@ -96,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
             paths,
             references=references,
             intensity_range=options.intensity_range,
-            tiling=tile_options(options, {}, marked),
+            tiling=tile_options(options, marked),
             reading=reading,
             progress=show,
         )

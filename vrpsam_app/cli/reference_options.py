@@ -54,19 +54,17 @@ def add_reference_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--reference",
         metavar="IMAGE",
-        type=Path,
-        action=_StartReference,
+        type=lambda text: ReferenceOptions(Path(text)),
+        action="append",
         dest="references",
-        default=None,
         help="an image that shows the object; give it again for more examples",
     )
     group.add_argument(
         "--library",
         metavar="FILE[:NAME]",
         type=_library,
-        action=_StartLibrary,
+        action="append",
         dest="references",
-        default=None,
         help="all references of a library, or the one of this name",
     )
 
@@ -103,35 +101,6 @@ def add_reference_options(parser: argparse.ArgumentParser) -> None:
     add("--label", "which class the reference shows", metavar="NAME")
     add("--exhaustive", "every object of this kind is marked in the image", nargs=0)
     add("--not-this", "what is marked is what should NOT be found", nargs=0)
-
-
-class _StartReference(argparse.Action):
-    """``--reference``: open a new reference."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: Any,
-        option_string: str | None = None,
-    ) -> None:
-        started: list[ReferenceOptions] = getattr(namespace, self.dest) or []
-        setattr(namespace, self.dest, [*started, ReferenceOptions(path=values)])
-
-
-class _StartLibrary(argparse.Action):
-    """``--library``: open references that were saved."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: Any,
-        option_string: str | None = None,
-    ) -> None:
-        path, name = values
-        started: list[Any] = getattr(namespace, self.dest) or []
-        setattr(namespace, self.dest, [*started, LibraryOptions(path=path, name=name)])
 
 
 class _AddToReference(argparse.Action):
@@ -174,14 +143,14 @@ class _AddToReference(argparse.Action):
             opened.items.append(values)
 
 
-def _library(text: str) -> tuple[Path, str | None]:
+def _library(text: str) -> LibraryOptions:
     """Split ``FILE:NAME``; a name may hold colons, and so may a file that exists."""
     parts = text.split(":")
     for count in range(len(parts), 0, -1):
         path = Path(":".join(parts[:count])).expanduser()
         if path.is_file():
-            return path, ":".join(parts[count:]) or None
-    return Path(text), None  # reading it will say that it is not there
+            return LibraryOptions(path, ":".join(parts[count:]) or None)
+    return LibraryOptions(Path(text))  # reading it will say that it is not there
 
 
 def _id(text: str) -> int:

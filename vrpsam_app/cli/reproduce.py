@@ -25,7 +25,6 @@ def add_parser(
     """Add the command and its options."""
     parser = commands.add_parser(
         "reproduce",
-        allow_abbrev=False,
         help="run the experiments of the VRP-SAM paper",
         description="Run the tables and the figure of the paper: on COCO and PASCAL where their "
         "folders are given, else at small scale on generated scenes, with a SAM and backbones "

@@ -6,34 +6,42 @@ import argparse
 import math
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vrpsam_app.cli import run_report
+from vrpsam_app.cli.cluster_options import add_cluster_options, connection
 from vrpsam_app.cli.download_bar import DownloadBar
-from vrpsam_app.cli.method_options import add_method_options, build_method
+from vrpsam_app.cli.marked_references import build_references
+from vrpsam_app.cli.method_options import (
+    add_method_options,
+    add_model_options,
+    build_method,
+    precision_of,
+)
+from vrpsam_app.cli.object_options import (
+    LINKS_HELP,
+    OBJECTS_HELP,
+    link_options,
+    memory_options,
+    object_options,
+)
 from vrpsam_app.cli.range_option import add_range_option
-from vrpsam_app.cli.reference_options import (
-    ReferenceOptions,
-    add_reference_options,
-    build_references,
-)
-from vrpsam_app.cli.stack_runs import (
-    add_stack_options,
-    connection,
-    segment_stacks,
-    stack_reading,
-    tile_options,
-)
+from vrpsam_app.cli.reading_options import add_reading_options, stack_reading
+from vrpsam_app.cli.reference_options import ReferenceOptions, add_reference_options
 from vrpsam_app.cli.store_options import add_store_options, open_store
+from vrpsam_app.cli.tile_options import add_tile_option, tile_options
 
 if TYPE_CHECKING:
-    from vrpsam_app.batch import FileResult
     from vrpsam_app.embeddings.store import EmbeddingStore
+    from vrpsam_app.folder_run import FolderRun, RunSettings
     from vrpsam_app.predictor import VRPSAMPredictor
+    from vrpsam_app.recipe import Recipe
+    from vrpsam_app.reference_segmenter import ReferenceSegmenter
+    from vrpsam_app.stack_runs.cluster import Client
 
-DEFAULT_THRESHOLD = 0.5
 EXIT_SOME_FAILED = 1
-MOST_NAMED = 5  # failed targets in the closing line; each has been reported where it failed
 
 
 def add_parser(
@@ -42,12 +50,11 @@ def add_parser(
     """Add the command and its options."""
     parser = commands.add_parser(
         "segment",
-        allow_abbrev=False,  # so that scripts stay valid when options are added
         help="segment images and stacks after annotated references",
         description="Mark an object in a reference image and segment its like in the targets. "
         "Writes <name>_mask.png (0 and 255, size of the target) for each picture and "
         "<name>_labels (0, and 1 for the first class) for each stack, and a recipe, which says "
-        "what was run and replays it. vrpsam objects numbers and measures what was found.",
+        "what was run and replays it; with --objects also numbers and measures of single objects.",
         epilog="example: vrpsam segment --reference cells.png --box 40,60,180,220 "
         "--target folder/ --out results/",
     )
@@ -68,7 +75,11 @@ def add_parser(
     parser.add_argument(
         "--out", type=Path, required=True, metavar="FOLDER", help="where the results go"
     )
-    parser.add_argument("--overlay", action="store_true", help="write <name>_overlay.png as well")
+    parser.add_argument(
+        "--overlay",
+        action="store_true",
+        help="write <name>_overlay.png as well, <name>_overlay.mp4 of a movie or stack",
+    )
     parser.add_argument(
         "--overwrite", action="store_true", help="replace results that exist already"
     )
@@ -78,16 +89,8 @@ def add_parser(
         metavar="P",
         help="probability from which a pixel belongs to the object (default: 0.5)",
     )
-    parser.add_argument(
-        "--model",
-        default=None,
-        metavar="NAME",
-        help="name or folder of the model, or organisation/name on the Hub",
-    )
+    add_model_options(parser, default=None)  # None: that of a recipe, else the embedded one
     add_method_options(parser)
-    parser.add_argument(
-        "--device", default="auto", help="auto, cpu, cuda or mps (default: %(default)s)"
-    )
     parser.add_argument(
         "--max-pixels",
         type=_positive,
@@ -99,10 +102,63 @@ def add_parser(
         "show images of more than 8 bits from black to white like this (default: by the 0.1 and "
         "99.9 percentiles of all images and references)",
     )
-    add_stack_options(parser)
+    _add_stack_options(parser)
+    _add_object_options(parser)
+    add_cluster_options(parser)
     add_store_options(parser, default="off")
     parser.set_defaults(run=run, usage_error=parser.error)
     return parser
+
+
+def _add_stack_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group(
+        "large images and stacks",
+        "A target with slices, time points or both is segmented plane by plane; its result, "
+        "<name>_labels, is complete up to the last finished plane whenever the run is stopped.",
+    )
+    add_tile_option(group)
+    group.add_argument(
+        "--resume", action="store_true", help="go on with stacks that were begun in this folder"
+    )
+    group.add_argument(
+        "--stack-format",
+        choices=("ome-zarr", "zarr", "tif"),
+        help="of the results of stacks (default: tif for TIFF files, else ome-zarr)",
+    )
+    group.add_argument(
+        "--memory",
+        nargs="?",
+        const="",
+        metavar="HOW",
+        type=memory_options,
+        help="go through movies and stacks in order, with sure planes as further references: "
+        "object (each label is one object, wherever it goes; the default), or kind (all that "
+        "looks like it); then size=N planes kept, every=N planes between, agreement=P; with "
+        "commas between",
+    )
+    group.add_argument(
+        "--mask-frames",
+        action="store_true",
+        help="also write the labels of movies and stacks as PNGs, <name>_masks/00000.png",
+    )
+    add_reading_options(group)
+
+
+def _add_object_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group(
+        "single objects",
+        "What is found is also cut into objects: <name>_objects.tif holds their numbers, "
+        "<name>_objects.csv what was measured in the unit of the pixel size.",
+    )
+    group.add_argument(
+        "--objects",
+        nargs="?",
+        const="distance",
+        metavar="HOW",
+        type=object_options,
+        help=OBJECTS_HELP,
+    )
+    group.add_argument("--link", metavar="HOW", type=link_options, help=LINKS_HELP)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -112,140 +168,136 @@ def run(options: argparse.Namespace) -> int:
     if options.resume and options.overwrite:
         options.usage_error("either go on with --resume or begin again with --overwrite")
 
-    from vrpsam_app import batch, image_files, output_paths, precompute
+    from vrpsam_app.folder_run import FolderRun, reading_of
+    from vrpsam_app.image_files import MAX_PIXELS
     from vrpsam_app.recipe import Recipe
-    from vrpsam_app.references import labels_of
-    from vrpsam_app.stack_runs import targets as stack_targets
 
-    max_pixels: int = options.max_pixels or image_files.MAX_PIXELS
-    reading = stack_reading(options, max_pixels)
+    max_pixels = options.max_pixels or MAX_PIXELS
     replayed = Recipe.load(options.recipe) if options.recipe else None
-    if replayed is None:
-        references = build_references(options.references, max_pixels=max_pixels, reading=reading)
-        inputs = [path for entry in options.references for path in entry.input_files()]
-        pictures = [e.path for e in options.references if isinstance(e, ReferenceOptions)]
-    else:
-        references, inputs, pictures = replayed.references, [options.recipe], []
-    recorded = dict(replayed.sections.get("tiling", {})) if replayed else {}
-    tiling = tile_options(options, recorded, pictures)
-    targets, stacks = stack_targets.sort_targets(
-        precompute.find_targets(options.targets), options.out, reading, options.stack_format
-    )
-    plan = output_paths.plan_outputs(
-        targets, options.out, labels_of(references), overlay=options.overlay
-    )
-    recipe_path = options.out / "recipe.json"
-    output_paths.check_outputs(
-        [recipe_path, *(path for outputs in plan for path in outputs)] if plan else [],
-        [*inputs, *targets],
-        overwrite=options.overwrite or options.resume,
-    )
-    output_paths.prepare_folder(options.out)
-
-    model = options.model or (replayed.model if replayed else None) or "embedded"
-    predictor = build_method(
-        options,
-        lambda: load_predictor(model, options.device, open_store(options)),
-        None if replayed is None else replayed.made_by,
-    )
-    made_by = predictor.describe()
+    reading = stack_reading(options, max_pixels)
     if replayed is not None:
-        print(replayed.promise(made_by))
-    intensity_range = options.intensity_range or (replayed.intensity_range if replayed else None)
-    threshold = options.threshold or (replayed.threshold if replayed else DEFAULT_THRESHOLD)
+        reading = reading.completed_by(reading_of(replayed, max_pixels=max_pixels))
+    if replayed is None:
+        references = build_references(options.references, reading)
+        inputs = [path for entry in options.references for path in entry.input_files()]
+    else:
+        references, inputs = replayed.references, [options.recipe]
+    planned = FolderRun.of(
+        references,
+        options.targets,
+        options.out,
+        _settings(options, replayed),
+        inputs=inputs,
+        reading=reading,
+        stack_format=options.stack_format,
+        overlay=options.overlay,
+        mask_frames=options.mask_frames,
+        overwrite=options.overwrite,
+        resume=options.resume,
+    )
+    model = options.model or (replayed.model if replayed else None) or "embedded"
+    recorded = None if replayed is None else replayed.made_by
+    precision = precision_of(options, recorded)
+    segmenter = build_method(
+        options,
+        lambda: load_predictor(
+            model, options.device, open_store(options), precision, compiled=options.compile
+        ),
+        recorded,
+    )
+    if replayed is not None:
+        print(replayed.promise(segmenter.describe()))
+    failed = [target.path for target in planned.unopened]
+    for target in planned.unopened:
+        print(run_report.failure(target.path, target.error), file=sys.stderr)
     with connection(options) as client:
-        failed, records = [], []
-        shared = intensity_range
-        if plan and shared is None:
-            shared = batch.shared_intensity_range(references, targets, max_pixels=max_pixels)
-        for result in _shown(
-            batch.segment_files(
-                predictor,
-                references,
-                plan,
-                intensity_range=shared,
-                threshold=threshold,
-                max_pixels=max_pixels,
-                overwrite=options.overwrite or options.resume,
-                tiling=tiling,
-                client=client,
-            ),
-            len(plan),
-        ):
-            if result.record is None:
-                failed.append(result.outputs.target)
-            else:
-                records.append(result.record)
-        if replayed is not None and records:
-            print(
-                f"{replayed.count_known(records)} of {len(records)} pictures have the pixels that "
-                "the recipe records"
-            )
-        if records:
-            Recipe.from_run(
-                references,
-                records,
-                made_by,
-                intensity_range=shared,
-                settings={"threshold": threshold},
-                sections={"tiling": tiling.to_json()},
-            ).save(recipe_path, overwrite=options.overwrite or options.resume)
-        failed += segment_stacks(
-            predictor,
-            references,
-            stacks,
-            intensity_range=intensity_range,
-            threshold=threshold,
-            tiling=tiling,
-            options=options,
-            client=client,
-        )
+        failed += [*_pictures(planned, segmenter, replayed, client)]
+        failed += _stacks(planned, segmenter, client)
     if failed:
-        count = len(plan) + len(stacks)
-        names = ", ".join(str(path) for path in failed[:MOST_NAMED])
-        more = f" and {len(failed) - MOST_NAMED} more" if len(failed) > MOST_NAMED else ""
-        print(f"vrpsam: {len(failed)} of {count} failed: {names}{more}", file=sys.stderr)
+        count = len(planned.pictures) + len(planned.stacks) + len(planned.unopened)
+        print(run_report.failures(failed, count), file=sys.stderr)
     return EXIT_SOME_FAILED if failed else 0
 
 
-def _shown(results: Iterator[FileResult], total: int) -> Iterator[FileResult]:
-    """Report pictures as they are done, beside a bar."""
-    from tqdm import tqdm
+def _settings(options: argparse.Namespace, replayed: Recipe | None) -> RunSettings:
+    """Return what was typed, and for the rest what a recipe says."""
+    from vrpsam_app.folder_run import RunSettings
 
-    for result in tqdm(results, total=total, unit="image", disable=None if total else True):
+    settings = RunSettings() if replayed is None else RunSettings.of_recipe(replayed)
+    typed = {
+        "threshold": options.threshold,
+        "intensity_range": options.intensity_range,
+        "objects": options.objects,
+        "links": options.link,
+        "memory": options.memory,
+    }
+    if replayed is None or options.tiles is not None:
+        entries = options.references or ()
+        marked = [entry.path for entry in entries if isinstance(entry, ReferenceOptions)]
+        typed["tiling"] = tile_options(options, marked)
+    settings = replace(settings, **{k: v for k, v in typed.items() if v is not None})
+    if options.link is not None and settings.objects is None:
+        options.usage_error("--link gives ids to objects: add --objects")
+    return settings
+
+
+def _pictures(
+    planned: FolderRun,
+    segmenter: ReferenceSegmenter,
+    replayed: Recipe | None,
+    client: Client | None,
+) -> Iterator[Path]:
+    """Segment the pictures, report them, and yield those that failed."""
+    records = []
+    results = planned.segment_pictures(segmenter, client=client)
+    for result in run_report.shown(results, len(planned.pictures)):
         if result.record is None:
-            tqdm.write(failure(result), file=sys.stderr)
+            yield result.outputs.target
         else:
-            tqdm.write(summary(result))
-        yield result
+            records.append(result.record)
+    if replayed is not None and records:
+        print(
+            f"{replayed.count_known(records)} of {len(records)} pictures have the pixels that "
+            "the recipe records"
+        )
 
 
-def load_predictor(model: str, device: str, store: EmbeddingStore | None = None) -> VRPSAMPredictor:
+def _stacks(
+    planned: FolderRun, segmenter: ReferenceSegmenter, client: Client | None
+) -> Iterator[Path]:
+    """Segment the stacks, report them, and yield those that failed."""
+    for target in planned.stacks:
+        with run_report.stack_bar(target) as tell:
+            try:
+                outcome = planned.segment_stack(segmenter, target, client=client, progress=tell)
+            except KeyboardInterrupt:
+                run_report.say_stopped(target)
+                raise
+            run_report.show_stack(outcome)
+        if outcome.result is None:
+            yield target.path
+
+
+def load_predictor(
+    model: str,
+    device: str,
+    store: EmbeddingStore | None = None,
+    precision: str = "auto",
+    *,
+    compiled: bool = False,
+) -> VRPSAMPredictor:
     """Load the model; torch is imported here and not before."""
     from vrpsam_app.predictor import VRPSAMPredictor
 
     with DownloadBar() as bar:
-        return VRPSAMPredictor.from_pretrained(model, device=device, store=store, progress=bar)
-
-
-def summary(result: FileResult) -> str:
-    """Say in one line what was found in a target and where it was written."""
-    several = len(result.predictions) > 1
-    found = [
-        f"{f'{prediction.label} ' if several else ''}"
-        f"{'present' if prediction.present else 'not present'}, score {prediction.score:.2f}, "
-        f"{100 * float(prediction.mask.mean()):.1f} % of pixels"
-        for prediction in result.predictions
-    ]
-    written = result.outputs.labels or next(iter(result.outputs.masks.values()))
-    return f"{result.outputs.target}: {'; '.join(found)} -> {written}"
-
-
-def failure(result: FileResult) -> str:
-    """Say in one line why a target failed, by its name."""
-    reason = str(result.error) or type(result.error).__name__
-    target = str(result.outputs.target)
-    return reason if target in reason else f"{target}: {reason}"
+        return VRPSAMPredictor.from_pretrained(
+            model,
+            device=device,
+            precision=precision,
+            compiled=compiled,
+            store=store,
+            progress=bar,
+        )
 
 
 def _fraction(text: str) -> float:

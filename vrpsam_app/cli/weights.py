@@ -23,7 +23,6 @@ def add_parser(
     """Add the command and its verbs."""
     parser = commands.add_parser(
         "weights",
-        allow_abbrev=False,  # so that scripts stay valid when options are added
         help="list, download, convert, publish and remove weights",
         description="Weights of models, SAMs and backbones: what is on this computer, what can be "
         "downloaded, and how it is turned into what other programs read.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,15 +13,7 @@ from vrpsam_app.annotation_types import as_mask
 from vrpsam_app.errors import ConfigError
 from vrpsam_app.label_images import count_objects
 from vrpsam_app.objects.watersheds import SplitMethod, grey_map, split_mask
-from vrpsam_app.option_text import (
-    check_choice,
-    check_number,
-    check_switch,
-    options_from_json,
-    options_from_text,
-    options_to_json,
-    options_to_text,
-)
+from vrpsam_app.option_text import TextOptions, check_choice, check_number, check_switch
 from vrpsam_app.segmenter import Prediction
 from vrpsam_app.stacks.stack import PIXEL_UNIT, PixelSize, unit_of_length
 
@@ -34,7 +26,7 @@ SPECK = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ObjectOptions:
+class ObjectOptions(TextOptions):
     """How a mask becomes objects, and which of them stay.
 
     Attributes
@@ -90,29 +82,6 @@ class ObjectOptions:
         if unit is None:
             raise ConfigError(f"Unit is {self.unit!r}: expected px, or a length such as um.")
         object.__setattr__(self, "unit", unit)
-
-    @classmethod
-    def from_text(cls, text: str) -> ObjectOptions:
-        """Read what ``--objects`` takes, such as ``"distance,min-area=20,clear-border"``.
-
-        Raises
-        ------
-        ConfigError
-            If it cannot be read.
-        """
-        return options_from_text(cls, text)
-
-    def __str__(self) -> str:
-        return options_to_text(self)
-
-    @classmethod
-    def from_json(cls, data: object, where: str = "objects") -> ObjectOptions:
-        """Build options from what :meth:`to_json` gave; raises ConfigError if it cannot."""
-        return options_from_json(cls, data, where)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain values for a recipe."""
-        return options_to_json(self)
 
     def in_pixels(self, pixel_size: PixelSize | None) -> ObjectOptions:
         """Return the same options with lengths and areas in pixels.

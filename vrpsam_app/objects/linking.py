@@ -7,22 +7,14 @@ import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vrpsam_app.errors import ConfigError, ImageError
 from vrpsam_app.label_images import MOST_OBJECTS, ObjectCounts, count_objects, shared_pixels
-from vrpsam_app.option_text import (
-    check_choice,
-    check_number,
-    check_switch,
-    options_from_json,
-    options_from_text,
-    options_to_json,
-    options_to_text,
-)
+from vrpsam_app.option_text import TextOptions, check_choice, check_number, check_switch
 
 LinkRule = Literal["match", "unique", "separate"]
 
@@ -40,7 +32,7 @@ class _Plane:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LinkOptions:
+class LinkOptions(TextOptions):
     """What the numbers of objects mean from one plane to the next.
 
     Attributes
@@ -75,29 +67,6 @@ class LinkOptions:
         check_switch(self, "through_necks")
         if self.min_overlap is None or self.gaps is None:
             raise ConfigError("Min-overlap or gaps is None: expected a number.")
-
-    @classmethod
-    def from_text(cls, text: str) -> LinkOptions:
-        """Read what ``--link`` takes, such as ``"match,min-overlap=0.5,gaps=1"``.
-
-        Raises
-        ------
-        ConfigError
-            If it cannot be read.
-        """
-        return options_from_text(cls, text)
-
-    def __str__(self) -> str:
-        return options_to_text(self)
-
-    @classmethod
-    def from_json(cls, data: object, where: str = "links") -> LinkOptions:
-        """Build options from what :meth:`to_json` gave; raises ConfigError if it cannot."""
-        return options_from_json(cls, data, where)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain values for a recipe."""
-        return options_to_json(self)
 
     def along(self, axis: str) -> LinkOptions:
         """Return the options for an axis: only along z does a neck say that there are two."""

@@ -297,6 +297,26 @@ def write_table(path: str | Path, table: pd.DataFrame, *, overwrite: bool = Fals
     return path
 
 
+def read_table(path: str | Path) -> pd.DataFrame:
+    """Read a table that :func:`write_table` wrote.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read, or is no table.
+    """
+    require_pandas()
+    import pandas as pd
+
+    try:
+        return pd.read_csv(path, keep_default_na=False, na_values=[""])
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"The table {path} cannot be read ({error}). Use a copy of the original, or move it "
+            "elsewhere."
+        ) from error
+
+
 def _shapes(counts: ObjectCounts, pixel_size: PixelSize | None) -> dict[str, NDArray[Any]]:
     """Measure sizes and shapes of objects that are numbered without gaps."""
     from skimage.measure import regionprops_table

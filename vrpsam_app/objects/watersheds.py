@@ -111,7 +111,56 @@ def _watershed(
     prominence: float,
     connectivity: NDArray[np.bool_],
 ) -> NDArray[np.int32]:
-    """Give each peak that stands out by `prominence` the part of the mask that slopes up to it."""
+    """Give each peak that stands out by `prominence` the part of the mask that slopes up to it.
+
+    Pieces of the mask that do not even touch at a corner know nothing of each other, so each is cut
+    in its own window: a large plane with few objects takes the time and memory of its objects.
+    """
+    from scipy import ndimage
+
+    groups, _ = ndimage.label(mask, np.ones((3, 3), np.bool_))
+    windows = ndimage.find_objects(groups)
+    objects = np.zeros(mask.shape, np.int32)
+    order: list[NDArray[np.int64]] = []
+    last = 0
+    for number, (rows, cols) in enumerate(windows, start=1):
+        # One pixel more on each side, so that nothing of the mask touches the window's border
+        # unless it touches the plane's.
+        wide = (
+            slice(max(rows.start - 1, 0), rows.stop + 1),
+            slice(max(cols.start - 1, 0), cols.stop + 1),
+        )
+        inside = groups[wide] == number
+        parts, first = _watershed_of_group(height[wide], inside, prominence, connectivity)
+        objects[wide][inside] = parts[inside] + last
+        # Raster positions in the window -> in the plane.
+        at = np.stack(np.unravel_index(first[:, 1:].clip(0), inside.shape), axis=-1)
+        place = (at[..., 0] + wide[0].start) * mask.shape[1] + at[..., 1] + wide[1].start
+        order.append(np.column_stack([first[:, 0], place]))
+        last += len(first)
+    if not last:
+        return objects
+    keys = np.concatenate(order)
+    numbers = np.zeros(last + 1, np.int32)
+    numbers[1 + np.lexsort((keys[:, 2], keys[:, 1], keys[:, 0]))] = np.arange(1, last + 1)
+    return np.asarray(numbers[objects])
+
+
+def _watershed_of_group(
+    height: NDArray[np.floating],
+    mask: NDArray[np.bool_],
+    prominence: float,
+    connectivity: NDArray[np.bool_],
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Cut pieces that touch each other at corners.
+
+    Returns
+    -------
+    parts : shape (H, W)
+    order : shape (parts, 3)
+        By which parts are numbered through a plane: whether its summit was levelled, where the
+        summit begins, where its piece begins, in raster order.
+    """
     from scipy import ndimage
     from skimage.morphology import local_maxima, reconstruction
     from skimage.segmentation import watershed
@@ -124,13 +173,30 @@ def _watershed(
     summits = local_maxima(levelled, footprint=around) & mask  # type: ignore[no-untyped-call]
     pieces, count = ndimage.label(mask, connectivity)
     # A summit that two pieces share at a corner is one for each.
-    markers = ndimage.label(summits, around)[0].astype(np.int64) * (count + 1) + pieces
+    plateaus = ndimage.label(summits, around)[0]
+    markers = plateaus.astype(np.int64) * (count + 1) + pieces
     markers = count_objects(np.where(summits, np.unique(markers, return_inverse=True)[1], 0)).dense
     parts = watershed(-height, markers, connectivity=connectivity, mask=mask)  # type: ignore[no-untyped-call]
     # A piece whose summit was levelled from the piece beside it stays whole.
-    alone, _ = ndimage.label(mask & (parts == 0), connectivity)
-    whole: NDArray[np.int32] = np.where(alone > 0, alone + parts.max(initial=0), parts)
-    return whole.astype(np.int32)
+    alone, lonely = ndimage.label(mask & (parts == 0), connectivity)
+    cut = int(parts.max(initial=0))
+    whole: NDArray[np.int32] = np.where(alone > 0, alone + cut, parts).astype(np.int32)
+    order = np.zeros((cut + lonely, 3), np.int64)
+    order[cut:, 0] = 1
+    begins = _first_places(plateaus)
+    starts = _first_places(pieces)
+    chosen = np.flatnonzero(markers)
+    of_part = markers.ravel()[chosen] - 1
+    order[of_part, 1] = begins[plateaus.ravel()[chosen] - 1]
+    order[of_part, 2] = starts[pieces.ravel()[chosen] - 1]
+    order[cut:, 1] = order[cut:, 2] = _first_places(alone)
+    return whole, order
+
+
+def _first_places(labels: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Return where each label from 1 comes first, in raster order."""
+    numbers, first = np.unique(labels, return_index=True)
+    return first[int(numbers[0] == 0) :]
 
 
 def grey_map(values: ArrayLike | None, hw: tuple[int, ...], name: str) -> NDArray[np.float64]:

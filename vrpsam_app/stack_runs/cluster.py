@@ -65,6 +65,7 @@ def connect(scheduler: str | None = None, workers: int | None = None) -> Iterato
             distributed.Client(cluster) as client,
         ):
             client.wait_for_workers(workers or 0, timeout=120)
+            _prepare(client)
             yield client
         return
     try:
@@ -79,7 +80,27 @@ def connect(scheduler: str | None = None, workers: int | None = None) -> Iterato
                 f"The scheduler {scheduler} has no workers. Start some with: dask worker "
                 f"{scheduler} --nthreads 1."
             )
+        _prepare(client)
         yield client
+
+
+def _prepare(client: Client) -> None:
+    """Let workers, those that come later too, import torchvision before a model reaches them.
+
+    A model is put together again by importing segment-anything, which imports torchvision, whose
+    compiled part may not fit (:mod:`vrpsam_app.models.torchvision_ops`).
+    """
+    import distributed
+
+    class Prepared(distributed.WorkerPlugin):
+        name = "vrpsam-torchvision"
+
+        def setup(self, worker: object) -> None:
+            from vrpsam_app.models.torchvision_ops import import_torchvision
+
+            import_torchvision()
+
+    client.register_plugin(Prepared())
 
 
 def map_on(

@@ -23,9 +23,6 @@ from vrpsam_app.tiles.rows import PlaneBlender, TileRow, TileTask, ask
 if TYPE_CHECKING:
     import dask.array as da
 
-BATCH_ON_GPU = 8
-"""Planes that a CUDA device encodes together; a CPU gains nothing by more than one."""
-
 
 def predict_stack(
     segmenter: Segmenter,
@@ -161,8 +158,8 @@ def plan_stack(
 
 
 def best_batch_size(segmenter: Segmenter) -> int:
-    """Return how many planes to encode together."""
-    return BATCH_ON_GPU if str(getattr(segmenter, "device", "cpu")).startswith("cuda") else 1
+    """Return how many planes to encode together, as the segmenter says."""
+    return int(getattr(segmenter, "batch_size", 1))
 
 
 def _whole(stack: Stack, work: StackWork) -> da.Array:

@@ -26,7 +26,6 @@ def run_manifest(
     plan: TilePlan,
     sample: StackSample,
     made_by: Mapping[str, Any],
-    objects: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return what has to be the same when a run goes on, as plain values."""
     shown = work.task.intensity_range
@@ -40,7 +39,7 @@ def run_manifest(
         "output": work.output,
         "tiles": plan.to_json(),
         "batch_size": work.task.batch_size,
-        "objects": objects,
+        "objects": None if work.objects is None else work.objects.to_json(),
         "stack": {
             "shape": stack.data.shape,
             "dtype": stack.dtype.str,

@@ -143,6 +143,11 @@ class ResultArray:
             raise cannot_write(folder, error) from error
         return cls(folder, layout)
 
+    @property
+    def array(self) -> Any:
+        """The Zarr array itself, for who shows and changes it."""
+        return self._array
+
     def stored(self, index: Index, block: int) -> bool:
         """Tell whether a chunk is there."""
         path = self._path_of(index, block)
@@ -224,7 +229,7 @@ def ome_attributes(layout: ResultLayout, name: str) -> dict[str, Any]:
         raise ConfigError(
             f"OME-Zarr has no place for the axes {', '.join(layout.axes)}: expected t, c, z, in "
             "this order, one of them under another name at the most. Write to a name that ends in "
-            ".zarr instead."
+            ".zarr instead (--stack-format zarr), or say what the axes are (--axes)."
         )
     return {
         "version": _OME_VERSION,

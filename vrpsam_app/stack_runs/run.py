@@ -7,7 +7,7 @@ written again, and the finished files are the same as those of an uninterrupted 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -88,9 +88,11 @@ def segment_stack(
     batch_size: int | None = None,
     objects: ObjectOptions | None = None,
     links: LinkOptions = DEFAULT_LINKS,
+    sections: Mapping[str, Mapping[str, Any]] | None = None,
     client: Client | None = None,
     cancel: CancelToken | None = None,
     progress: ProgressCallback | None = None,
+    on_block: Callable[[Block], None] | None = None,
 ) -> StackResult:
     """Find what the references show in every plane, and store it as it is found.
 
@@ -109,9 +111,11 @@ def segment_stack(
     objects : cut what is found into single objects, numbered and measured, for each class, in
         ``<name>_objects.tif`` and tables beside it; None does not
     links : ids of objects from plane to plane
+    sections : more sections of the recipe, such as how the stack was opened
     client : of a cluster whose workers ask (:func:`vrpsam_app.stack_runs.cluster.connect`)
     cancel : looked at after each plane or tile
     progress : told after each plane, or tile where planes are shown in tiles
+    on_block : given what was found as it goes to disk; not what an earlier part of the run stored
 
     Raises
     ------
@@ -143,6 +147,7 @@ def segment_stack(
     )  # fmt: skip
     made_by: dict[str, Any] = getattr(segmenter, "describe", dict)()
     sections = {
+        **(sections or {}),
         "stack": {"axes": list(stack.axes), "planes": stack.plane_count, "output": output},
         "tiling": options.to_json(),
     }
@@ -151,11 +156,11 @@ def segment_stack(
         cutting.check(work.segmenter, in_tiles=plan.grid is not None)
         work = replace(work, objects=cutting)
         sections |= cutting.to_json()
-    manifest = run_manifest(
-        stack, references, work, plan, sample, made_by, cutting and cutting.to_json()
-    )
-    kept = cutting and StackObjects(
-        cutting, target, stack, work.task.labels, in_tiles=plan.grid is not None
+    manifest = run_manifest(stack, references, work, plan, sample, made_by)
+    kept = (
+        None
+        if cutting is None
+        else StackObjects(cutting, target, stack, work.task.labels, in_tiles=plan.grid is not None)
     )
     begun = is_begun(target, manifest, resume=resume, overwrite=overwrite)
 
@@ -184,7 +189,7 @@ def segment_stack(
     result = ResultArray(target.folder, layout) if begun else target.begin(layout, manifest)
     run = _Run(stack, work, result, None if complete else kept)
     try:
-        run.carry_out(client, cancel, progress)
+        run.carry_out(client, cancel, progress, on_block)
     except Cancelled as error:
         raise Cancelled(f"{error} {run.words()}") from error
     found = summary(run.journal.planes, run.asked)
@@ -234,12 +239,14 @@ class _Run:
         client: Client | None,
         cancel: CancelToken | None,
         progress: ProgressCallback | None,
+        on_block: Callable[[Block], None] | None = None,
     ) -> None:
         """Make all that is missing."""
         grid, layout = self._work.grid, self._result.layout
         total = self._stack.plane_count
         wanted = dict.fromkeys(self._first_blocks, 0)
-        left, side_by_side = len(wanted), 1
+        # Planes that were encoded together end in bursts.
+        left, side_by_side = len(wanted), self._work.task.batch_size
         if grid is not None:
             wanted = {
                 index: grid.tile_rows_of(layout.rows(block))[0]
@@ -263,6 +270,8 @@ class _Run:
             for piece, answer in answers:
                 for block in assembly.take(piece, answer):
                     writer.give(block)
+                    if on_block is not None:
+                        on_block(block)
                 if grid is None or client is not None:
                     for _ in range(1 if grid is None else len(grid.col_starts)):
                         meter.finished(self._name(piece.index))

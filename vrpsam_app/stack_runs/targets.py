@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from numpy.typing import NDArray
 
 from vrpsam_app.errors import ConfigError, ImageError, VRPSAMError
-from vrpsam_app.image_files import IMAGE_SUFFIXES, MAX_PIXELS, read_image
+from vrpsam_app.image_files import IMAGE_SUFFIXES, MAX_PIXELS, read_header, read_image
 from vrpsam_app.output_paths import free_name
 from vrpsam_app.stacks.stack import PixelSize, Stack
 from vrpsam_app.stacks.stack_files import open_stack
@@ -49,6 +49,46 @@ class StackReading:
     scene: int | str | None = None
     max_pixels: int = MAX_PIXELS
 
+    def to_json(self) -> dict[str, Any]:
+        """Return what was said, from which :meth:`from_json` makes an equal choice."""
+        size = self.pixel_size
+        said = {
+            "channels": None if self.channels is None else list(self.channels),
+            "axes": None if self.axes is None else list(self.axes),
+            "scene": self.scene,
+            "pixel_size": None if size is None else [size.row, size.col, size.plane, size.unit],
+        }
+        return {name: value for name, value in said.items() if value is not None}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any], *, max_pixels: int = MAX_PIXELS) -> StackReading:
+        """Read what a recipe says of it.
+
+        Raises
+        ------
+        ConfigError
+            If it is nothing that :meth:`to_json` writes.
+        """
+        channels, axes, size = (data.get(name) for name in ("channels", "axes", "pixel_size"))
+        try:
+            return cls(
+                channels=None if channels is None else tuple(channels),
+                axes=None if axes is None else tuple(axes),
+                pixel_size=None if size is None else PixelSize(*size),
+                scene=data.get("scene"),
+                max_pixels=max_pixels,
+            )
+        except (TypeError, ValueError) as error:
+            raise ConfigError(
+                f"How files were opened, {dict(data)!r}, cannot be read ({error}). Use a copy of "
+                "the original recipe."
+            ) from error
+
+    def completed_by(self, other: StackReading) -> StackReading:
+        """Return this choice, and for what it leaves open that of another."""
+        said = {name: getattr(self, name) for name in ("channels", "axes", "pixel_size", "scene")}
+        return replace(other, **{k: v for k, v in said.items() if v is not None})
+
     @property
     def chooses(self) -> bool:
         """Whether only a part of what a file holds is meant, which plain pictures do not know."""
@@ -66,15 +106,40 @@ class StackReading:
         )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class UnopenedTarget:
+    """A target that could not be opened.
+
+    Attributes
+    ----------
+    path : of the file or folder
+    error : why
+    """
+
+    path: Path
+    error: Exception
+
+
+@dataclass(frozen=True, eq=False)
+class SortedTargets:
+    """Targets by what they are.
+
+    Attributes
+    ----------
+    pictures : that :func:`vrpsam_app.image_files.read_image` reads
+    stacks : all else that could be opened
+    unopened : what could not
+    """
+
+    pictures: Sequence[Path]
+    stacks: Sequence[StackTarget]
+    unopened: Sequence[UnopenedTarget]
+
+
 def sort_targets(
     paths: Sequence[Path], folder: Path, reading: StackReading, form: StackForm | None = None
-) -> tuple[list[Path], list[StackTarget]]:
-    """Tell pictures from stacks.
-
-    A target is a stack if it has an axis besides rows, columns and colours, or is no picture that
-    :func:`vrpsam_app.image_files.read_image` reads, such as a single plane in Zarr or NIfTI, or one
-    of the channels or images of a file. What
-    cannot be opened stays among the pictures, where its error is reported and stops nothing.
+) -> SortedTargets:
+    """Tell pictures from stacks, as :func:`open_target` does.
 
     Parameters
     ----------
@@ -92,20 +157,14 @@ def sort_targets(
         raise ConfigError(f"Stacks as {form!r}: expected one of {', '.join(get_args(StackForm))}.")
     pictures: list[Path] = []
     stacks: list[tuple[Path, Stack]] = []
+    unopened: list[UnopenedTarget] = []
     for path in paths:
-        if path.suffix.lower() in _PICTURES:
-            pictures.append(path)
-            continue
         try:
-            stack = reading.open(path)
-        except (VRPSAMError, OSError):
-            if path.suffix.lower() not in IMAGE_SUFFIXES:
-                raise
-            pictures.append(path)
+            stack = open_target(path, reading)
+        except (VRPSAMError, OSError) as error:
+            unopened.append(UnopenedTarget(path, error))
             continue
-        height, width = stack.plane_hw
-        plain = height * width <= reading.max_pixels and not stack.axes and not reading.chooses
-        if plain and path.suffix.lower() in IMAGE_SUFFIXES:
+        if stack is None:
             pictures.append(path)
         else:
             stacks.append((path, stack))
@@ -121,7 +180,34 @@ def sort_targets(
         ending = form or ("tif" if path.suffix.lower() in _TIFF else "ome-zarr")
         out = folder / f"{name}_labels.{ending.replace('-', '.')}"
         targets.append(StackTarget(path, stack, out))
-    return pictures, targets
+    return SortedTargets(pictures, targets, unopened)
+
+
+def open_target(path: Path, reading: StackReading) -> Stack | None:
+    """Open a target as a stack; return None for a picture.
+
+    A target is a stack if it has an axis besides rows, columns and colours, or is no picture that
+    :func:`vrpsam_app.image_files.read_image` reads, such as a single plane in Zarr or NIfTI, or one
+    of the channels or images of a file.
+
+    Raises
+    ------
+    ImageFileError, ImageError, MissingExtraError
+        As for :func:`vrpsam_app.stacks.stack_files.open_stack`. A picture that is damaged may be
+        found to be so only when it is read.
+    """
+    suffix = path.suffix.lower()
+    if suffix in _PICTURES:
+        return None
+    try:
+        stack = reading.open(path)
+    except (VRPSAMError, OSError):
+        if suffix in IMAGE_SUFFIXES and not reading.chooses and _is_picture(path, reading):
+            return None
+        raise
+    height, width = stack.plane_hw
+    plain = height * width <= reading.max_pixels and not stack.axes and not reading.chooses
+    return None if plain and suffix in IMAGE_SUFFIXES else stack
 
 
 def read_slice(path: Path, text: str | None, reading: StackReading) -> NDArray[Any]:
@@ -195,6 +281,15 @@ def common_pixel_size(paths: Sequence[Path], reading: StackReading) -> PixelSize
         except (VRPSAMError, OSError):
             return None
     return sizes.pop() if len(sizes) == 1 else None
+
+
+def _is_picture(path: Path, reading: StackReading) -> bool:
+    """Tell whether a file that cannot be opened as a stack is read as a picture all the same."""
+    try:
+        read_header(path, max_pixels=reading.max_pixels)
+    except (VRPSAMError, OSError):
+        return False
+    return True
 
 
 def _stem(path: Path) -> str:

@@ -8,10 +8,12 @@ from pathlib import Path
 from vrpsam_app.errors import ImageFileError
 from vrpsam_app.file_errors import reading
 from vrpsam_app.image_files import MAX_PIXELS
+from vrpsam_app.movie_files import is_movie
 from vrpsam_app.pillow_pictures import picture_format
 from vrpsam_app.readers.czi import CZI_SIGNATURE, open_czi
 from vrpsam_app.readers.dicom import is_dicom, open_dicom
 from vrpsam_app.readers.lif import is_lif, open_lif
+from vrpsam_app.readers.movie import open_movie
 from vrpsam_app.readers.nd2_file import is_nd2, open_nd2
 from vrpsam_app.readers.nifti import is_nifti, open_nifti
 from vrpsam_app.readers.numpy_file import NUMPY_SIGNATURE, open_numpy
@@ -52,6 +54,8 @@ def open_stack(
                                stacks, each of them a time
         NumPy                  ``.npy``
         CZI, ND2, LIF          with ``pip install "vrpsam-app[formats]"``
+        MP4, MOV, WebM, AVI    and other movies, frames along t, with
+                               ``pip install "vrpsam-app[video]"``
         =====================  ==============================================================
     channels : which channels are shown, by number from 0 or by name
         One is shown as grey. Two as magenta and green (the first in red and blue, the second in
@@ -81,7 +85,7 @@ def open_stack(
         If there are more than three channels and none is chosen, no such channel, or `axes` do
         not fit.
     MissingExtraError
-        If it is a CZI, ND2 or LIF file and its library is not installed.
+        If it is a CZI, ND2 or LIF file or a movie, and its library is not installed.
 
     Examples
     --------
@@ -123,9 +127,11 @@ def _opened(path: Path, scene: int | str | None, max_pixels: int) -> FileImage:
         return open_lif(path, scene=scene)
     if is_zarr(path) and start.startswith(b"PK"):
         return open_zarr(path, scene=scene, max_pixels=max_pixels)
+    if is_movie(start):
+        return open_movie(path, max_pixels=max_pixels)
     raise ImageFileError(
         f"{path} is no image, whatever its name says: expected PNG, JPEG, WebP, BMP, GIF, TIFF, "
-        "Zarr, NIfTI, DICOM, NumPy, CZI, ND2 or LIF. Export it as TIFF."
+        "Zarr, NIfTI, DICOM, NumPy, CZI, ND2, LIF or a movie. Export it as TIFF."
     )
 
 

@@ -115,6 +115,10 @@ class TileOptions:
             ) from error
 
 
+DEFAULT_TILES = TileOptions()
+"""What is done where nothing else is said."""
+
+
 @dataclass(frozen=True, eq=False)
 class TilePlan:
     """How every plane of one size is shown to the model.
@@ -147,7 +151,7 @@ def plan_tiles(
     segmenter: Segmenter,
     plane_hw: tuple[int, int],
     references: Sequence[Reference],
-    options: TileOptions = TileOptions(),
+    options: TileOptions = DEFAULT_TILES,
     *,
     pixel_size: PixelSize | None = None,
     intensity_range: IntensityRange | None = None,

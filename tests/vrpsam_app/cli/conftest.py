@@ -52,9 +52,7 @@ def vrpsam(
 ) -> Callable[..., Outcome]:
     """Run ``vrpsam`` with these arguments, on the segmenter that looks for a colour."""
     monkeypatch.setenv("VRPSAM_STORE", str(tmp_path_factory.mktemp("embeddings")))
-    monkeypatch.setattr(
-        segment, "load_predictor", lambda model, device, store=None: colour_segmenter
-    )
+    monkeypatch.setattr(segment, "load_predictor", lambda *arguments, **settings: colour_segmenter)
 
     def run(*arguments: object) -> Outcome:
         try:

@@ -10,6 +10,7 @@ import pytest
 import hub_weights
 import vrpsam_app
 from vrpsam_app.cli import doctor
+from vrpsam_app.extras import EXTRAS
 
 
 def lines_of(out: str) -> dict[str, str]:
@@ -44,18 +45,29 @@ def test_broken_torch_is_a_finding(vrpsam, monkeypatch: pytest.MonkeyPatch):
     assert "GiB" in lines["memory"] or "unknown" in lines["memory"]
 
 
-def test_missing_package_is_a_finding_unless_optional(vrpsam, monkeypatch: pytest.MonkeyPatch):
+def test_missing_package_is_a_finding_unless_it_can_be_added(
+    vrpsam, monkeypatch: pytest.MonkeyPatch
+):
     def version(name: str) -> str:
-        if name in ("timm", "gradio"):
+        if name in ("timm", "gradio", "nd2"):
             raise metadata.PackageNotFoundError(name)
         return "1"
 
     monkeypatch.setattr(metadata, "version", version)
     outcome = vrpsam("doctor")
     assert outcome.code == 1
-    lines = lines_of(outcome.out)
-    assert lines["timm"].startswith("not installed   <--")
-    assert lines["gradio"] == "not installed (optional)"
+    assert lines_of(outcome.out)["timm"].startswith("not installed   <--")
+    added = outcome.out.split("What can be added\n")[1].splitlines()
+    assert added[0] == (
+        "web       not installed  the web app: vrpsam app (lacks gradio): "
+        'pip install "vrpsam-app[web]"'
+    )
+    assert any(
+        line.startswith("formats   not installed") and "(lacks nd2): pip install" in line
+        for line in added
+    )
+    assert "objects   installed      tables of objects; files of COCO and ImageJ" in added
+    assert len(added) == len(EXTRAS)
 
 
 def test_damaged_model_is_a_finding(vrpsam, monkeypatch: pytest.MonkeyPatch):

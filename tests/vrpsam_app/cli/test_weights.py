@@ -17,6 +17,7 @@ from hub_weights import REGISTRY, DownloadProgress
 from hub_weights.checksums import sha256_of, write_sums
 from vrpsam_app.cli import main
 from vrpsam_app.cli.download_bar import DownloadBar
+from vrpsam_app.models.embedded_onnx import EmbeddedOnnxFiles
 from vrpsam_app.models.frozen_sam import FrozenSAM
 from vrpsam_app.models.sam_onnx import OnnxFiles
 
@@ -194,6 +195,34 @@ def test_onnx_exports_the_sam_that_is_named(
     assert written == f"vit_tiny {file} {sha256_of(file)}"
     assert f"{tmp_path / 'graphs' / 'decoder.onnx'}: " in capsys.readouterr().out
     assert main(["weights", "onnx", str(tmp_path / "nothing"), str(tmp_path / "x")]) == 2
+
+
+def test_onnx_exports_the_embedded_model(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {}
+
+    def export(model: Any, folder: Path, **settings: Any) -> EmbeddedOnnxFiles:
+        asked.update(settings, model=model.config.name)
+        folder.mkdir()
+        files = EmbeddedOnnxFiles(*(folder / name for name in ("e", "r", "d", "onnx.json")))
+        for path in (files.encoder, files.reference, files.decoder):
+            path.write_text("x")
+        return files
+
+    monkeypatch.setattr("vrpsam_app.models.embedded_onnx.export_embedded", export)
+    typed = ["weights", "onnx", "embedded", str(tmp_path / "graphs"), "--size", "384,512"]
+    assert main([*typed, "--shots", "3"]) == 0
+    assert (asked["model"], asked["input_hw"], asked["shots"]) == ("embedded", (384, 512), 3)
+    assert len(capsys.readouterr().out.splitlines()) == 3
+    with pytest.raises(SystemExit):
+        main([*typed[:-1], "wide"])
+    assert "expected rows and columns" in capsys.readouterr().err
+
+
+def test_a_sam_has_one_size(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["weights", "onnx", "sam.pth", str(tmp_path / "x"), "--shots", "2"]) == 2
+    assert "--size and --shots are for the embedded model" in capsys.readouterr().err
 
 
 def test_publish_shows_before_it_sends(

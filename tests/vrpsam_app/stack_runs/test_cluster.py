@@ -176,3 +176,19 @@ def test_of_two_workers_one_is_killed_and_nothing_is_missing(tmp_path: Path):
     assert result.asked == 9
     stored = [zarr.open_array(tmp_path / f"{place}.zarr")[:] for place in ("here", "there")]
     np.testing.assert_array_equal(*stored)
+
+
+@pytest.mark.slow
+def test_the_embedded_model_works_on_a_worker(tmp_path: Path):
+    from vrpsam_app.predictor import VRPSAMPredictor
+
+    values = np.full((2, 64, 80), 60, np.uint8)
+    values[:, 20:40, 30:60] = 200
+    marked = Reference.from_annotations(values[0], [Box(20, 30, 40, 60)])
+    predictor = VRPSAMPredictor.from_pretrained(device="cpu")
+    with cluster.connect(workers=1) as client:
+        segment_stack(predictor, values, marked, tmp_path / "there.zarr", client=client)
+    segment_stack(predictor, values, marked, tmp_path / "here.zarr")
+    stored = [zarr.open_array(tmp_path / f"{place}.zarr")[:] for place in ("here", "there")]
+    assert stored[0].any()
+    assert (stored[0] != stored[1]).mean() < 1e-4

@@ -17,13 +17,17 @@ from pathlib import Path
 import numpy as np
 
 from vrpsam_app.annotations import Box
+from vrpsam_app.environment import code_version
+from vrpsam_app.objects.instances import ObjectOptions
 from vrpsam_app.references import Reference
 from vrpsam_app.segmenter import Prediction
 from vrpsam_app.stacks.stack import Stack
 from vrpsam_app.stack_runs.run import segment_stack
 
+code_version()  # looked at once, for all children
 folder, planes, kills = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 name = sys.argv[4]
+objects = ObjectOptions.from_text(sys.argv[5]) if len(sys.argv) > 5 else None
 values = np.zeros((planes, 24, 24), np.uint8)
 values[:, 4:12, 4:12] = 200
 values[:, 0, 0] = np.arange(planes)
@@ -48,7 +52,7 @@ reference = Reference.from_annotations(values[0], [Box(4, 4, 12, 12)])
 
 
 def run(out):
-    segment_stack(Slow(), Stack.from_array(values), reference, out, tiling="whole",
+    segment_stack(Slow(), Stack.from_array(values), reference, out, tiling="whole", objects=objects,
                   resume=out.exists() or out.with_name(out.name + ".part").exists())
 
 
@@ -111,11 +115,13 @@ print(json.dumps({
 '''
 
 
-def killed_and_resumed(tmp_path: Path, planes: int, kills: int, name: str) -> dict[str, object]:
+def killed_and_resumed(
+    tmp_path: Path, planes: int, kills: int, name: str, *objects: str
+) -> dict[str, object]:
     """Run the harness and return what it saw."""
     root = Path(__file__).resolve().parents[2]
     done = subprocess.run(
-        [sys.executable, "-c", HARNESS, str(tmp_path), str(planes), str(kills), name],
+        [sys.executable, "-c", HARNESS, str(tmp_path), str(planes), str(kills), name, *objects],
         capture_output=True,
         text=True,
         check=False,
@@ -140,3 +146,13 @@ def test_kills_on_the_way_to_a_tiff(tmp_path: Path):
     seen = killed_and_resumed(tmp_path, 30, 5, "r.tif")
     assert (seen["status"], seen["stored_and_asked_again"], seen["differing"]) == (0, [], [])
     assert seen["killed"] >= 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["r.zarr", "r.tif"])
+def test_kills_while_objects_are_cut_and_written(tmp_path: Path, name: str):
+    seen = killed_and_resumed(tmp_path, 30, 6, name, "components")
+    assert (seen["status"], seen["stored_and_asked_again"], seen["differing"]) == (0, [], [])
+    assert seen["killed"] >= 3
+    rough = {path.name for path in (tmp_path / "rough").iterdir()}
+    assert {"r_objects.tif", "r_objects.csv", "r_object_planes.csv"} <= rough

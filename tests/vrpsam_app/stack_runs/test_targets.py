@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import dask.array as da
@@ -42,22 +43,25 @@ def folder(tmp_path: Path) -> Path:
 
 def test_pictures_and_stacks(folder: Path):
     names = ["picture.png", "plane.tif", "broken.tif", "stack.tif", "stack.zarr", "one.zarr"]
-    pictures, stacks = sort_targets([folder / name for name in names], Path("out"), READING)
-    assert [p.name for p in pictures] == ["picture.png", "plane.tif", "broken.tif"]
-    assert [(t.path.name, t.stack.axes) for t in stacks] == [
+    found = sort_targets([folder / name for name in names], Path("out"), READING)
+    assert [p.name for p in found.pictures] == ["picture.png", "plane.tif"]
+    assert [(t.path.name, t.stack.axes) for t in found.stacks] == [
         ("stack.tif", ("z",)), ("stack.zarr", ("z",)), ("one.zarr", ()),
     ]  # fmt: skip
-    assert stacks[2].out == Path("out/one_labels.ome.zarr")
+    (broken,) = found.unopened
+    assert broken.path.name == "broken.tif"
+    assert "broken.tif" in str(broken.error)
+    assert found.stacks[2].out == Path("out/one_labels.ome.zarr")
 
 
 def test_results_have_the_form_of_their_stack_and_names_of_their_own(folder: Path):
     paths = [folder / "stack.tif", folder / "stack.zarr"]
-    (tif,) = sort_targets(paths[:1], Path("out"), READING)[1]
+    (tif,) = sort_targets(paths[:1], Path("out"), READING).stacks
     assert tif.out == Path("out/stack_labels.tif")
     for form, ending in (("ome-zarr", "ome.zarr"), ("zarr", "zarr"), ("tif", "tif")):
-        (target,) = sort_targets(paths[:1], Path("out"), READING, form)[1]
+        (target,) = sort_targets(paths[:1], Path("out"), READING, form).stacks
         assert target.out == Path(f"out/stack_labels.{ending}")
-    both = sort_targets(paths, Path("out"), READING)[1]
+    both = sort_targets(paths, Path("out"), READING).stacks
     assert [t.out.name for t in both] == [
         f"{folder.name}_stack_tif_labels.tif", f"{folder.name}_stack_zarr_labels.ome.zarr",
     ]  # fmt: skip
@@ -70,14 +74,63 @@ def test_a_picture_that_is_too_large_is_a_stack_of_one_plane(folder: Path):
         def open(self, path: Path) -> Stack:
             return Stack(da.zeros((30_000, 40_000), chunks=1000))
 
-    pictures, stacks = sort_targets([folder / "slide.tif"], Path("out"), Slides())
-    assert (pictures, [t.stack.plane_hw for t in stacks]) == ([], [(30_000, 40_000)])
+    found = sort_targets([folder / "slide.tif"], Path("out"), Slides())
+    assert (found.pictures, found.stacks[0].stack.plane_hw) == ([], (30_000, 40_000))
 
 
-def test_what_is_no_image_and_no_picture_is_refused(folder: Path):
+def test_what_is_no_image_stops_nothing(folder: Path):
     (folder / "notes.doc").write_text("hello")
+    found = sort_targets([folder / "notes.doc", folder / "stack.tif"], Path("out"), READING)
+    assert [t.path.name for t in found.stacks] == ["stack.tif"]
     with pytest.raises(ImageFileError, match="is no image"):
-        sort_targets([folder / "notes.doc"], Path("out"), READING)
+        raise found.unopened[0].error
+
+
+@pytest.fixture
+def two_images(folder: Path) -> Path:
+    """Two images in one OME-TIFF."""
+    with tifffile.TiffWriter(folder / "two.ome.tif", ome=True) as file:
+        file.write(VALUES[0], metadata={"axes": "YX", "Name": "first"})
+        file.write(VALUES[1], metadata={"axes": "YX", "Name": "second"})
+    return folder / "two.ome.tif"
+
+
+def test_one_image_of_several_is_chosen(two_images: Path):
+    found = sort_targets([two_images], Path("out"), READING)
+    assert "holds 2 images: 0 'first', 1 'second'" in str(found.unopened[0].error)
+    for scene in (1, "second"):
+        (target,) = sort_targets([two_images], Path("out"), StackReading(scene=scene)).stacks
+        np.testing.assert_array_equal(target.stack.plane(), VALUES[1])
+        np.testing.assert_array_equal(
+            read_slice(two_images, None, StackReading(scene=scene)), VALUES[1]
+        )
+
+
+@pytest.mark.parametrize(
+    "reading",
+    [
+        StackReading(),
+        StackReading(channels=(0, "GFP"), axes=("z", "y", "x"), scene="second"),
+        StackReading(pixel_size=PixelSize(0.5, 0.25, 2.0, "nm"), scene=0),
+    ],
+)
+def test_how_files_are_opened_is_kept_in_a_recipe(reading: StackReading):
+    kept = json.loads(json.dumps(reading.to_json()))
+    assert StackReading.from_json(kept) == reading
+    assert StackReading(scene=3).completed_by(reading).scene == 3
+    assert StackReading().completed_by(reading) == reading
+
+
+@pytest.mark.parametrize("kept", [{"pixel_size": [1, 2, 3, 4, 5]}, {"channels": 7}])
+def test_a_damaged_choice_is_said(kept: dict[str, object]):
+    with pytest.raises(ConfigError, match="copy of the original recipe"):
+        StackReading.from_json(kept)
+
+
+def test_pictures_and_stacks_share_no_name(folder: Path):
+    (folder / "stack.png").write_bytes((folder / "picture.png").read_bytes())
+    found = sort_targets([folder / "stack.png", folder / "stack.tif"], Path("out"), READING)
+    assert found.stacks[0].out.name == f"{folder.name}_stack_tif_labels.tif"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from vrpsam_app.errors import Cancelled, ImageError
+from vrpsam_app.objects.tables import classes_of, measure_stack
+from vrpsam_app.progress import CancelToken, ProgressMeter
+from vrpsam_app.stacks.stack import PixelSize, Stack
+
+
+@pytest.fixture
+def values():
+    labels = np.zeros((3, 20, 30), np.int32)
+    labels[:, 2:6, 2:8] = 5
+    labels[1:, 10:14, 10:20] = 9
+    return labels
+
+
+def stack(values, size=PixelSize(0.5, 0.5, 2.0), axes=("z",)):
+    return Stack.from_array(values, axes=axes, pixel_size=size)
+
+
+def test_volumes_and_intensities_in_the_unit_of_the_labels(values):
+    image = np.where(values > 0, values * 100, 0).astype(np.uint16)
+    tables = measure_stack(stack(values), stack(image, None))
+    objects = tables.objects.set_index("label")
+    assert objects.index.tolist() == [5, 9]
+    assert objects["voxels"].tolist() == [72, 80]
+    assert objects["volume_um3"].tolist() == [72 * 0.5, 80 * 0.5]
+    assert objects["intensity_mean"].tolist() == [500, 900]
+    assert tables.planes[["z", "label"]].values.tolist() == [[0, 5], [1, 5], [1, 9], [2, 5], [2, 9]]
+    double = measure_stack(stack(values, PixelSize(1.0, 1.0, 4.0))).objects
+    assert (double["volume_um3"] / tables.objects["volume_um3"]).tolist() == [8, 8]
+
+
+def test_the_image_says_the_size_where_labels_do_not(values):
+    assert "volume_um3" in measure_stack(stack(values, None), stack(values)).objects
+    assert "volume_um3" not in measure_stack(stack(values, None)).objects
+
+
+def test_a_single_plane_has_one_table(values):
+    tables = measure_stack(stack(values[1], PixelSize(0.5, 0.5), ()), classes={5: "a", 9: "b"})
+    assert tables.planes is None
+    assert tables.objects["class"].tolist() == ["a", "b"]
+    assert set(measure_stack(stack(values), classes="cell").planes["class"]) == {"cell"}
+
+
+def test_an_object_is_of_the_class_that_most_of_it_has(values):
+    classes = np.where(values == 5, 1, np.where(values == 9, 2, 0))
+    classes[0, 2:6, 2:8] = 2
+    named = classes_of(stack(values), stack(classes), ["nucleus", "rod"])
+    assert named == {5: "nucleus", 9: "rod"}
+    tables = measure_stack(stack(values), classes=named)
+    assert tables.objects.columns[0:2].tolist() == ["label", "class"]
+    assert tables.planes.columns[:3].tolist() == ["z", "label", "class"]
+
+
+def test_planes_of_another_size_do_not_belong(values):
+    for ask in (measure_stack, lambda a, b: classes_of(a, b, ["x"])):
+        with pytest.raises(ImageError, match="expected the same"):
+            ask(stack(values), stack(values[:, :10]))
+
+
+def test_measuring_can_be_stopped(values):
+    token = CancelToken()
+    token.cancel()
+    with pytest.raises(Cancelled):
+        measure_stack(stack(values), meter=ProgressMeter(3, cancel=token))

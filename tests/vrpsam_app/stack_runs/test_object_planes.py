@@ -1,0 +1,210 @@
+"""Objects of a stack: one id through all planes, the same however often a run was stopped."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+
+from vrpsam_app.annotations import Box
+from vrpsam_app.errors import ConfigError, OutputError
+from vrpsam_app.objects.instances import ObjectOptions
+from vrpsam_app.objects.linking import LinkOptions
+from vrpsam_app.recipe import Recipe
+from vrpsam_app.references import Reference
+from vrpsam_app.stack_runs.run import StackResult, segment_stack
+from vrpsam_app.stacks.stack import PixelSize, Stack
+from vrpsam_app.tiles.plan import TileOptions
+
+OBJECTS = ObjectOptions(method="components")
+SIZE = PixelSize(0.5, 0.5, 2.0)
+SEEN = TileOptions("whole")
+TILES = TileOptions("tiles", tile=32, overlap=8)
+OUT = ("r_labels.ome.zarr", "r_labels.zarr", "r_labels.tif")
+
+
+def nuclei() -> np.ndarray:
+    """Bright columns through all of five planes, from plane 2 on, and in the last one."""
+    values = np.random.default_rng(0).integers(0, 400, (5, 60, 70)).astype(np.uint16)
+    values[:, 20:40, 10:30] += 3000
+    values[2:, 5:15, 45:60] += 3000
+    values[4, 45:55, 45:60] += 3000
+    return values
+
+
+def reference(values: np.ndarray, label: str = "nucleus") -> Reference:
+    return Reference.from_annotations(values[0], [Box(20, 10, 40, 30)], label=label)
+
+
+def run(segmenter: Any, out: Path, **settings: Any) -> StackResult:
+    values = nuclei()
+    stack = Stack.from_array(values, pixel_size=SIZE, name="nuclei")
+    settings = {"objects": OBJECTS, "tiling": SEEN, **settings}
+    return segment_stack(segmenter, stack, reference(values), out, **settings)
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("tiling", [SEEN, TILES])
+@pytest.mark.parametrize("name", OUT)
+def test_one_id_through_all_planes(colour_segmenter, tmp_path: Path, name: str, tiling: Any):
+    result = run(colour_segmenter, tmp_path / name, tiling=tiling)
+    paths = result.objects["nucleus"]
+    assert paths.labels == tmp_path / "r_objects.tif"
+    found = tifffile.imread(paths.labels)
+    assert found.dtype == np.uint16
+    expected = np.zeros((5, 60, 70), int)
+    expected[:, 20:40, 10:30], expected[2:, 5:15, 45:60], expected[4, 45:55, 45:60] = 1, 2, 3
+    np.testing.assert_array_equal(found, expected)
+    with tifffile.TiffFile(paths.labels) as file:
+        assert file.imagej_metadata["spacing"] == 2.0
+    table = rows_of(paths.table)
+    assert [(r["label"], r["class"], r["planes"]) for r in table] == [
+        ("1", "nucleus", "5"), ("2", "nucleus", "3"), ("3", "nucleus", "1"),
+    ]  # fmt: skip
+    assert float(table[0]["volume_um3"]) == 5 * 400 * 0.5
+    assert float(table[0]["intensity_mean"]) > 3000
+    assert paths.planes is not None
+    assert len(rows_of(paths.planes)) == 9
+    assert paths.count() == 3
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_ids_may_be_those_of_each_plane(colour_segmenter, tmp_path: Path):
+    run(colour_segmenter, tmp_path / "r.zarr", links=LinkOptions(rule="unique"))
+    found = tifffile.imread(tmp_path / "r_objects.tif")
+    assert [len(np.unique(plane)) - 1 for plane in found] == [1, 1, 2, 2, 3]
+    assert found.max() == 9
+
+
+def test_the_recipe_says_how(colour_segmenter, tmp_path: Path):
+    links = LinkOptions(gaps=1)
+    run(colour_segmenter, tmp_path / "r.zarr", links=links)
+    sections = Recipe.load(tmp_path / "r_recipe.json").sections
+    assert ObjectOptions.from_json(sections["objects"]) == OBJECTS
+    assert LinkOptions.from_json(sections["links"]) == links
+
+
+def test_classes_have_files_of_their_own(colour_segmenter, tmp_path: Path):
+    values = np.full((3, 40, 40, 3), 120, np.uint8)
+    values[:, 5:15, 5:15] = (220, 30, 30)
+    values[:, 20:30, 20:30] = (30, 200, 40)
+    marked = [
+        Reference.from_annotations(values[0], [Box(5, 5, 15, 15)], label="red cell"),
+        Reference.from_annotations(values[0], [Box(20, 20, 30, 30)], label="green"),
+    ]
+    result = segment_stack(
+        colour_segmenter, values, marked, tmp_path / "r_labels.tif", objects=OBJECTS
+    )
+    assert {k: p.labels.name for k, p in result.objects.items()} == {
+        "red cell": "r_red-cell_objects.tif", "green": "r_green_objects.tif",
+    }  # fmt: skip
+    red, green = (tifffile.imread(p.labels) for p in result.objects.values())
+    assert red[:, 5:15, 5:15].all()
+    assert red.sum() == green.sum() == 300
+    assert green[:, 20:30, 20:30].all()
+
+
+class Failing:
+    """Passes on some planes and then fails, as a killed run would."""
+
+    def __init__(self, segmenter: Any, after: int) -> None:
+        self._segmenter, self._left = segmenter, after
+
+    def describe(self) -> dict[str, Any]:
+        return self._segmenter.describe()
+
+    def predict(self, *arguments: Any, **settings: Any) -> Any:
+        self._left -= 1
+        if self._left < 0:
+            raise MemoryError("as if killed")
+        return self._segmenter.predict(*arguments, **settings)
+
+
+@pytest.mark.parametrize("name", OUT)
+def test_a_stopped_run_ends_with_the_same_files(
+    colour_segmenter, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+):
+    smooth, rough = tmp_path / "smooth", tmp_path / "rough"
+    smooth.mkdir()
+    rough.mkdir()
+    run(colour_segmenter, smooth / name)
+    with pytest.raises(MemoryError):
+        run(Failing(colour_segmenter, 2), rough / name)
+    assert (rough / "r_labels_objects.part").is_dir()
+    # And once more, when all planes are stored and the objects are being written.
+    with monkeypatch.context() as patch:
+        patch.setattr("vrpsam_app.stack_runs.object_planes.write_objects", Failing(None, 0).predict)
+        with pytest.raises(MemoryError):
+            run(colour_segmenter, rough / name, resume=True)
+    asked = len(colour_segmenter.calls)
+    assert run(colour_segmenter, rough / name, resume=True).asked == 0
+    assert len(colour_segmenter.calls) == asked == 5 + 5
+    files = {p.relative_to(smooth) for p in smooth.rglob("*") if p.is_file()}
+    assert files == {p.relative_to(rough) for p in rough.rglob("*") if p.is_file()}
+    for file in files:
+        assert (smooth / file).read_bytes() == (rough / file).read_bytes(), file
+    assert run(colour_segmenter, rough / name, resume=True).objects["nucleus"].count() == 3
+    assert len(colour_segmenter.calls) == asked
+
+
+@pytest.mark.parametrize(
+    "change", [{"objects": ObjectOptions(min_area=3)}, {"links": LinkOptions(gaps=2)}]
+)
+def test_a_run_goes_on_with_the_same_objects_only(
+    colour_segmenter, tmp_path: Path, change: dict[str, Any]
+):
+    run(colour_segmenter, tmp_path / "r.zarr")
+    with pytest.raises(OutputError, match="begun with another objects"):
+        run(colour_segmenter, tmp_path / "r.zarr", resume=True, **change)
+
+
+def test_files_that_are_there_are_kept(colour_segmenter, tmp_path: Path):
+    (tmp_path / "r_objects.csv").write_text("theirs")
+    with pytest.raises(OutputError, match=r"r_objects\.csv exists"):
+        run(colour_segmenter, tmp_path / "r.zarr")
+    assert not colour_segmenter.calls
+    run(colour_segmenter, tmp_path / "r.zarr", overwrite=True)
+    (tmp_path / "r_objects.csv").unlink()
+    with pytest.raises(OutputError, match="is gone: put it back"):
+        run(colour_segmenter, tmp_path / "r.zarr", resume=True)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"objects": ObjectOptions(min_score=0.5), "tiling": TILES}, "show planes whole"),
+        ({"objects": ObjectOptions(prompts=True)}, "does not answer"),
+        ({"output": "probability"}, "ask for labels"),
+    ],
+)
+def test_what_cannot_be_done_is_said_before_anything_is(
+    colour_segmenter, tmp_path: Path, settings: dict[str, Any], said: str
+):
+    with pytest.raises(ConfigError, match=said):
+        run(colour_segmenter, tmp_path / "r.zarr", **settings)
+    assert not colour_segmenter.calls
+    assert not list(tmp_path.iterdir())
+
+
+def test_sure_objects_only(colour_segmenter, tmp_path: Path):
+    run(colour_segmenter, tmp_path / "r.zarr", objects=ObjectOptions(min_score=0.999))
+    assert not tifffile.imread(tmp_path / "r_objects.tif").any()
+
+
+def test_a_single_plane_has_objects_without_planes(colour_segmenter, tmp_path: Path):
+    values = nuclei()[4]
+    marked = Reference.from_annotations(values, [Box(20, 10, 40, 30)])
+    result = segment_stack(
+        colour_segmenter, Stack.from_array(values), marked, tmp_path / "r.zarr", objects=OBJECTS
+    )
+    (paths,) = result.objects.values()
+    assert paths.planes is None
+    assert len(rows_of(paths.table)) == 3

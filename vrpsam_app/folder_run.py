@@ -1,0 +1,391 @@
+"""Pictures and stacks segmented into one folder, with recipes that replay it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vrpsam_app.batch import FileResult, object_paths, segment_files, shared_intensity_range
+from vrpsam_app.errors import Cancelled, ConfigError, VRPSAMError
+from vrpsam_app.image_files import MAX_PIXELS, find_files
+from vrpsam_app.images import IntensityRange
+from vrpsam_app.objects.instances import ObjectOptions
+from vrpsam_app.objects.linking import DEFAULT_LINKS, LinkOptions
+from vrpsam_app.output_paths import OutputPaths, check_outputs, plan_outputs, prepare_folder
+from vrpsam_app.progress import CancelToken, ProgressCallback
+from vrpsam_app.recipe import Recipe, TargetRecord
+from vrpsam_app.reference_segmenter import References, as_sequence
+from vrpsam_app.references import Reference, labels_of
+from vrpsam_app.segmenter import Segmenter
+from vrpsam_app.stack_runs.run import StackResult, segment_stack
+from vrpsam_app.stack_runs.targets import (
+    StackForm,
+    StackReading,
+    StackTarget,
+    UnopenedTarget,
+    sort_targets,
+)
+from vrpsam_app.tiles.plan import DEFAULT_TILES, TileOptions
+from vrpsam_app.video.options import MemoryOptions
+from vrpsam_app.video.pictures import StackPictures
+from vrpsam_app.video.run import segment_video
+
+if TYPE_CHECKING:
+    from vrpsam_app.stack_runs.cluster import Client
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSettings:
+    """What is asked for besides the references; a recipe holds all of it.
+
+    Attributes
+    ----------
+    threshold : probability above which a pixel belongs to a mask
+    intensity_range : of all targets; None takes one for all pictures, and each stack's own
+    tiling : how large planes are shown to the model
+    objects : how what is found becomes single objects; None leaves it as masks
+    links : ids of objects from plane to plane of a stack
+    memory : stacks are gone through in order, with what was seen before; None takes each plane
+        by itself
+
+    Raises
+    ------
+    ConfigError
+        If stacks are to be gone through with a memory and cut into objects.
+    """
+
+    threshold: float = 0.5
+    intensity_range: IntensityRange | None = None
+    tiling: TileOptions = DEFAULT_TILES
+    objects: ObjectOptions | None = None
+    links: LinkOptions = DEFAULT_LINKS
+    memory: MemoryOptions | None = None
+
+    def __post_init__(self) -> None:
+        if self.memory is not None and self.objects is not None:
+            raise ConfigError(
+                "With a memory each label is followed and numbered as it is: leave objects out, "
+                "or cut the labels into objects afterwards with vrpsam objects."
+            )
+
+    @classmethod
+    def of_recipe(cls, recipe: Recipe) -> RunSettings:
+        """Return the settings of an earlier run.
+
+        Raises
+        ------
+        ConfigError
+            If the recipe holds values that make no sense.
+        """
+        sections = recipe.sections
+        cut, linked = sections.get("objects"), sections.get("links")
+        memory = sections.get("memory")
+        return cls(
+            threshold=recipe.threshold,
+            intensity_range=recipe.intensity_range,
+            tiling=TileOptions.from_json(sections.get("tiling", {})),
+            objects=None if cut is None else ObjectOptions.from_json(cut, "objects"),
+            links=DEFAULT_LINKS if linked is None else LinkOptions.from_json(linked, "links"),
+            memory=None if memory is None else MemoryOptions.from_run(memory),
+        )
+
+    def sections(self) -> dict[str, Mapping[str, Any]]:
+        """Return the sections of a recipe."""
+        said: dict[str, Mapping[str, Any]] = {"tiling": self.tiling.to_json()}
+        if self.objects is not None:
+            said |= {"objects": self.objects.to_json(), "links": self.links.to_json()}
+        return said
+
+
+@dataclass(frozen=True, eq=False)
+class StackOutcome:
+    """What became of one stack.
+
+    Attributes
+    ----------
+    target : the stack, and where its labels went
+    result : what was found; None if it failed
+    error : why it failed; None if it did not
+    """
+
+    target: StackTarget
+    result: StackResult | None = None
+    error: Exception | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class FolderRun:
+    """A run that is planned: what is segmented, and the files that will be written.
+
+    Attributes
+    ----------
+    references, settings : what is asked
+    folder : where results go
+    pictures : targets with the files of each
+    stacks : targets with the name of their labels
+    unopened : targets that could not be opened, and why
+    reading : how targets are opened
+    overwrite, resume : replace earlier results, or go on with them
+    overlay : whether movies of stacks with what was found drawn in are written as well
+    mask_frames : whether labels of stacks are written as a folder of PNGs as well
+    """
+
+    references: tuple[Reference, ...]
+    settings: RunSettings
+    folder: Path
+    pictures: Sequence[OutputPaths]
+    stacks: Sequence[StackTarget]
+    unopened: Sequence[UnopenedTarget]
+    reading: StackReading
+    overwrite: bool = False
+    resume: bool = False
+    overlay: bool = False
+    mask_frames: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        references: References,
+        targets: Sequence[str | Path],
+        folder: str | Path,
+        settings: RunSettings | None = None,
+        *,
+        inputs: Sequence[Path] = (),
+        reading: StackReading | None = None,
+        stack_format: StackForm | None = None,
+        overlay: bool = False,
+        mask_frames: bool = False,
+        overwrite: bool = False,
+        resume: bool = False,
+    ) -> FolderRun:
+        """Find the targets, name the results, and make sure that nothing is lost by writing them.
+
+        Parameters
+        ----------
+        references : Reference or sequence of Reference
+        targets : pictures, stacks, folders of pictures or patterns
+        folder : where results go; made if need be
+        settings : None takes the usual ones
+        inputs : other files that must not be written over
+        reading : how targets are opened
+        stack_format : of the results of stacks; None takes TIFF for TIFF and OME-Zarr for all else
+        overlay : whether a picture of each result is written as well, a movie of a stack
+        mask_frames : whether the labels of stacks are written as a folder of PNGs as well
+        overwrite, resume : replace earlier results, or go on with them; not both
+
+        Raises
+        ------
+        ImageFileError
+            If there is no such target, or none can be opened.
+        OutputError
+            If a result exists, is one of the inputs, or the folder cannot be made.
+        """
+        asked = tuple(as_sequence(references))
+        reading = reading or StackReading()
+        folder = Path(folder).expanduser()
+        found = sort_targets(find_files(targets), folder, reading, stack_format)
+        if found.unopened and not (found.pictures or found.stacks):
+            raise found.unopened[0].error
+        plan = plan_outputs(found.pictures, folder, labels_of(asked), overlay=overlay)
+        run = cls(
+            references=asked,
+            settings=settings or RunSettings(),
+            folder=folder,
+            pictures=plan,
+            stacks=found.stacks,
+            unopened=found.unopened,
+            reading=reading,
+            overwrite=overwrite,
+            resume=resume,
+            overlay=overlay,
+            mask_frames=mask_frames,
+        )
+        check_outputs(
+            run.picture_files(), [*inputs, *found.pictures], overwrite=overwrite or resume
+        )
+        prepare_folder(folder)
+        return run
+
+    @property
+    def recipe_path(self) -> Path:
+        """Where the recipe of the pictures goes; each stack has its own."""
+        return self.folder / "recipe.json"
+
+    def picture_files(self) -> list[Path]:
+        """Return every file that is written for pictures."""
+        if not self.pictures:
+            return []
+        files = [self.recipe_path, *(path for outputs in self.pictures for path in outputs)]
+        if self.settings.objects is not None:
+            for outputs in self.pictures:
+                files += [file for paths in object_paths(outputs).values() for file in paths]
+        return files
+
+    def segment_pictures(
+        self,
+        segmenter: Segmenter,
+        *,
+        client: Client | None = None,
+        cancel: CancelToken | None = None,
+        progress: ProgressCallback | None = None,
+    ) -> Iterator[FileResult]:
+        """Segment the pictures and write their recipe once all are done.
+
+        Parameters
+        ----------
+        segmenter : with ``describe()``, as all of this package have it
+        client, cancel, progress : as for :func:`vrpsam_app.batch.segment_files`
+
+        Yields
+        ------
+        result : FileResult
+            One for each picture, in order, failed ones with their error.
+        """
+        if not self.pictures:
+            return
+        settings, records = self.settings, list[TargetRecord]()
+        targets = [outputs.target for outputs in self.pictures]
+        shared = settings.intensity_range or shared_intensity_range(
+            self.references, targets, max_pixels=self.reading.max_pixels
+        )
+        for result in segment_files(
+            segmenter,
+            self.references,
+            self.pictures,
+            intensity_range=shared,
+            threshold=settings.threshold,
+            max_pixels=self.reading.max_pixels,
+            overwrite=self.overwrite or self.resume,
+            tiling=settings.tiling,
+            objects=settings.objects,
+            pixel_size=self.reading.pixel_size,
+            client=client,
+            cancel=cancel,
+            progress=progress,
+        ):
+            if result.record is not None:
+                records.append(result.record)
+            yield result
+        if records:
+            made_by: dict[str, object] = getattr(segmenter, "describe", dict)()
+            Recipe.from_run(
+                self.references,
+                records,
+                made_by,
+                intensity_range=shared,
+                settings={"threshold": settings.threshold},
+                sections={**settings.sections(), **self._reading_section()},
+            ).save(self.recipe_path, overwrite=self.overwrite or self.resume)
+
+    def segment_stack(
+        self,
+        segmenter: Segmenter,
+        target: StackTarget,
+        *,
+        client: Client | None = None,
+        cancel: CancelToken | None = None,
+        progress: ProgressCallback | None = None,
+    ) -> StackOutcome:
+        """Segment one of the stacks; a failure is told and does not stop the others.
+
+        With a memory, the work is done here and not by the cluster: each plane needs the one
+        before it.
+
+        Raises
+        ------
+        Cancelled
+            If that was asked for. What is stored is kept.
+        """
+        settings = self.settings
+        shown = StackPictures(target, self.overlay, self.mask_frames, self.overwrite or self.resume)
+        same: dict[str, Any] = {
+            "tiling": settings.tiling,
+            "intensity_range": settings.intensity_range,
+            "threshold": settings.threshold,
+            "sections": self._reading_section(),
+            "resume": self.resume,
+            "overwrite": self.overwrite,
+            "cancel": cancel,
+            "progress": progress,
+        }
+        stack, references, out = target.stack, self.references, target.out
+        try:
+            shown.check()
+            if settings.memory is not None and stack.axes:
+                result = segment_video(
+                    segmenter, stack, references, out, memory=settings.memory, **same
+                )
+            else:
+                result = segment_stack(
+                    segmenter, stack, references, out, objects=settings.objects,
+                    links=settings.links, client=client, **same,
+                )  # fmt: skip
+            shown.write(result)
+        except Cancelled:
+            raise
+        except (VRPSAMError, OSError, MemoryError) as error:
+            return StackOutcome(target, error=error)
+        return StackOutcome(target, result)
+
+    def _reading_section(self) -> dict[str, Mapping[str, Any]]:
+        said = self.reading.to_json()
+        return {"reading": said} if said else {}
+
+    def carry_out(
+        self,
+        segmenter: Segmenter,
+        *,
+        client: Client | None = None,
+        cancel: CancelToken | None = None,
+        progress: ProgressCallback | None = None,
+    ) -> Iterator[FileResult | StackOutcome | UnopenedTarget]:
+        """Name what cannot be opened, segment the pictures and then the stacks.
+
+        Parameters are those of :meth:`segment_pictures` and :meth:`segment_stack`.
+        """
+        yield from self.unopened
+        yield from self.segment_pictures(segmenter, client=client, cancel=cancel, progress=progress)
+        for target in self.stacks:
+            yield self.segment_stack(
+                segmenter, target, client=client, cancel=cancel, progress=progress
+            )
+
+
+def reading_of(recipe: Recipe, *, max_pixels: int = MAX_PIXELS) -> StackReading:
+    """Return how the targets of an earlier run were opened."""
+    return StackReading.from_json(recipe.sections.get("reading", {}), max_pixels=max_pixels)
+
+
+def replay(
+    recipe: Recipe | str | Path,
+    segmenter: Segmenter,
+    targets: str | Path | Sequence[str | Path],
+    folder: str | Path,
+    **choices: Any,
+) -> list[FileResult | StackOutcome | UnopenedTarget]:
+    """Run a recipe again, on the same targets or on others.
+
+    Parameters
+    ----------
+    recipe : Recipe, or the file of one
+    segmenter : of the same method and model; :meth:`Recipe.promise` says how equal results will be
+    targets : pictures, stacks, folders of pictures or patterns
+    folder : where results go
+    choices : `reading`, `overlay`, `overwrite` and others of :meth:`FolderRun.of`
+
+    Returns
+    -------
+    results : one for each target, pictures before stacks; failed ones with their error
+
+    Examples
+    --------
+    >>> replay("results/recipe.json", predictor, "plate/", "again/")  # doctest: +SKIP
+    """
+    loaded = recipe if isinstance(recipe, Recipe) else Recipe.load(Path(recipe).expanduser())
+    named = [targets] if isinstance(targets, str | Path) else targets
+    settings = RunSettings.of_recipe(loaded)
+    choices.setdefault("reading", reading_of(loaded))
+    run = FolderRun.of(loaded.references, named, folder, settings, **choices)
+    return list(run.carry_out(segmenter))
