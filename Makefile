@@ -13,9 +13,13 @@ PIP_INSTALL := $(BIN)/python -m pip install --constraint constraints.txt \
 	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 # The browser tests drive an installed Chromium or Chrome, under any of these names.
 BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
+# The napari tests open windows: on Linux on a virtual screen, with what Qt needs beside it.
+SCREEN_PACKAGES := xvfb libgl1 libegl1 libgl1-mesa-dri libxkbcommon-x11-0 libxcb-cursor0 \
+	libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0 \
+	libxcb-xinerama0 libdbus-1-3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check fix browser clean
+.PHONY: help demo space test test-all check fix browser screen clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,10 +28,13 @@ help: ## list the commands
 demo: $(VENV)/demo.stamp ## open the web app on the model that comes with the project
 	@$(BIN)/vrpsam app $(if $(PORT),--port $(PORT))
 
-test: $(VENV)/dev.stamp browser ## run the tests that need no GPU and no patience
+space: $(VENV)/demo.stamp ## fill build/space with all that a Space of the Hub needs
+	@$(BIN)/python -m vrpsam_app.web.space build/space
+
+test: $(VENV)/dev.stamp browser screen ## run the tests that need no GPU and no patience
 	@$(BIN)/python -m pytest -m 'not slow and not gpu'
 
-test-all: $(VENV)/dev.stamp browser ## run every test
+test-all: $(VENV)/dev.stamp browser screen ## run every test
 	@$(BIN)/python -m pytest
 
 check: $(VENV)/dev.stamp ## layout, rules, types, spelling; changes nothing
@@ -50,7 +57,7 @@ $(VENV)/demo.stamp: $(VENV)/bin/python pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(PIP_INSTALL) --editable '.[cluster,evaluate,formats,objects,onnx,train,web,test,check]'
+	$(PIP_INSTALL) --editable '.[cluster,evaluate,formats,napari,objects,onnx,train,web,test,check]'
 	@touch $@ $(VENV)/demo.stamp
 
 # python3 if it is new enough, else a newer one that stands beside it.
@@ -75,3 +82,23 @@ browser:
 	fi; \
 	echo 'The browser tests will fail: they need Chromium or Chrome, and found none of' \
 		'$(BROWSERS). On Debian and Ubuntu: sudo apt-get install chromium' >&2
+
+screen:
+	@[ "$$(uname)" = Linux ] || exit 0; \
+	if ! command -v dpkg-query >/dev/null 2>&1; then \
+		command -v Xvfb >/dev/null 2>&1 || echo 'The napari tests will fail: they need Xvfb, and the' \
+			'libraries that Qt needs on X11.' >&2; \
+		exit 0; \
+	fi; \
+	missing=; \
+	for package in $(SCREEN_PACKAGES); do \
+		dpkg-query -W -f='$${Status}' $$package 2>/dev/null | grep -q 'ok installed' \
+			|| missing="$$missing $$package"; \
+	done; \
+	[ -z "$$missing" ] && exit 0; \
+	if [ "$$(id -u)" = 0 ]; then \
+		echo "Installing a virtual screen for the napari tests:$$missing"; \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing >/dev/null \
+			&& exit 0; \
+	fi; \
+	echo "The napari tests will fail without: sudo apt-get install$$missing" >&2

@@ -1,11 +1,17 @@
-"""Objects of a z-stack found from one annotated slice, beside threshold and watershed.
+"""Stacks segmented from one annotated slice, beside the peers: foreground, objects, seconds.
 
-Run ``python benchmarks/linked_objects.py`` for a generated stack of nuclei, or with ``--data
-FOLDER`` for one that holds ``stack.tif`` and ``stack_labels.tif``. Everything on the middle slice
-is marked in the reference; the other slices are the targets. Both ways get the same slice, the same
-rule by which masks are cut into objects, and the same by which objects are linked through slices.
+Run ``python benchmarks/linked_objects.py`` for the generated stack of nuclei, or ``--scene
+lookalike`` for the one whose look-alikes are as bright. Real stacks are given by their paths::
 
-F1 counts objects of three dimensions: one is found if its IoU with a true one is above one half.
+    python benchmarks/linked_objects.py --stack nuclei.tif --labels nuclei_labels.tif
+    python benchmarks/linked_objects.py --stack membranes.tif --labels membranes.tif --foreground
+    python benchmarks/linked_objects.py --stack movie.tif --labels tracked.tif --axis t --slice 0
+
+Everything on one slice is marked in the reference; all others are targets. Each method gets the
+same slice, the same rule by which masks are cut into objects, and the same by which objects are
+linked. IoU is of the foreground of the other slices, all pixels together. F1 counts objects at an
+IoU above one half: in each of the other slices, and, linked, in the whole stack. Labels that a tool
+made are agreement with that tool and no truth.
 """
 
 from __future__ import annotations
@@ -14,7 +20,7 @@ import argparse
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +35,16 @@ if TYPE_CHECKING:
     from vrpsam_app.objects.linking import LinkOptions
     from vrpsam_app.reference_segmenter import ReferenceSegmenter
 
+METHODS = (
+    "vrp_sam",
+    "pixel_forest",
+    "tuned_threshold",
+    "training_free_prior",
+    "geometric_points",
+    "geometric_box",
+)
+"""Our model and its peers that need no other weights; PerSAM needs those of a SAM."""
+
 
 @dataclass(frozen=True)
 class Figures:
@@ -37,19 +53,30 @@ class Figures:
     Attributes
     ----------
     method : name
-    f1 : of objects in three dimensions, at IoU 0.5
-    matched, found, true : objects
-    iou : of the foreground, all voxels together
-    seconds : for the whole stack
+    iou : of the foreground of the slices that were not annotated
+    slice_f1 : of their objects, slice by slice; None where only the foreground counts
+    f1 : of objects through the stack; None likewise
+    matched, found, true : objects through the stack
+    seconds : for a slice, on average, everything included
     """
 
     method: str
-    f1: float
+    iou: float
+    slice_f1: float | None
+    f1: float | None
     matched: int
     found: int
     true: int
-    iou: float
     seconds: float
+
+    def __str__(self) -> str:
+        said = f"{self.method:<20} IoU {self.iou:.3f}"
+        if self.f1 is not None and self.slice_f1 is not None:
+            said += (
+                f"  slice F1 {self.slice_f1:.3f}  linked F1 {self.f1:.3f} "
+                f"({self.matched} of {self.true} matched, {self.found} found)"
+            )
+        return f"{said}  {self.seconds:.2f} s/slice"
 
 
 def main() -> int:
@@ -57,58 +84,78 @@ def main() -> int:
     from vrpsam_app.objects.instances import ObjectOptions
     from vrpsam_app.objects.linking import LinkOptions
 
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, help="folder with stack.tif and stack_labels.tif")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--scene", choices=("nuclei", "lookalike"), default="nuclei")
+    parser.add_argument("--stack", type=Path, help="a stack in any format that is read")
+    parser.add_argument("--labels", type=Path, help="its labels: true objects, or a mask")
+    parser.add_argument("--axis", choices=("z", "t"), default="z", help="what slices are")
+    parser.add_argument("--foreground", action="store_true", help="there are no single objects")
+    parser.add_argument("--method", nargs="+", default=METHODS, help="who is asked")
     parser.add_argument("--model", default="embedded", help="name or folder of the model")
     parser.add_argument("--slice", type=int, help="the annotated one (default: the middle)")
     parser.add_argument("--objects", default="distance", help="how masks are cut")
     parser.add_argument("--link", default="match", help="how objects are linked")
     parser.add_argument("--json", type=Path, help="also write the figures there")
     options = parser.parse_args()
-    image, truth = read_stack(options.data)
+    if (options.stack is None) != (options.labels is None):
+        parser.error("give --stack and --labels together")
+    image, truth = read_stack(options.stack, options.labels, options.scene)
     annotated = len(image) // 2 if options.slice is None else options.slice
+    cut = None if options.foreground else ObjectOptions.from_text(options.objects)
+    links = LinkOptions.from_text(options.link).along(options.axis)
     rows = []
-    for method in methods(options.model):
-        cut = ObjectOptions.from_text(options.objects)
-        rows.append(
-            measure(method, image, truth, annotated, cut, LinkOptions.from_text(options.link))
-        )
-        row = rows[-1]
-        print(
-            f"{row.method:<18} F1 {row.f1:.3f}  {row.matched} of {row.true} matched, "
-            f"{row.found} found  IoU {row.iou:.3f}  {row.seconds:.1f} s"
-        )
+    for method in methods(options.model, options.method):
+        rows.append(measure(method, image, truth, annotated, cut, links))
+        print(rows[-1], flush=True)
     if options.json:
         options.json.write_text(json.dumps([asdict(row) for row in rows], indent=2))
     return 0
 
 
-def read_stack(folder: Path | None) -> tuple[NDArray[Any], NDArray[np.integer]]:
+def read_stack(
+    stack: Path | None, labels: Path | None, scene: str
+) -> tuple[NDArray[Any], NDArray[np.integer]]:
     """Return intensities and true objects, both (planes, H, W)."""
-    if folder is None:
+    if stack is None or labels is None:
+        if scene == "lookalike":
+            from vrpsam_app.data.lookalike_scenes import nuclei_among_rods
+
+            among = nuclei_among_rods()
+            return among.image, among.labels_of("nucleus")
         from vrpsam_app.data.volume_scenes import nuclei_volume
 
-        scene = nuclei_volume()
-        return scene.image, scene.labels
+        made = nuclei_volume()
+        return made.image, made.labels
     from vrpsam_app import open_stack
     from vrpsam_app.label_files import open_labels
 
-    image, labels = open_stack(folder / "stack.tif"), open_labels(folder / "stack_labels.tif")
-    planes = [np.stack([stack.plane(i) for i in stack.indices()]) for stack in (image, labels)]
-    return planes[0], planes[1]
+    opened = open_stack(stack), open_labels(labels)
+    image, truth = (np.stack([x.plane(i) for i in x.indices()]) for x in opened)
+    if image.shape[:3] != truth.shape:
+        raise SystemExit(
+            f"{stack} has planes of {image.shape[:3]} and {labels} of {truth.shape}: they do not "
+            "belong together."
+        )
+    return image, truth
 
 
-def methods(model: str) -> Iterator[ReferenceSegmenter]:
-    """Yield our model, then the threshold that is best on the annotated slice."""
+def methods(model: str, names: Sequence[str]) -> Iterator[ReferenceSegmenter]:
+    """Yield each method; all of them share one model."""
     from vrpsam_app import VRPSAMPredictor
-    from vrpsam_app.methods import METHODS
+    from vrpsam_app.methods import METHODS as KNOWN
     from vrpsam_app.methods.method_sources import MethodSources
 
-    def load() -> VRPSAMPredictor:
-        return VRPSAMPredictor.from_pretrained(model, device="cpu")
+    loaded: list[VRPSAMPredictor] = []
 
-    for name in ("vrp_sam", "tuned_threshold"):
-        yield METHODS[name](MethodSources(load))
+    def load() -> VRPSAMPredictor:
+        if not loaded:
+            loaded.append(VRPSAMPredictor.from_pretrained(model, device="cpu"))
+        return loaded[0]
+
+    for name in names:
+        yield KNOWN[name](MethodSources(load))
 
 
 def measure(
@@ -116,10 +163,15 @@ def measure(
     image: NDArray[Any],
     truth: NDArray[np.integer],
     annotated: int,
-    objects: ObjectOptions,
+    objects: ObjectOptions | None,
     links: LinkOptions,
 ) -> Figures:
-    """Ask a method for every slice, link what it finds, and compare."""
+    """Ask a method for every slice, link what it finds, and compare.
+
+    Parameters
+    ----------
+    objects : how masks are cut; None where only the foreground counts
+    """
     from vrpsam_app import Reference, find_objects, link
     from vrpsam_app.evaluation.object_scores import object_scores
     from vrpsam_app.images import intensity_range_of
@@ -127,9 +179,12 @@ def measure(
     reference = Reference.from_mask(image[annotated], truth[annotated] > 0, exhaustive=True)
     intensity_range = intensity_range_of([image.reshape(-1, image.shape[-1])])
     start = time.perf_counter()
-    planes = []
+    planes: list[NDArray[Any]] = []
     for plane in image:
         prediction = method.predict(plane, reference, intensity_range=intensity_range)
+        if objects is None:
+            planes.append(prediction.mask)
+            continue
         found = find_objects(
             prediction,
             objects,
@@ -139,14 +194,23 @@ def measure(
             intensity_range=intensity_range,
         )
         planes.append(found.instance_labels)
-    linked = link(np.stack(planes), links)
-    seconds = time.perf_counter() - start
-    scores = object_scores(linked, truth)
-    both, either = ((linked > 0) & (truth > 0)).sum(), ((linked > 0) | (truth > 0)).sum()
-    name = str(method.describe()["method"])
-    return Figures(
-        name, scores.f1, scores.matched, scores.found, scores.true, float(both / either), seconds
+    stack = np.stack(planes)
+    linked = stack if objects is None else link(stack, links)
+    seconds = (time.perf_counter() - start) / len(image)
+    others = np.arange(len(image)) != annotated
+    both, either = (
+        operation(stack[others] > 0, truth[others] > 0).sum()
+        for operation in (np.logical_and, np.logical_or)
     )
+    iou = float(both / either) if either else 1.0
+    name = str(method.describe()["method"])
+    if objects is None:
+        return Figures(name, iou, None, None, 0, 0, 0, seconds)
+    slices = [object_scores(a, b) for a, b in zip(stack[others], truth[others], strict=True)]
+    total = sum(s.found + s.true for s in slices)
+    slice_f1 = 2 * sum(s.matched for s in slices) / total if total else 1.0
+    whole = object_scores(linked, truth)
+    return Figures(name, iou, slice_f1, whole.f1, whole.matched, whole.found, whole.true, seconds)
 
 
 if __name__ == "__main__":

@@ -1,20 +1,17 @@
 """PerSAM-F's two weights: the decoder asked once, beside the decoder asked in every step.
 
-    python benchmarks/persam_f.py
-    python benchmarks/persam_f.py --sam sam_vit_b --side 512
-
-The literal loop is that of the published code: each step decodes the reference again, mixes the
-three masks at the picture's size and lets torch differentiate. Both begin with an encoded picture.
-Without --sam the decoder has random weights and the size that it has in every SAM.
+Run ``python benchmarks/persam_f.py`` (two minutes on two cores), or with ``--sam sam_vit_b`` for
+weights that are there. The literal loop is that of the published code: each step decodes the
+reference again, mixes the three masks at the picture's size and lets torch differentiate. Both
+begin with an encoded picture. Without ``--sam`` the decoder has random weights and the size that it
+has in every SAM.
 """
 
 from __future__ import annotations
 
-import argparse
-import time
-
 import numpy as np
 import torch
+from measuring import Report, finish, parser, side_by_side, start
 from torch import nn
 
 from vrpsam_app.config import SAMConfig
@@ -26,38 +23,52 @@ from vrpsam_app.models.scale_weights import EPSILON, FOCAL_ALPHA, LEARNING_RATE
 from vrpsam_app.references import Reference
 
 LEAST_GAIN, MOST_DIFFERENCE = 10.0, 1e-3
+STEPS, FULL_STEPS, SMALL_STEPS = 100, 1000, 2
 
 
-def main() -> None:
-    """Print both times, the gain, and how far the weights are apart."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--sam", help="file or name of SAM's weights (default: random)")
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--side", type=int, default=256, help="of the square reference picture")
-    parser.add_argument("--steps", type=int, default=1000)
-    parser.add_argument("--threads", type=int, help="threads of the computation on a CPU")
-    options = parser.parse_args()
-    if options.threads:
-        torch.set_num_threads(options.threads)
+def main() -> int:
+    """Measure and report."""
+    asked = parser(__doc__)
+    asked.add_argument("--sam", help="file or name of SAM's weights (default: random)")
+    asked.add_argument("--side", type=int, default=256, help="of the square reference picture")
+    asked.add_argument("--steps", type=int, help="of the fit (default: 100; 1000, as published)")
+    options = asked.parse_args()
+    start(options)
+    standard = SMALL_STEPS if options.small else FULL_STEPS if options.full else STEPS
+    steps = options.steps or standard
+    report = Report(
+        "persam_f",
+        "PerSAM-F's fit beside the published loop",
+        f"{steps} steps on an encoded picture, in the published code 1000.",
+        judged=not options.small,
+    )
     pictures = (
         SAMPictures.from_file(options.sam, device=options.device)
         if options.sam
         else random_pictures(torch.device(options.device))
     )
-    method = PaperPerSAMF(pictures, steps=options.steps)
+    method = PaperPerSAMF(pictures, steps=steps)
     reference = disc(options.side)
     picture = method.pictures.encode(reference.image)
-    begun = time.perf_counter()
-    fitted = method.fit([reference]).scales
-    once = time.perf_counter() - begun
-    begun = time.perf_counter()
-    literal = literal_loop(method, picture, reference, options.steps)
-    every = time.perf_counter() - begun
-    apart = float((fitted.weights - literal).abs().max()) if fitted else float("nan")
-    print(f"decoder asked once        {once:8.2f} s   weights {fitted.weights.tolist()}")
-    print(f"decoder asked {options.steps:4} times  {every:8.2f} s   weights {literal.tolist()}")
-    print(f"{every / once:.1f} times faster (wanted {LEAST_GAIN:g}), weights {apart:.1e} apart")
-    print("OK" if every / once >= LEAST_GAIN and apart <= MOST_DIFFERENCE else "TOO SLOW OR OFF")
+    weights = {}
+
+    def once() -> None:
+        fitted = method.fit([reference]).scales
+        weights["once"] = torch.full((3,), float("nan")) if fitted is None else fitted.weights
+
+    def every_step() -> None:
+        weights["every step"] = literal_loop(method, picture, reference, steps)
+
+    calls = {"decoder asked in every step": every_step, "decoder asked once": once}
+    found = side_by_side(calls, options.repeats, device=options.device, warm=0)
+    for name, times in found.items():
+        report.time(name, times)
+    report.ratio("how many times faster", *found.values(), at_least=LEAST_GAIN)
+    apart = float((weights["once"] - weights["every step"]).abs().max())
+    report.value(
+        "largest difference of the weights, in 1e-3", 1e3 * apart, "", 1e3 * MOST_DIFFERENCE
+    )
+    return finish(report, options)
 
 
 def random_pictures(device: torch.device) -> SAMPictures:
@@ -107,4 +118,4 @@ def literal_loop(
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

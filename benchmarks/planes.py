@@ -1,84 +1,69 @@
 """Planes of any size from Zarr to Zarr: time and memory over area, and what tiles change.
 
-Run ``python benchmarks/planes.py`` on a quiet machine (a few minutes on two cores: 1024 to 4096
-pixels), with ``--full`` for 20,000 x 20,000 as well (about two hours). ``--plot`` draws time over
-area. Budgets: memory of the whole process below 2 GB, and masks whose IoU with those of the untiled
-plane at the same scale is at least 0.95. Each size runs in a process of its own.
+Run ``python benchmarks/planes.py`` on a quiet machine (two minutes on two cores: 512 to 2048
+pixels), with ``--full`` for up to 20,000 x 20,000 (about two hours). Each size runs in a process of
+its own; masks are compared with those of the untiled plane at the same scale.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
-import os
-import resource
-import subprocess
-import sys
 import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+from measuring import Curve, Report, finish, in_process, parser, peak_mb, start
 
-SIZES, FULL = (1024, 2048, 4096), 20_000
-MEMORY_BUDGET_MB, IOU_BUDGET = 2000.0, 0.95
+SIZES, FULL_SIZES, SMALL_SIZES = (512, 1024, 2048), (1024, 2048, 4096, 20_000), (256,)
+MOST_MB, LEAST_IOU, MOST_POWER = 2000.0, 0.95, 1.1
 
 
 def main() -> int:
-    """Measure, print a table, and optionally write JSON and a picture."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--full", action="store_true", help=f"{FULL} x {FULL} as well")
-    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="sides in pixels")
-    parser.add_argument("--json", type=Path, help="also write the figures there")
-    parser.add_argument("--plot", type=Path, help="draw time over area (needs matplotlib)")
-    parser.add_argument("--one", help=argparse.SUPPRESS)  # what a process of its own does
-    options = parser.parse_args()
-    if options.one is not None:
-        print(json.dumps(agreement() if options.one == "iou" else plane(int(options.one))))
+    """Measure and report."""
+    asked = parser(__doc__)
+    asked.add_argument("--sizes", type=int, nargs="+", help="sides in pixels")
+    options = asked.parse_args()
+    if options.part:
+        start(options)
+        print(json.dumps(agreement() if options.part == "iou" else plane(int(options.part))))
         return 0
-    sizes = sorted({*options.sizes, *([FULL] if options.full else [])})
-    planes = [in_process(str(size)) for size in sizes]
-    iou = in_process("iou")
-    per_area = [found["seconds"] / found["megapixels"] for found in planes]
-    exponent = slope(
-        [found["megapixels"] for found in planes], [found["seconds"] for found in planes]
+    standard = SMALL_SIZES if options.small else FULL_SIZES if options.full else SIZES
+    report = Report(
+        "planes",
+        "Planes of any size",
+        "One plane from Zarr to Zarr in tiles, by the embedded model.",
+        judged=not options.small,
     )
-    print(f"{'side':>7} {'tiles':>7} {'seconds':>9} {'s/Mpx':>7} {'peak MB':>8}")
-    for found, each in zip(planes, per_area, strict=True):
-        print(
-            f"{found['side']:>7} {found['tiles']:>7} {found['seconds']:>9.1f} {each:>7.2f} "
-            f"{found['peak_mb']:>8.0f}"
+    planes = [in_process(__file__, str(size), options) for size in options.sizes or standard]
+    for found in planes:
+        name = f"{found['side']} x {found['side']} pixels, {found['tiles']} tiles"
+        report.value(name, found["seconds"], "s")
+        report.value(f"{name}: peak memory of the process", found["peak_mb"], "MB", MOST_MB)
+    points = [[found["megapixels"], found["seconds"]] for found in planes]
+    if len(points) > 1:
+        power = slope([x for x, _ in points], [y for _, y in points])
+        report.value("power of the area with which the time grows", power, "", MOST_POWER)
+    if not options.small:
+        for name, value in in_process(__file__, "iou", options).items():
+            report.value(f"{name}: IoU with the untiled plane", value, "", at_least=LEAST_IOU)
+    first = points[0]
+    linear = [[x, first[1] * x / first[0]] for x, _ in points]
+    report.curves.append(
+        Curve(
+            "Zarr to Zarr",
+            "area, megapixels",
+            "seconds",
+            {"measured": points, "linear in area": linear},
+            logarithmic=True,
         )
-    print(f"time grows with the power {exponent:.2f} of the area")
-    for name, value in iou.items():
-        print(f"{name}: IoU with the untiled plane at the same scale {value:.3f}")
-    within = {
-        "memory": all(found["peak_mb"] <= MEMORY_BUDGET_MB for found in planes),
-        "iou": all(value >= IOU_BUDGET for value in iou.values()),
-    }
-    print("; ".join(f"{name} {'ok' if good else 'OVER'}" for name, good in within.items()))
-    if options.json:
-        figures = {"planes": planes, "exponent": exponent, "iou": iou, "within": within}
-        options.json.write_text(json.dumps(figures, indent=1) + "\n")
-    if options.plot:
-        draw(planes, options.plot)
-    return int(not all(within.values()))
-
-
-def in_process(what: str) -> dict[str, Any]:
-    """Run this file for one measurement."""
-    command = [sys.executable, __file__, "--one", what]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    )
+    return finish(report, options)
 
 
 def plane(side: int) -> dict[str, Any]:
     """Segment one plane of coins, made on disk in blocks and read in blocks."""
     import numpy as np
-    import torch
     import zarr
     from skimage import data
 
@@ -87,7 +72,6 @@ def plane(side: int) -> dict[str, Any]:
     from vrpsam_app.stacks.stack_files import open_stack
     from vrpsam_app.tiles.plan import TileOptions
 
-    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     coins = data.coins()
     reference = Reference.from_annotations(coins, [Box(14, 33, 70, 90)])
     predictor = VRPSAMPredictor.from_pretrained(device="cpu")
@@ -112,7 +96,7 @@ def plane(side: int) -> dict[str, Any]:
         "megapixels": side * side / 1e6,
         "tiles": told[-1].total,
         "seconds": seconds,
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3,
+        "peak_mb": peak_mb(),
     }
 
 
@@ -129,14 +113,14 @@ def agreement() -> dict[str, float]:
     from skimage import data
 
     from vrpsam_app import Box, Reference, VRPSAMPredictor
+    from vrpsam_app.images import to_rgb
     from vrpsam_app.model_input import InputGeometry
     from vrpsam_app.tiles.object_scale import reference_windows
     from vrpsam_app.tiles.plan import TileOptions
     from vrpsam_app.tiles.tiling import predict_tiled
 
-    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     predictor = VRPSAMPredictor.from_pretrained(device="cpu")
-    model = copy.copy(predictor._model)
+    model = copy.copy(predictor.model)
     model.config = replace(model.config, sam=replace(model.config.sam, image_size=1024))
 
     def repeated(picture: Any) -> Any:
@@ -150,10 +134,15 @@ def agreement() -> dict[str, float]:
     found = {}
     for name, (picture, box) in questions.items():
         (shown,) = reference_windows(Reference.from_annotations(picture, [box]), 512, 1)
-        encoded = predictor._encode_reference(shown, None)
-        rgb = picture if picture.ndim == 3 else np.dstack([picture] * 3)
+        rgb = to_rgb(picture)
         geometry = InputGeometry.of(rgb.shape[:2], model.config)
+        seen = InputGeometry.of(shown.image.shape[:2], predictor.config)
         with torch.inference_mode():
+            encoded = predictor.model.encode_reference(
+                predictor.model.encode_images(seen.image(to_rgb(shown.image))),
+                seen.marks(shown),
+                torch.tensor([shown.kind == "box"]),
+            )
             embedding = model.encode_images(geometry.image(rgb))
             logits = model.decode(embedding, [encoded]).mask_logits
         whole = geometry.to_original(logits, align_corners=model.config.align_corners) > 0
@@ -173,24 +162,6 @@ def slope(areas: list[float], seconds: list[float]) -> float:
     x, y = sum(xs) / len(xs), sum(ys) / len(ys)
     above = sum((a - x) * (b - y) for a, b in zip(xs, ys, strict=True))
     return above / sum((a - x) ** 2 for a in xs)
-
-
-def draw(planes: list[dict[str, Any]], path: Path) -> None:
-    """Draw time over area."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(5, 4))
-    areas = [found["megapixels"] for found in planes]
-    seconds = [found["seconds"] for found in planes]
-    axes.loglog(areas, seconds, "o-", label="measured")
-    axes.loglog(areas, [seconds[0] * a / areas[0] for a in areas], "--", label="linear in area")
-    axes.set_xlabel("area of the plane, megapixels")
-    axes.set_ylabel("seconds, Zarr to Zarr")
-    axes.legend()
-    figure.savefig(path, dpi=120, bbox_inches="tight")
 
 
 if __name__ == "__main__":

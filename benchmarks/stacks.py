@@ -1,13 +1,13 @@
 """Stacks from disk to disk: what the engine costs beside the model, in time and memory.
 
-Run ``python benchmarks/stacks.py`` on a quiet machine (about two minutes on two cores), with
-``--full`` for 200 slices of 2048 x 2048. Three questions, each in a process of its own:
+Run ``python benchmarks/stacks.py`` (two minutes on two cores), with ``--full`` for 200 slices of
+512 x 512 and of 2048 x 2048. Three questions, each in a process of its own:
 
-- ``engine``: 64 slices of 512 x 512 from Zarr to Zarr, beside the bare calls of the encoder and the
-  decoder on the same slices, made before and after. Budget: 1.15 times those.
+- ``engine``: slices of 512 x 512 from Zarr to Zarr, beside the bare calls of the encoder and the
+  decoder on the same slices, made before and after.
 - ``length``: seconds for each slice of shorter and longer stacks, which should be the same.
-- ``memory``: growth of memory and reads of each chunk over slices of 2048 x 2048 of 16 bits.
-  Budget: 400 MB, and one read beyond the eight sampled slices.
+- ``memory``: growth of memory and reads of each chunk over slices of 2048 x 2048 of 16 bits: no
+  chunk is read more than once beyond the eight sampled slices.
 """
 
 from __future__ import annotations
@@ -15,146 +15,152 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
-import subprocess
-import sys
 import tempfile
 import threading
 import time
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+from measuring import Curve, Report, Times, finish, in_process, parser, peak_mb, start
 
-ENGINE_BUDGET, MEMORY_BUDGET_MB = 1.15, 400.0
+MOST_ENGINE, MOST_GROWTH_MB, MOST_READS, PROCESS_MB = 1.15, 400.0, 1, 1500.0
+SLICES, FULL_SLICES, SMALL_SLICES = 32, 200, 4
+LARGE, FULL_LARGE, SMALL_LARGE = 12, 200, 2
 
 
 def main() -> int:
-    """Ask all questions, print a table, and optionally write JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--full", action="store_true", help="200 large slices, not 12")
-    parser.add_argument("--json", type=Path, help="also write the figures there")
-    parser.add_argument("--slices", type=int, default=64, help="of 512 x 512 (default: 64)")
-    parser.add_argument("--question", choices=("engine", "length", "memory"), help="only this one")
-    options = parser.parse_args()
-    if options.question is not None:
-        ask = {"engine": engine, "length": length, "memory": memory}[options.question]
-        print(json.dumps(ask(options.slices, options.full)))
+    """Ask all questions and report."""
+    asked = parser(__doc__)
+    asked.add_argument("--slices", type=int, help="of 512 x 512 (default: 32, 200 with --full)")
+    options = asked.parse_args()
+    standard = SMALL_SLICES if options.small else FULL_SLICES if options.full else SLICES
+    options.slices = options.slices or standard
+    if options.part:
+        start(options)
+        ask = {"engine": engine, "length": length, "memory": memory}[options.part]
+        print(json.dumps(ask(options)))
         return 0
-    figures: dict[str, Any] = {}
-    for question in ("engine", "length", "memory"):
-        command = [sys.executable, __file__, "--question", question]
-        command += ["--slices", str(options.slices), *(["--full"] if options.full else [])]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        figures[question] = json.loads(done.stdout.splitlines()[-1])
-    within = {
-        "engine": figures["engine"]["ratio"] <= ENGINE_BUDGET,
-        "memory": figures["memory"]["growth_mb"] <= MEMORY_BUDGET_MB
-        and figures["memory"]["most_reads_beyond_sample"] <= 1,
-    }
-    for question, found in figures.items():
-        verdict = {True: "ok", False: "OVER", None: ""}[within.get(question)]
-        print(f"{question}  {verdict}")
-        for name, value in found.items():
-            print(
-                f"  {name:<28} {value:.3f}" if isinstance(value, float) else f"  {name:<28} {value}"
-            )
-    if options.json:
-        options.json.write_text(json.dumps({"figures": figures, "within": within}, indent=1) + "\n")
-    return int(not all(within.values()))
+    report = Report(
+        "stacks",
+        "Stacks from disk to disk",
+        "The embedded model. *Bare calls* are the encoder and the decoder on slices that lie "
+        "ready, without reading, writing, hashing or measuring.",
+        judged=not options.small,
+    )
+    slices = ("--slices", str(options.slices))
+    found = in_process(__file__, "engine", options, *slices)
+    whole, bare = Times(tuple(found["whole"])), Times(tuple(found["bare"]))
+    count = found["slices"]
+    report.time(f"{count} slices of 512 x 512, disk to disk", whole)
+    report.time("bare encoder and decoder calls", bare)
+    report.ratio("disk to disk beside bare calls", whole, bare, MOST_ENGINE)
+    report.value("peak memory of the process", found["mb"], "MB", PROCESS_MB)
+    lengths = in_process(__file__, "length", options, *slices)["each"]
+    report.curves.append(
+        Curve("each slice", "slices of the stack", "seconds a slice", {"measured": lengths})
+    )
+    for count, seconds in lengths:
+        report.value(f"stack of {count} slices, each", seconds, "s")
+    found = in_process(__file__, "memory", options)
+    report.value(f"{found['slices']} slices of 2048 x 2048, each", found["each"], "s")
+    report.value("memory that they add", found["growth"], "MB", MOST_GROWTH_MB)
+    report.value("reads of a chunk beyond the sample", found["reads"], "", MOST_READS)
+    report.curves.append(
+        Curve("memory", "slices of 2048 x 2048 done", "MB", {"process": found["course"]})
+    )
+    return finish(report, options)
 
 
-def engine(slices: int, full: bool) -> dict[str, float]:
-    """Time a stack from disk to disk beside the bare calls of the model."""
-    predictor, reference, picture = loaded()
+def engine(options: argparse.Namespace) -> dict[str, Any]:
+    """Time a stack from disk to disk beside the bare calls of the model, in turn."""
+    predictor, reference, picture = loaded(options)
     import numpy as np
     import zarr
 
     from vrpsam_app.stack_runs.run import segment_stack
     from vrpsam_app.stacks.stack_files import open_stack
 
+    whole, bare = [], []
     with tempfile.TemporaryDirectory() as folder:
         source = zarr.create_array(
-            f"{folder}/in.zarr", shape=(slices, 512, 512), chunks=(1, 512, 512), dtype="uint8"
+            f"{folder}/in.zarr",
+            shape=(options.slices, 512, 512),
+            chunks=(1, 512, 512),
+            dtype="uint8",
         )
-        for z in range(slices):
+        for z in range(options.slices):
             source[z] = np.roll(picture, 3 * z, axis=1)
         segment_stack(
             predictor, open_stack(f"{folder}/in.zarr").data[:2], reference, f"{folder}/w.zarr"
         )
         before = bare_calls(predictor, reference, source)
-        start = time.perf_counter()
-        segment_stack(
-            predictor, open_stack(f"{folder}/in.zarr"), reference, f"{folder}/out.ome.zarr",
-            tiling="whole",
-        )  # fmt: skip
-        seconds = time.perf_counter() - start
-        after = bare_calls(predictor, reference, source)
-    encode, decode = ((a + b) / 2 for a, b in zip(before, after, strict=True))
-    return {
-        "slices": slices,
-        "disk to disk, s": seconds,
-        "bare encoder calls, s": encode,
-        "bare decoder calls, s": decode,
-        "ratio": seconds / (encode + decode),
-    }
+        for turn in range(options.repeats):
+            begun = time.perf_counter()
+            segment_stack(
+                predictor, open_stack(f"{folder}/in.zarr"), reference,
+                f"{folder}/{turn}.ome.zarr", tiling="whole",
+            )  # fmt: skip
+            whole.append(time.perf_counter() - begun)
+            after = bare_calls(predictor, reference, source)
+            bare.append((before + after) / 2)
+            before = after
+    return {"slices": options.slices, "whole": whole, "bare": bare, "mb": peak_mb()}
 
 
-def bare_calls(predictor: Any, reference: Any, source: Any) -> tuple[float, float]:
+def bare_calls(predictor: Any, reference: Any, source: Any) -> float:
     """Sum the seconds that the encoder and the decoder take on slices that lie ready."""
     import torch
 
     from vrpsam_app.images import to_rgb
     from vrpsam_app.model_input import InputGeometry
 
-    model = predictor._model
-    encoded = predictor._encode_reference(reference, None).to(predictor._device)
-    encode = decode = 0.0
+    model, config = predictor.model, predictor.config
+    with torch.inference_mode():
+        marks = InputGeometry.of(reference.image.shape[:2], config)
+        shown = model.encode_images(marks.image(to_rgb(reference.image)).to(predictor.device))
+        is_box = torch.tensor([reference.kind == "box"], device=predictor.device)
+        encoded = model.encode_reference(shown, marks.marks(reference).to(predictor.device), is_box)
+    seconds = 0.0
     for z in range(source.shape[0]):
         rgb = to_rgb(source[z])
-        geometry = InputGeometry.of(rgb.shape[:2], predictor.config)
-        image = geometry.image(rgb).to(predictor._device)
+        geometry = InputGeometry.of((rgb.shape[0], rgb.shape[1]), config)
+        image = geometry.image(rgb).to(predictor.device)
         with torch.inference_mode():
-            start = time.perf_counter()
-            embedding = model.encode_images(image)
-            between = time.perf_counter()
-            output = model.decode(embedding, [encoded])
-            geometry.to_original(output.mask_logits, align_corners=predictor.config.align_corners)
-        encode += between - start
-        decode += time.perf_counter() - between
-    return encode, decode
+            begun = time.perf_counter()
+            output = model.decode(model.encode_images(image), [encoded])
+            geometry.to_original(output.mask_logits, align_corners=config.align_corners)
+        seconds += time.perf_counter() - begun
+    return seconds
 
 
-def length(slices: int, full: bool) -> dict[str, float]:
+def length(options: argparse.Namespace) -> dict[str, Any]:
     """Time stacks of several lengths."""
-    predictor, reference, picture = loaded()
+    predictor, reference, picture = loaded(options)
     import numpy as np
 
     from vrpsam_app.stack_runs.run import segment_stack
 
-    found: dict[str, float] = {}
+    found = []
     with tempfile.TemporaryDirectory() as folder:
         segment_stack(predictor, picture[None], reference, f"{folder}/w.zarr", tiling="whole")
-        for count in (slices // 4, slices // 2, slices):
+        for count in (options.slices // 4, options.slices // 2, options.slices):
             stack = np.stack([np.roll(picture, 5 * count + z, axis=0) for z in range(count)])
-            start = time.perf_counter()
+            begun = time.perf_counter()
             segment_stack(predictor, stack, reference, f"{folder}/{count}.zarr", tiling="whole")
-            found[f"{count} slices, s each"] = (time.perf_counter() - start) / count
-    each = list(found.values())
-    found["slowest over fastest"] = max(each) / min(each)
-    return found
+            found.append([count, (time.perf_counter() - begun) / count])
+    return {"each": found}
 
 
-def memory(slices: int, full: bool) -> dict[str, float]:
+def memory(options: argparse.Namespace) -> dict[str, Any]:
     """Watch the memory and count reads while large slices are segmented."""
-    predictor, reference, _ = loaded()
+    predictor, reference, _ = loaded(options)
     import dask.array as da
     import numpy as np
 
     from vrpsam_app.stack_runs.run import segment_stack
 
-    planes, side = 200 if full else 12, 2048
+    planes = SMALL_LARGE if options.small else FULL_LARGE if options.full else LARGE
+    side = 2048
     reads: Counter[int] = Counter()
 
     def read(block_info: Any = None) -> Any:
@@ -168,6 +174,7 @@ def memory(slices: int, full: bool) -> dict[str, float]:
         dtype=np.uint16,
         meta=np.empty((0, 0, 0), np.uint16),
     )
+    course: list[list[float]] = []
     with tempfile.TemporaryDirectory() as folder:
         segment_stack(
             predictor, stack[:2].rechunk(-1)[:, :512, :512], reference, f"{folder}/w.zarr"
@@ -175,32 +182,33 @@ def memory(slices: int, full: bool) -> dict[str, float]:
         reads.clear()
         before = resident_mb()
         with PeakMemory() as peak:
-            start = time.perf_counter()
-            segment_stack(predictor, stack, reference, f"{folder}/out.zarr", tiling="whole")
-            seconds = time.perf_counter() - start
+            begun = time.perf_counter()
+            segment_stack(
+                predictor, stack, reference, f"{folder}/out.zarr", tiling="whole",
+                progress=lambda told: course.append([told.done, resident_mb()]),
+            )  # fmt: skip
+            seconds = time.perf_counter() - begun
     sampled = {int(i) for i in np.linspace(0, planes - 1, 8).round()}
     beyond = [count - (z in sampled) for z, count in reads.items()]
     return {
         "slices": planes,
-        "growth_mb": peak.most - before,
-        "most_reads_beyond_sample": max(beyond),
-        "slice, s": seconds / planes,
-        "peak of the process, MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3,
+        "growth": peak.most - before,
+        "reads": max(beyond),
+        "each": seconds / planes,
+        "course": course,
     }
 
 
-def loaded() -> tuple[Any, Any, Any]:
+def loaded(options: argparse.Namespace) -> tuple[Any, Any, Any]:
     """Return the embedded model, a coin as reference, and the coins at 512 x 512."""
-    import torch
     from skimage import data
 
     from vrpsam_app import Box, Reference, VRPSAMPredictor
     from vrpsam_app.geometry import resize_bilinear
 
-    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     picture = resize_bilinear(data.coins(), (512, 512))
     reference = Reference.from_annotations(picture, [Box(24, 44, 118, 120)])
-    predictor = VRPSAMPredictor.from_pretrained(device="cpu")
+    predictor = VRPSAMPredictor.from_pretrained(device=options.device)
     predictor.predict(picture, reference)
     return predictor, reference, picture
 

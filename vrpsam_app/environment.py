@@ -13,11 +13,12 @@ from vrpsam_app import __version__
 # What an image passes through until it is an embedding.
 ENCODING_CODE = (
     "config.py",
+    "encodings.py",
     "geometry.py",
     "images.py",
     "model_input.py",
     "models",
-    "predictor.py",
+    "precision.py",
 )
 # What may change a result: all but the surfaces, and what learns and measures.
 _NO_RESULTS = frozenset({"cli", "data", "evaluation", "reproduction", "training", "web"})

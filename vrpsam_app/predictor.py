@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +14,19 @@ from numpy.typing import NDArray
 from hub_weights import DownloadCallback
 from vrpsam_app.config import ModelConfig
 from vrpsam_app.corrections import Corrections
+from vrpsam_app.decoding import answer, go_together, look_at, with_own_marks
 from vrpsam_app.devices import choose_device
-from vrpsam_app.embeddings.keys import model_origin
 from vrpsam_app.embeddings.passing_store import PassingStore
 from vrpsam_app.embeddings.store import EmbeddingStore
-from vrpsam_app.images import IntensityRange, check_plane, intensity_range_of, plane_key, to_rgb
-from vrpsam_app.model_input import InputGeometry
-from vrpsam_app.models.embeddings import DecoderOutput, PromptTensors, TensorRecord
+from vrpsam_app.encodings import Encodings
+from vrpsam_app.images import IntensityRange, check_plane, intensity_range_of, to_rgb
+from vrpsam_app.models.embeddings import TensorRecord
 from vrpsam_app.models.frozen_sam import FrozenSAM
 from vrpsam_app.models.load import load_model
 from vrpsam_app.models.vrp_sam import VRPSAM
+from vrpsam_app.precision import Precision, choose_precision
 from vrpsam_app.reference_segmenter import (
+    Question,
     References,
     ReferenceSegmenter,
     as_sequence,
@@ -53,6 +54,10 @@ class VRPSAMPredictor(ReferenceSegmenter):
         disk, because nobody could tell which model it came from.
     store : EmbeddingStore, optional
         Shared with other predictors if given; a `DiskEmbeddingStore` outlives the process.
+    precision : {"fp32", "bf16"}
+        In which pictures are encoded (:mod:`vrpsam_app.precision`).
+    compiled : bool
+        Whether PyTorch compiles the encoder first (:class:`vrpsam_app.encodings.Encodings`).
 
     Examples
     --------
@@ -70,14 +75,22 @@ class VRPSAMPredictor(ReferenceSegmenter):
         device: torch.device,
         sha256: str = "",
         store: EmbeddingStore | None = None,
+        precision: Precision = "fp32",
+        compiled: bool = False,
     ) -> None:
         self._model = model.to(device)
         # Convolutions on a CPU are many times faster with the channels last.
         self._model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._device = device
         self._sha256 = sha256
-        self._store = EmbeddingStore() if store is None else store
-        self._origin = model_origin(model.config, device, sha256)
+        self._encodings = Encodings(
+            self._model,
+            device=device,
+            sha256=sha256,
+            store=EmbeddingStore() if store is None else store,
+            precision=precision,
+            compiled=compiled,
+        )
 
     @classmethod
     def from_pretrained(
@@ -85,6 +98,8 @@ class VRPSAMPredictor(ReferenceSegmenter):
         name_or_folder: str | Path = "embedded",
         *,
         device: str = "auto",
+        precision: str = "auto",
+        compiled: bool = False,
         store: EmbeddingStore | None = None,
         revision: str | None = None,
         token: str | bool | None = None,
@@ -100,6 +115,11 @@ class VRPSAMPredictor(ReferenceSegmenter):
             ``organisation/name`` on the Hub, also with ``@revision`` behind it.
         device : str
             auto, cpu, cuda or mps.
+        precision : str
+            auto, fp32 or bf16: in which pictures are encoded (:mod:`vrpsam_app.precision`).
+        compiled : bool
+            Whether PyTorch compiles the encoder at the first picture of each size, which takes
+            minutes on a processor and about one on a CUDA device, so that further ones are faster.
         store : EmbeddingStore, optional
             Shared with other predictors.
         revision : str, optional
@@ -117,7 +137,9 @@ class VRPSAMPredictor(ReferenceSegmenter):
             If there is no such model, or it cannot be downloaded, or its files are damaged or do
             not fit together.
         DeviceError
-            If the device is not there.
+            If the device is not there, or cannot do with the precision.
+        ConfigError
+            If there is no such precision.
         """
         chosen = choose_device(device)
         model, folder = load_model(
@@ -127,7 +149,15 @@ class VRPSAMPredictor(ReferenceSegmenter):
             local_files_only=local_files_only,
             progress=progress,
         )
-        return cls(model, device=chosen, sha256=folder.sha256, store=store)
+        numbers = choose_precision(precision, chosen, model.config.sam)
+        return cls(
+            model,
+            device=chosen,
+            sha256=folder.sha256,
+            store=store,
+            precision=numbers,
+            compiled=compiled,
+        )
 
     @property
     def config(self) -> ModelConfig:
@@ -142,12 +172,12 @@ class VRPSAMPredictor(ReferenceSegmenter):
     @property
     def store(self) -> EmbeddingStore:
         """Where what was computed is kept, for a method that works on the same features."""
-        return self._store
+        return self._encodings.store
 
     @property
     def origin(self) -> str:
-        """What embeddings depend on besides the image: model, code, device."""
-        return self._origin
+        """What embeddings depend on besides the image: model, code, device, precision."""
+        return self._encodings.origin
 
     @property
     def model(self) -> VRPSAM[Any, Any]:
@@ -173,7 +203,7 @@ class VRPSAMPredictor(ReferenceSegmenter):
         not fill the memory.
         """
         other = copy.copy(self)
-        other._store = PassingStore(self._store)
+        other._encodings = self._encodings.kept_in(PassingStore(self.store))
         return other
 
     def describe(self) -> dict[str, object]:
@@ -185,7 +215,8 @@ class VRPSAMPredictor(ReferenceSegmenter):
             "model": self.config.name,
             "sha256": self._sha256,
             "device": self.device,
-            "precision": "fp32",
+            "precision": self._encodings.precision,
+            **({"compiled": True} if self._encodings.compiled else {}),
             "versions": {
                 "vrpsam_app": __version__,
                 "torch": torch.__version__,
@@ -204,7 +235,12 @@ class VRPSAMPredictor(ReferenceSegmenter):
     ) -> TensorRecord:
         """Encode an image, or find its embedding: on the CPU, at the store's precision."""
         rgb = to_rgb(check_plane(image), intensity_range or intensity_range_of([image]))
-        return self._encode_image(rgb)
+        return self._encodings.picture(rgb)
+
+    @property
+    def batch_size(self) -> int:
+        """How many pictures :meth:`prepare_many` is best given at once."""
+        return self._encodings.batch_size
 
     def prepare_many(
         self,
@@ -217,17 +253,7 @@ class VRPSAMPredictor(ReferenceSegmenter):
         An embedding may differ in its last digits from that of an image encoded alone; among equal
         batch sizes it is the same whatever else is in the batch.
         """
-        rgbs = [to_rgb(check_plane(image), intensity_range) for image in images]
-        keys = [self._image_key(rgb) for rgb in rgbs]
-        if all(key in self._store for key in keys):
-            return
-        geometry = InputGeometry.of(rgbs[0].shape[:2], self.config)
-        with torch.inference_mode():
-            batch = torch.cat([geometry.image(rgb) for rgb in rgbs]).to(self._device)
-            encoded = self._model.encode_images(batch).stored()
-        for i, key in enumerate(keys):
-            one = partial(encoded.take, torch.tensor([i]))
-            self._store.get_or_compute(key, one, record=self._record)
+        self._encodings.pictures([to_rgb(check_plane(i), intensity_range) for i in images])
 
     def predict_many(
         self,
@@ -276,15 +302,13 @@ class VRPSAMPredictor(ReferenceSegmenter):
         """
         references = as_sequence(references)
         target = check_plane(target, name="target")
-        return self._decode(
-            target,
-            references,
-            only_label(references),
-            prompts,
-            intensity_range or range_of(target, references),
-            threshold,
-            visual_prompts=False,
+        question = Question(only_label(references), references, prompts)
+        intensity_range = intensity_range or range_of(target, references)
+        seen = look_at(self._encodings, target, intensity_range)
+        (found,) = answer(
+            self._encodings, seen, [question], threshold, self.describe(), visual_prompts=False
         )
+        return found
 
     def _predict_one(
         self,
@@ -295,103 +319,24 @@ class VRPSAMPredictor(ReferenceSegmenter):
         intensity_range: IntensityRange | None,
         threshold: float,
     ) -> Prediction:
-        marked, prompts = list(references), None
-        if corrections is not None and not corrections.is_empty:
-            # Marks on the target are a reference of its own: its pixels say most about it.
-            marked += corrections.as_references(target, label)
-            prompts = corrections
-        return self._decode(target, marked, label, prompts, intensity_range, threshold)
+        question = Question(label, references, corrections)
+        return self._predict_each(target, [question], intensity_range, threshold)[0]
 
-    def _decode(
+    def _predict_each(
         self,
         target: NDArray[np.generic],
-        references: Sequence[Reference],
-        label: str,
-        prompts: Corrections | None,
+        questions: Sequence[Question],
         intensity_range: IntensityRange | None,
         threshold: float,
-        *,
-        visual_prompts: bool = True,
-    ) -> Prediction:
-        rgb = to_rgb(target, intensity_range)
-        geometry = InputGeometry.of(rgb.shape[:2], self.config)
-        with torch.inference_mode():
-            embedding = self._encode_image(rgb)
-            encoded = [self._encode_reference(r, intensity_range) for r in references]
-            output: DecoderOutput = self._model.decode(
-                embedding.to(self._device, torch.float32),
-                [e.to(self._device) for e in encoded],
-                None if prompts is None else self._prompts(prompts, geometry),
-                visual_prompts=visual_prompts,
-            )
-            logits = geometry.to_original(
-                output.mask_logits, align_corners=self.config.align_corners
-            )
-        probability = torch.from_numpy(logits).sigmoid().numpy()
-        presence = float(output.presence[0])
-        present = presence >= self.config.presence_threshold
-        return Prediction(
-            mask=(probability > threshold) & present,
-            probability=probability,
-            score=float(output.score[0]),
-            presence=presence,
-            present=present,
-            pseudo_mask=output.pseudo_mask[0, 0].float().cpu().numpy(),
-            label=label,
-            made_by={**self.describe(), "input_hw": geometry.input_hw, "range": intensity_range},
-            threshold=threshold,
-        )
-
-    def _encode_image(self, rgb: NDArray[np.uint8]) -> TensorRecord:
-        """Encode an RGB image, or find its embedding; always read at the store's fp16."""
-
-        def compute() -> TensorRecord:
-            geometry = InputGeometry.of(rgb.shape[:2], self.config)
-            with torch.inference_mode():
-                images = geometry.image(rgb).to(self._device)
-                return self._model.encode_images(images).stored()
-
-        return self._store.get_or_compute(self._image_key(rgb), compute, record=self._record)
-
-    @property
-    def _record(self) -> type[TensorRecord] | None:
-        return self._model.embedding_type if self._sha256 else None
-
-    def _image_key(self, rgb: NDArray[np.uint8]) -> str:
-        # The pixels after the intensity range, so that the range is in the key as well.
-        return f"{self._origin}/image={plane_key(rgb)}"
-
-    def _encode_reference(
-        self, reference: Reference, intensity_range: IntensityRange | None
-    ) -> TensorRecord:
-        key = f"{self._origin}/reference={reference.content_key}/{intensity_range}"
-
-        def compute() -> TensorRecord:
-            rgb = to_rgb(reference.image, intensity_range)
-            geometry = InputGeometry.of(rgb.shape[:2], self.config)
-            embedding = self._encode_image(rgb).to(self._device, torch.float32)
-            with torch.inference_mode():
-                return self._model.encode_reference(
-                    embedding,
-                    geometry.marks(reference).to(self._device),
-                    torch.tensor([reference.kind == "box"], device=self._device),
-                ).to("cpu")
-
-        return self._store.get_or_compute(key, compute)
-
-    def _prompts(self, corrections: Corrections, geometry: InputGeometry) -> PromptTensors:
-        points_xy, labels = corrections.clicks_xy()
-        box_xyxy = corrections.box_xyxy()
-        box = (
-            geometry.points(box_xyxy.reshape(2, 2)).reshape(1, 4) if box_xyxy is not None else None
-        )
-        logits = corrections.mask_logits
-        prompts = PromptTensors(
-            points_xy=geometry.points(points_xy) if len(points_xy) else None,
-            point_labels=torch.from_numpy(labels)[None] if len(points_xy) else None,
-            boxes_xyxy=box,
-            mask_logits=None
-            if logits is None
-            else geometry.mask_logits(logits, self._model.output_hw(geometry.input_hw)),
-        )
-        return prompts.to(self._device)
+    ) -> list[Prediction]:
+        """Look at the target once for all classes; a CUDA device decodes them together."""
+        seen = look_at(self._encodings, target, intensity_range)
+        asked = [with_own_marks(question, target) for question in questions]
+        together = self._device.type == "cuda" and go_together(asked)
+        batches = [asked] if together else [[one] for one in asked]
+        made_by = self.describe()
+        return [
+            found
+            for batch in batches
+            for found in answer(self._encodings, seen, batch, threshold, made_by)
+        ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from numpy.typing import NDArray
@@ -15,6 +16,22 @@ from vrpsam_app.references import Reference
 from vrpsam_app.segmenter import ClassPredictions, Prediction
 
 References = Reference | Sequence[Reference]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Question:
+    """One class that is asked for in a target.
+
+    Attributes
+    ----------
+    label : of the class
+    references : of it, and "not this" ones
+    corrections : marks on the target
+    """
+
+    label: str
+    references: Sequence[Reference]
+    corrections: Corrections | None = None
 
 
 class ReferenceSegmenter(ABC):
@@ -85,19 +102,29 @@ class ReferenceSegmenter(ABC):
         references = as_sequence(references)
         target = check_plane(target, name="target")
         intensity_range = intensity_range or range_of(target, references)
-        alone: dict[str, Prediction] = {}
+        questions: list[Question] = []
         for name in dict.fromkeys(r.label for r in references):
             own = [r for r in references if r.label == name]
             others = [r.as_not_this() for r in references if r.label != name and r.positive.any()]
-            alone[name] = self._predict_one(
-                target,
-                own + others,
-                name,
-                None if alone else corrections,
-                intensity_range,
-                threshold,
+            questions.append(Question(name, own + others, None if questions else corrections))
+        found = self._predict_each(target, questions, intensity_range, threshold)
+        names = [question.label for question in questions]
+        return ClassPredictions.compete(dict(zip(names, found, strict=True)))
+
+    def _predict_each(
+        self,
+        target: NDArray[Any],
+        questions: Sequence[Question],
+        intensity_range: IntensityRange | None,
+        threshold: float,
+    ) -> list[Prediction]:
+        """Find several classes in one target; a subclass may have work that serves all of them."""
+        return [
+            self._predict_one(
+                target, asked.references, asked.label, asked.corrections, intensity_range, threshold
             )
-        return ClassPredictions.compete(alone)
+            for asked in questions
+        ]
 
     @abstractmethod
     def _predict_one(

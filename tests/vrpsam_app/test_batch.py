@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from vrpsam_app import batch
 from vrpsam_app.annotations import Box
 from vrpsam_app.batch import segment_files, shared_intensity_range
 from vrpsam_app.errors import AnnotationError, Cancelled, ImageFileError, OutputError
@@ -68,7 +70,38 @@ def test_work_is_done_when_it_is_asked_for(targets: list[Path], tmp_path: Path, 
     )
     assert colour_segmenter.calls == []
     next(results)
-    assert len(colour_segmenter.calls) == 1
+    assert 1 <= len(colour_segmenter.calls) <= 2  # one further target is asked about meanwhile
+
+
+def test_a_result_is_written_while_the_next_target_is_asked_about(
+    tmp_path: Path, colour_segmenter, monkeypatch: pytest.MonkeyPatch
+):
+    """Writing waits until the model was asked again, which it would wait for in vain in turn."""
+    paths = [tmp_path / f"{i}.png" for i in range(3)]
+    for path in paths:
+        Image.fromarray(np.full((8, 8), 200, np.uint8)).save(path)
+    asked, questions = threading.Semaphore(0), []
+    predict, write = colour_segmenter.predict, batch.write_mask
+    late: list[bool] = []
+
+    def counted(*arguments, **settings):
+        questions.append(None)
+        if len(questions) > 1:  # the first one is answered before anything can be written
+            asked.release()
+        return predict(*arguments, **settings)
+
+    def written(*arguments, **settings):
+        # Of the last target alone nothing comes after it.
+        late.append(asked.acquire(timeout=10) if len(late) < 2 else True)
+        return write(*arguments, **settings)
+
+    monkeypatch.setattr(colour_segmenter, "predict", counted)
+    monkeypatch.setattr(batch, "write_mask", written)
+    plan = plan_outputs(paths, tmp_path / "out", ["object"])
+    (tmp_path / "out").mkdir()
+    asked_first = segment_files(colour_segmenter, [reference()], plan)
+    assert [r.error for r in asked_first] == [None] * 3
+    assert late == [True] * 3
 
 
 def test_result_that_appeared_meanwhile_is_kept(

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from vrpsam_app.errors import ImageError
-from vrpsam_app.geometry import fit_within, resize_bilinear, resize_mask_area, swap_xy
+from vrpsam_app.geometry import fit_within, reduce_by, resize_bilinear, resize_mask_area, swap_xy
 
 
 def test_area_pooling_by_a_whole_factor_is_the_mean():
@@ -105,3 +105,29 @@ def test_rows_and_columns_swap_twice_to_the_same():
 def test_impossible_sizes_are_refused(call):
     with pytest.raises(ImageError):
         call()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_reducing_averages_blocks(dtype):
+    image = np.arange(5 * 7 * 3).reshape(5, 7, 3).astype(dtype)
+    reduced = reduce_by(image, 2)
+    assert reduced.shape == (3, 4, 3)
+    assert reduced.dtype == dtype
+    whole = image.astype(float)
+    expected = whole[2:4, 4:6].mean(axis=(0, 1))
+    rounded = np.rint(expected) if np.dtype(dtype).kind == "u" else expected
+    np.testing.assert_allclose(reduced[1, 2], rounded)
+    corner = whole[4:, 6:].mean(axis=(0, 1))
+    np.testing.assert_allclose(reduced[2, 3], corner)
+
+
+def test_reducing_by_one_changes_nothing():
+    image = np.arange(6, dtype=np.uint8).reshape(2, 3)
+    np.testing.assert_array_equal(reduce_by(image, 1), image)
+    assert reduce_by(np.eye(4, dtype=bool), 2).dtype == np.bool_
+
+
+@pytest.mark.parametrize(("shape", "factor"), [((4,), 2), ((0, 3), 2), ((4, 4), 0)])
+def test_what_cannot_be_reduced_is_a_sentence(shape, factor):
+    with pytest.raises(ImageError, match="whole number"):
+        reduce_by(np.zeros(shape), factor)

@@ -10,6 +10,7 @@ from vrpsam_app.errors import ImageError, ImageFileError, OutputError
 from vrpsam_app.image_files import (
     decode_png,
     encode_png,
+    find_files,
     find_images,
     read_image,
     read_mask,
@@ -331,3 +332,14 @@ def test_nothing_found_is_said(tmp_path):
         find_images([tmp_path])
     with pytest.raises(ImageFileError, match="stands for no image"):
         find_images([tmp_path / "*.png"])
+
+
+def test_files_of_any_format_are_found_by_name(tmp_path):
+    write_image(tmp_path / "a.png", np.zeros((2, 2), np.uint8))
+    (tmp_path / "notes.txt").write_text("x")
+    (tmp_path / "stack.zarr").mkdir()
+    assert find_files([tmp_path]) == [tmp_path / "a.png"]
+    named = [tmp_path / "stack.zarr", tmp_path / "a.png", str(tmp_path / "a.png")]
+    assert find_files(named) == named[:2]
+    with pytest.raises(ImageFileError, match="stands for no image"):
+        find_files([tmp_path / "nothing*.png"])

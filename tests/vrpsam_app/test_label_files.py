@@ -6,7 +6,6 @@ from PIL import Image
 from vrpsam_app.errors import ImageError, ImageFileError, OutputError
 from vrpsam_app.image_files import read_image
 from vrpsam_app.label_files import (
-    find_label_files,
     holds_masks,
     open_labels,
     read_labels,
@@ -134,14 +133,3 @@ def test_label_pictures_are_written_as_small_as_they_fit(tmp_path, highest, dtyp
 def test_label_pictures_have_a_highest_number(tmp_path):
     with pytest.raises(OutputError, match="object 70000: a PNG numbers up to 65535"):
         write_labels(tmp_path / "a.png", np.array([[70000]]))
-
-
-def test_files_are_found_by_folder_and_by_name(tmp_path):
-    write_labels(tmp_path / "a.png", LABELS)
-    (tmp_path / "notes.txt").write_text("x")
-    (tmp_path / "stack.zarr").mkdir()
-    assert find_label_files([tmp_path]) == [tmp_path / "a.png"]
-    named = [tmp_path / "stack.zarr", tmp_path / "a.png", tmp_path / "a.png"]
-    assert find_label_files(named) == named[:2]
-    with pytest.raises(ImageFileError, match="nothing"):
-        find_label_files([tmp_path / "nothing*.png"])

@@ -96,3 +96,14 @@ def test_folder_is_made_or_named(tmp_path: Path):
         prepare_folder(tmp_path / "file")
     with pytest.raises(OutputError, match="cannot be made"):
         prepare_folder(tmp_path / "file" / "below")
+
+
+def test_a_folder_that_may_not_be_written_to_is_said_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def refuse(**_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    with pytest.raises(OutputError, match=r"Nothing can be written to .* \(Permission denied\)"):
+        prepare_folder(tmp_path)

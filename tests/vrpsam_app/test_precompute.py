@@ -16,11 +16,11 @@ from vrpsam_app.batch import shared_intensity_range
 from vrpsam_app.config import EMBEDDED_CONFIG
 from vrpsam_app.embeddings import store as embedding_store
 from vrpsam_app.embeddings.store import DiskEmbeddingStore
-from vrpsam_app.errors import AnnotationError, Cancelled, ImageFileError, OutputError
+from vrpsam_app.errors import AnnotationError, Cancelled, OutputError
 from vrpsam_app.image_files import read_image
 from vrpsam_app.images import IntensityRange
 from vrpsam_app.models.build import build_model
-from vrpsam_app.precompute import encode_files, find_targets
+from vrpsam_app.precompute import encode_files
 from vrpsam_app.predictor import VRPSAMPredictor
 from vrpsam_app.progress import CancelToken
 from vrpsam_app.references import Reference
@@ -186,12 +186,3 @@ def test_references_are_checked_first(model, pictures: list[Path], tmp_path: Pat
         list(
             encode_files(*opened(model, tmp_path), pictures, references=[reference().as_not_this()])
         )
-
-
-def test_pictures_and_stacks_are_found(pictures: list[Path], tmp_path: Path):
-    zarr_folder = tmp_path / "stack.zarr"
-    zarr_folder.mkdir()
-    (zarr_folder / "zarr.json").write_text("{}", encoding="utf-8")
-    assert find_targets([tmp_path, zarr_folder]) == [*pictures, zarr_folder]
-    with pytest.raises(ImageFileError, match="stands for no image"):
-        find_targets([tmp_path / "none.png"])

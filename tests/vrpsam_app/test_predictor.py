@@ -197,7 +197,7 @@ def test_what_changes_an_embedding_is_in_its_key(tmp_path: Path) -> None:
         (on_disk(squashed, tmp_path), 20000),
     ):
         predictor.prepare(deep, intensity_range=IntensityRange(0, high))
-        assert (predictor._store.read, predictor._store.computed) == (0, 1)
+        assert (predictor.store.read, predictor.store.computed) == (0, 1)
 
 
 def test_a_model_that_nobody_can_name_keeps_nothing_on_disk(tmp_path: Path) -> None:

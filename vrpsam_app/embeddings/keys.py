@@ -13,13 +13,16 @@ if TYPE_CHECKING:
     import torch
 
 
-def model_origin(config: ModelConfig, device: torch.device, sha256: str) -> str:
-    """Return what embeddings depend on besides the image: model, code, device.
+def model_origin(
+    config: ModelConfig, device: torch.device, sha256: str, precision: str = "fp32"
+) -> str:
+    """Return what embeddings depend on besides the image: model, code, device, precision.
 
     Parameters
     ----------
     config : of the model; names the foundation's files too, if there are any
     sha256 : of the model's own weights
+    precision : in which pictures are encoded
 
     Notes
     -----
@@ -33,5 +36,5 @@ def model_origin(config: ModelConfig, device: torch.device, sha256: str) -> str:
         where = f"cuda {torch.cuda.get_device_name(device)}"
     return (
         f"model={sha256}/config={digest.hexdigest()[:16]}/code={code_version(ENCODING_CODE)}"
-        f"/torch={torch.__version__}/device={where}/precision=fp32"
+        f"/torch={torch.__version__}/device={where}/precision={precision}"
     )

@@ -32,7 +32,6 @@ from vrpsam_app.models.embeddings import DecoderOutput, PromptTensors, TensorRec
 from vrpsam_app.models.feature_augmenter import FeatureAugmenter, masked_average_pool
 from vrpsam_app.models.frozen_sam import FrozenSAM
 from vrpsam_app.models.prompt_generator import PromptGenerator
-from vrpsam_app.models.prompt_learner import PromptLearner
 from vrpsam_app.models.resize import pool_mask, resize_bilinear
 from vrpsam_app.models.vrp_sam import VRPSAM, require_object
 
@@ -134,12 +133,10 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
         prompts: PromptTensors | None = None,
         *,
         visual_prompts: bool = True,
-        learner: PromptLearner | None = None,
     ) -> DecoderOutput:
         """Find the references' object in each target; see :meth:`VRPSAM.decode`.
 
-        "Not this" references take part in the closed-form fit only. A `learner` adjusts all prompts
-        before they are decoded.
+        "Not this" references take part in the closed-form fit only.
         """
         showing = [r for r in references if bool(r.has_object.any())]
         require_object(showing)
@@ -171,12 +168,9 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
             mask_prompt.clamp(-8, 8),
             grid_hw=coarse_hw,
         )
-        sparse = torch.cat([*tokens, clicks], 1)
-        if learner is not None:
-            sparse = learner(sparse, target.embedding, self.sam.image_pe(coarse_hw))
         decoded = self.sam.decode_masks(
             target.embedding,
-            sparse,
+            torch.cat([*tokens, clicks], 1),
             dense,
             upscale_skips=(mid, fine),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
@@ -46,6 +46,15 @@ class TensorRecord:
             return _rebuilt(value, select)
 
         return self._map(select)
+
+    def joined_with(self, others: Sequence[Self]) -> Self:
+        """Return one record with the batch items of this and of others behind each other."""
+        return type(self)(
+            **{
+                f.name: _joined([getattr(record, f.name) for record in (self, *others)])
+                for f in fields(self)
+            }
+        )
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Return the tensors by field, as they lie in memory, for a record that holds only such.
@@ -98,6 +107,19 @@ def _rebuilt(value: Any, change: Callable[[Any], Any]) -> Any:
         return value
     changed = [change(v) for v in value]
     return type(value)(*changed) if hasattr(value, "_fields") else tuple(changed)
+
+
+def _joined(values: Sequence[Any]) -> Any:
+    """Join values of one field; what is no tensor has to be the same in all."""
+    first = values[0]
+    if isinstance(first, Tensor):
+        return torch.cat(list(values))
+    if isinstance(first, TensorRecord):
+        return first.joined_with(values[1:])
+    if isinstance(first, tuple):
+        parts = [_joined(same) for same in zip(*values, strict=True)]
+        return type(first)(*parts) if hasattr(first, "_fields") else tuple(parts)
+    return first
 
 
 @dataclass(frozen=True, eq=False)

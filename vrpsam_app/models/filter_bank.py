@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vrpsam_app.models.closed_form_prior import in_full_precision
+
 SIGMAS = (1.0, 2.0, 4.0)
 """Widths of the Gaussians in pixels of the grid the bank runs on."""
 
@@ -33,6 +35,7 @@ class FilterBank(nn.Module):
             kernel = torch.exp(-(x**2) / (2 * sigma**2))
             self.register_buffer(f"kernel_{k}", kernel / kernel.sum(), persistent=False)
 
+    @in_full_precision
     def forward(self, image: Tensor) -> Tensor:
         """Filter `image`.
 

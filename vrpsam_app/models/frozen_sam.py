@@ -14,16 +14,17 @@ The state dict has the keys of segment-anything's ``Sam``, so its checkpoints lo
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from vrpsam_app.config import SAMConfig
 from vrpsam_app.errors import ConfigError
-from vrpsam_app.models.chunked_attention import ChunkedAttention
 from vrpsam_app.models.frozen_module import FrozenModule
+from vrpsam_app.models.lean_vit import encode_vit
 from vrpsam_app.models.sam_decoder import DecodedMasks, decode_batch
+from vrpsam_app.models.sam_modules import sam_modules
 from vrpsam_app.models.tiny_vit_encoder import TinyViTEncoder
 from vrpsam_app.models.torchvision_ops import import_torchvision
 
@@ -79,6 +80,8 @@ class FrozenSAM(FrozenModule):
         -------
         embeddings : shape (B, C, S / stride, S / stride)
         """
+        if self.config.image_encoder == "vit":
+            return encode_vit(self.image_encoder, images)
         embeddings: Tensor = self.image_encoder(images)
         return embeddings
 
@@ -192,6 +195,11 @@ class FrozenSAM(FrozenModule):
             upscale_skips=upscale_skips,
         )
 
+    def __getstate__(self) -> object:
+        # To pickle classes of segment-anything, all of the package is imported.
+        import_torchvision()
+        return super().__getstate__()
+
     @property
     def _own_grid(self) -> tuple[int, int]:
         return self.config.embedding_side, self.config.embedding_side
@@ -204,11 +212,8 @@ def _build_image_encoder(config: SAMConfig) -> nn.Module:
 
 
 def _build_vit(config: SAMConfig) -> nn.Module:
-    """Build segment-anything's vision transformer, its global attention in bands."""
-    import_torchvision()
-    from segment_anything.modeling import ImageEncoderViT
-
-    encoder: Any = ImageEncoderViT(
+    """Build segment-anything's vision transformer; `FrozenSAM.encode` calls its parts."""
+    encoder: nn.Module = sam_modules().ImageEncoderViT(
         img_size=config.image_size,
         patch_size=config.embedding_stride,
         embed_dim=config.width,
@@ -222,18 +227,12 @@ def _build_vit(config: SAMConfig) -> nn.Module:
         window_size=config.window_size,
         global_attn_indexes=config.global_attention_blocks,
     )
-    for i in config.global_attention_blocks:
-        grid = (config.embedding_side, config.embedding_side)
-        encoder.blocks[i].attn = ChunkedAttention(config.width, config.heads, grid)
-    return cast(nn.Module, encoder)
+    return encoder
 
 
 def _build_prompt_encoder(config: SAMConfig) -> nn.Module:
     """Build segment-anything's prompt encoder with random weights."""
-    import_torchvision()
-    from segment_anything.modeling import PromptEncoder
-
-    encoder: nn.Module = PromptEncoder(
+    encoder: nn.Module = sam_modules().PromptEncoder(
         embed_dim=config.prompt_dim,
         image_embedding_size=(config.embedding_side, config.embedding_side),
         input_image_size=(config.image_size, config.image_size),
@@ -244,12 +243,10 @@ def _build_prompt_encoder(config: SAMConfig) -> nn.Module:
 
 def _build_mask_decoder(config: SAMConfig) -> nn.Module:
     """Build segment-anything's mask decoder with random weights."""
-    import_torchvision()
-    from segment_anything.modeling import MaskDecoder, TwoWayTransformer
-
-    decoder: nn.Module = MaskDecoder(
+    modules = sam_modules()
+    decoder: nn.Module = modules.MaskDecoder(
         num_multimask_outputs=3,
-        transformer=TwoWayTransformer(
+        transformer=modules.TwoWayTransformer(
             depth=config.decoder_depth,
             embedding_dim=config.prompt_dim,
             mlp_dim=config.decoder_mlp_dim,

@@ -112,6 +112,16 @@ class PaperReference(TensorRecord):
             not_this=self.not_this[index],
         )
 
+    def joined_with(self, others: Sequence[Self]) -> Self:
+        """Return all references behind each other; the prior holds one tensor per item."""
+        every = (self, *others)
+        return type(self)(
+            tokens=torch.cat([one.tokens for one in every]),
+            prototype=torch.cat([one.prototype for one in every]),
+            prior=tuple(rows for one in every for rows in one.prior),
+            not_this=torch.cat([one.not_this for one in every]),
+        )
+
     def encoding(self) -> ReferenceEncoding:
         """Return the value the VRP encoder takes."""
         return ReferenceEncoding(tokens=self.tokens, prototype=self.prototype, prior=self.prior)
@@ -121,6 +131,7 @@ class PaperVRPSAM(VRPSAM[PaperEmbedding, PaperReference]):
     """The published composition; only ``vrp_encoder`` has anything to learn."""
 
     embedding_type = PaperEmbedding
+    reference_type = SemanticFeatures
 
     mean: Tensor
     deviation: Tensor
@@ -140,6 +151,10 @@ class PaperVRPSAM(VRPSAM[PaperEmbedding, PaperReference]):
     def encode_images(self, images: Tensor) -> PaperEmbedding:
         """Encode images (B, 3, S, S) in [0, 1], S the VRP encoder's ``image_size``."""
         return self.join(self.encode_sam(images), self.encode_semantic(images))
+
+    def encode_reference_images(self, images: Tensor) -> SemanticFeatures:
+        """Compute what references need: SAM never sees them, nor the last layers unmasked."""
+        return self.vrp_encoder.encode_images(self._normalised(images))
 
     def encode_sam(self, images: Tensor) -> SAMMap:
         """Compute SAM's embedding of images."""
@@ -169,7 +184,7 @@ class PaperVRPSAM(VRPSAM[PaperEmbedding, PaperReference]):
         return (images - self.mean) / self.deviation
 
     def encode_reference(
-        self, embedding: PaperEmbedding, marks: Tensor, is_box: Tensor
+        self, embedding: PaperEmbedding | SemanticFeatures, marks: Tensor, is_box: Tensor
     ) -> PaperReference:
         """Encode annotated references, one per batch item.
 

@@ -20,12 +20,6 @@ predicted intersection over union. Points without a box want one padding point, 
 
 from __future__ import annotations
 
-import importlib.util
-import json
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,14 +27,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vrpsam_app.errors import MissingExtraError, OutputError
 from vrpsam_app.models.frozen_sam import FrozenSAM
+from vrpsam_app.models.onnx_graphs import (
+    embed_points,
+    graph_folder,
+    require_onnx,
+    write_description,
+    write_graph,
+)
 from vrpsam_app.models.paper_vrp_sam import DEVIATION, MEAN
 from vrpsam_app.models.sam_decoder import decode_batch
-
-OPSET = 18
-LARGEST_GRAPH = 1_800_000_000
-"""Bytes of weights that a file of protobuf can hold; more go into a file beside it."""
 
 ENCODER_NAME, DECODER_NAME = "encoder.onnx", "decoder.onnx"
 _BOX_CORNERS = (2, 3)
@@ -73,11 +69,7 @@ class EncoderGraph(nn.Module):
 
 
 class DecoderGraph(nn.Module):
-    """Prompts and an embedding to masks, without a branch that depends on values.
-
-    segment-anything embeds points by writing to where a label is found, which no graph can hold:
-    here every label's embedding is computed and one is selected. The numbers are the same.
-    """
+    """Prompts and an embedding to masks."""
 
     image_pe: Tensor
 
@@ -99,7 +91,7 @@ class DecoderGraph(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Embed the prompts, decode all four masks."""
         encoder: Any = self.prompt_encoder
-        points = self._points(encoder, points_xy, point_labels)
+        points = embed_points(encoder, points_xy / self.image_size, point_labels)
         given = has_mask_input.reshape(-1, 1, 1, 1)
         without = encoder.no_mask_embed.weight.reshape(1, -1, 1, 1)
         dense = given * encoder.mask_downscaling(mask_input) + (1 - given) * without
@@ -111,35 +103,6 @@ class DecoderGraph(nn.Module):
             dense,
         )
         return decoded.mask_logits, decoded.scores
-
-    def _points(self, encoder: Any, points_xy: Tensor, labels: Tensor) -> Tensor:
-        """Embed points (1, P, 2) and the corners of boxes, (1, P, C)."""
-        # The position in [-1, 1], as the prompt encoder has it; SAM sees whole pixels' centres.
-        place = 2 * (points_xy / self.image_size) - 1
-        angle = 2 * torch.pi * (place @ encoder.pe_layer.positional_encoding_gaussian_matrix)
-        position = torch.cat((angle.sin(), angle.cos()), dim=-1)
-        marks = labels[..., None]
-        # A padding point has no position, only its own embedding.
-        padding = (marks == -1).to(position.dtype)
-        embedded = position * (1 - padding) + padding * encoder.not_a_point_embed.weight[None]
-        for label, embedding in enumerate(encoder.point_embeddings):
-            embedded = embedded + (marks == label).to(position.dtype) * embedding.weight[None]
-        return embedded
-
-
-def require_onnx() -> None:
-    """Make sure that graphs can be written.
-
-    Raises
-    ------
-    MissingExtraError
-        If the packages that write them are not installed.
-    """
-    if any(importlib.util.find_spec(name) is None for name in ("onnx", "onnxscript")):
-        raise MissingExtraError(
-            "ONNX files are written by onnx and onnxscript, which are not installed. Run: "
-            'pip install "vrpsam-app[onnx]".'
-        )
 
 
 def export_sam(sam: FrozenSAM, folder: Path, *, name: str, sha256: str) -> OnnxFiles:
@@ -168,15 +131,14 @@ def export_sam(sam: FrozenSAM, folder: Path, *, name: str, sha256: str) -> OnnxF
     side, grid, dim = config.image_size, config.embedding_side, config.prompt_dim
     files = OnnxFiles(folder / ENCODER_NAME, folder / DECODER_NAME, folder / "onnx.json")
     sam = sam.eval()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _export(
+    with graph_folder(folder):
+        write_graph(
             EncoderGraph(sam),
             {"image": torch.zeros(1, 3, side, side)},
             ("image_embedding",),
             files.encoder,
         )
-        _export(
+        write_graph(
             DecoderGraph(sam),
             {
                 "image_embedding": torch.zeros(1, dim, grid, grid),
@@ -190,60 +152,13 @@ def export_sam(sam: FrozenSAM, folder: Path, *, name: str, sha256: str) -> OnnxF
             files.decoder,
             many={"visual_prompts": "prompts", "points_xy": "points", "point_labels": "points"},
         )
-        facts = {
-            "weights": name,
-            "sha256": sha256,
-            "image_size": side,
-            "embedding": [1, dim, grid, grid],
-            "mask_logits": [1, 4, 4 * grid, 4 * grid],
-            "box_corner_labels": list(_BOX_CORNERS),
-            "opset": OPSET,
-        }
-        files.description.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise OutputError(
-            f"{folder} cannot be written ({error.strerror or error}). Check its rights and the "
-            "free space."
-        ) from error
-    return files
-
-
-def _export(
-    graph: nn.Module,
-    inputs: dict[str, Tensor],
-    outputs: tuple[str, ...],
-    path: Path,
-    many: dict[str, str] | None = None,
-) -> None:
-    """Trace a module and write its graph, weights inside where they fit."""
-    several = many or {}
-    weights = sum(p.numel() * p.element_size() for p in graph.state_dict().values())
-    axes = {name: torch.export.Dim(name, min=0, max=4096) for name in set(several.values())}
-    shapes = {name: {1: axes[several[name]]} if name in several else None for name in inputs}
-    with torch.no_grad(), _quiet():
-        torch.onnx.export(
-            graph,
-            tuple(inputs.values()),
-            path,
-            input_names=list(inputs),
-            output_names=list(outputs),
-            dynamic_shapes=shapes,
-            opset_version=OPSET,
-            dynamo=True,
-            verbose=False,
-            external_data=weights > LARGEST_GRAPH,
+        write_description(
+            files.description,
+            weights=name,
+            sha256=sha256,
+            image_size=side,
+            embedding=[1, dim, grid, grid],
+            mask_logits=[1, 4, 4 * grid, 4 * grid],
+            box_corner_labels=list(_BOX_CORNERS),
         )
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the exporter's notes on its own future to itself."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
+    return files

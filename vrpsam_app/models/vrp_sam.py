@@ -34,9 +34,12 @@ class VRPSAM(nn.Module, Generic[Embedding, Encoding]):
     Attributes
     ----------
     embedding_type : type of what ``encode_images`` gives, by which it is read from disk again
+    reference_type : type of what ``encode_reference_images`` gives; None where a reference needs
+        all that a target does
     """
 
     embedding_type: ClassVar[type[TensorRecord]]
+    reference_type: ClassVar[type[TensorRecord] | None] = None
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -46,6 +49,10 @@ class VRPSAM(nn.Module, Generic[Embedding, Encoding]):
     def encode_images(self, images: Tensor) -> Embedding:
         """Encode images (B, 3, H, W) in [0, 1]."""
 
+    def encode_reference_images(self, images: Tensor) -> TensorRecord:
+        """Encode images (B, 3, H, W) as far as references need it, which may cost less."""
+        return self.encode_images(images)
+
     @abstractmethod
     def encode_reference(self, embedding: Embedding, marks: Tensor, is_box: Tensor) -> Encoding:
         """Encode annotated references, one per batch item.
@@ -53,7 +60,7 @@ class VRPSAM(nn.Module, Generic[Embedding, Encoding]):
         Parameters
         ----------
         embedding : Embedding
-            Of the reference images.
+            Of the reference images; what ``encode_reference_images`` gives serves as well.
         marks : shape (B, 3, H, W), float in [0, 1]
             Share of each input pixel that is object, certain background, weak background.
         is_box : shape (B,), bool

@@ -331,7 +331,7 @@ class TestFailures:
         assert "cannot be made" in outcome.err
 
     def test_missing_weights_are_one_sentence(self, vrpsam, monkeypatch: pytest.MonkeyPatch):
-        def fail(model: str, device: str, *_: object) -> None:
+        def fail(model: str, device: str, *_: object, **__: object) -> None:
             raise WeightsError(f"No model {model!r} for {device}.")
 
         monkeypatch.setattr(segment, "load_predictor", fail)

@@ -15,8 +15,9 @@ import torch
 
 from vrpsam_app.errors import MissingExtraError, OutputError
 from vrpsam_app.models.frozen_sam import FrozenSAM
+from vrpsam_app.models.onnx_graphs import require_onnx
 from vrpsam_app.models.paper_vrp_sam import DEVIATION, MEAN
-from vrpsam_app.models.sam_onnx import OnnxFiles, export_sam, require_onnx
+from vrpsam_app.models.sam_onnx import OnnxFiles, export_sam
 
 SIDE, GRID, DIM = 128, 8, 32
 

@@ -17,7 +17,10 @@ def values():
     return labels
 
 
-def stack(values, size=PixelSize(0.5, 0.5, 2.0), axes=("z",)):
+SIZE = PixelSize(0.5, 0.5, 2.0)
+
+
+def stack(values, size=SIZE, axes=("z",)):
     return Stack.from_array(values, axes=axes, pixel_size=size)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import tracemalloc
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,11 @@ import zarr
 from vrpsam_app.annotations import Box
 from vrpsam_app.errors import Cancelled
 from vrpsam_app.images import IntensityRange
-from vrpsam_app.progress import CancelToken, Progress
+from vrpsam_app.progress import CancelToken, Progress, ProgressMeter
 from vrpsam_app.recipe import Recipe, TargetRecord
 from vrpsam_app.references import Reference
 from vrpsam_app.stack_runs import reading as stack_reading
-from vrpsam_app.stack_runs import result_array
+from vrpsam_app.stack_runs import result_array, run
 from vrpsam_app.stack_runs.lazy_result import predict_stack
 from vrpsam_app.stack_runs.run import segment_stack
 from vrpsam_app.stacks.stack import PixelSize, Stack
@@ -309,6 +310,29 @@ def test_equal_batches_give_equal_bytes_after_a_stop(colour_segmenter, tmp_path:
     sizes.clear()
     segment_stack(colour_segmenter, values, reference(values), out, batch_size=4, resume=True)
     assert sizes == [4, 2]
+
+
+def test_the_time_left_counts_whole_batches(
+    colour_segmenter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Planes of a batch end one right after the other: their pace would promise too much."""
+    clock = [0.0]
+
+    class Batches(Stopping):
+        def prepare_many(self, images: Any, intensity_range: Any) -> None:
+            clock[0] += 4.0 * len(images)
+
+    monkeypatch.setattr(run, "ProgressMeter", partial(ProgressMeter, clock=lambda: clock[0]))
+    monkeypatch.setattr(run, "ahead", lambda items, depth: (item for item in items))
+    values, told = movie((12, 60, 70)), []
+    segment_stack(
+        Batches(colour_segmenter, 99), values, reference(values), tmp_path / "r.zarr",
+        batch_size=4, progress=told.append,
+    )  # fmt: skip
+    assert [p.done for p in told] == list(range(13))
+    for progress in told[5:]:
+        left = 4.0 * (12 - progress.done)
+        assert progress.seconds_left == pytest.approx(left, abs=8.0)
 
 
 def test_a_probability_is_stored_as_it_is(colour_segmenter, tmp_path: Path):

@@ -1,0 +1,233 @@
+"""Labels layers measured, linked and exported: arrays in, tables and files out, in a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_plugin.layer_planes import LayerPlanes
+from napari_plugin.result_numbers import together
+from napari_plugin.result_record import METADATA_KEY, ResultRecord
+from napari_plugin.session import unwrapped
+from vrpsam_app.label_files import holds_masks
+from vrpsam_app.objects.instances import DEFAULT_OBJECTS, ObjectOptions
+from vrpsam_app.objects.linking import LinkOptions
+from vrpsam_app.progress import CancelToken, Progress, ProgressMeter
+from vrpsam_app.stacks.stack import Stack
+
+Classes = Mapping[int, str] | str | None
+"""Class of each object by its number, that of all, or None where nobody knows."""
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What was measured of a layer.
+
+    Attributes
+    ----------
+    objects, planes : as of :class:`vrpsam_app.objects.tables.ObjectTables`
+    unit : of lengths
+    """
+
+    objects: Any
+    planes: Any
+    unit: str
+
+    def words(self) -> str:
+        """Say how many objects there are and how large they are."""
+        table = self.objects
+        count = int(table["label"].nunique())
+        said = f"{count} object{'' if count == 1 else 's'}"
+        sizes = [n for n in table.columns if n.startswith(("volume_", "area_", "mean_area_"))]
+        if count and sizes:
+            name = next((n for n in sizes if n.startswith("volume_")), sizes[-1])
+            what, _, unit = name.rpartition("_")
+            said += (
+                f", {what.replace('_', ' ')} {table[name].median():.3g} {_pretty(unit)} (median)"
+            )
+        return (
+            said if self.unit != "px" else f"{said}\nThe layer has no length unit: all in pixels."
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Linked:
+    """Objects with numbers that go through a stack.
+
+    Attributes
+    ----------
+    values : shape of the layer's planes, int32
+    classes : of the objects
+    """
+
+    values: NDArray[np.int32]
+    classes: Classes
+
+
+def planes_of(layer: Any, record: ResultRecord | None) -> LayerPlanes:
+    """Return the planes of a Labels layer, with axes and pixel size; nothing is read.
+
+    Planes of a result are those of its image, also where its axes were turned.
+
+    Raises
+    ------
+    ImageError
+        If the layer is none that has planes.
+    """
+    return LayerPlanes.of(layer, shown=None if record is None else record.planes.rows_cols)
+
+
+def image_for(layer: Any, record: ResultRecord | None) -> Stack | None:
+    """Return the intensities of an image layer, None where none is chosen."""
+    if layer is None:
+        return None
+    if record is not None and unwrapped(layer).name in record.planes.name.split(" + "):
+        return record.planes.stack
+    return LayerPlanes.of(layer).stack
+
+
+def classes_of_layer(layer: Any, record: ResultRecord | None) -> Classes:
+    """Return the classes of a layer's numbers, as its features or its result say."""
+    features = layer.features
+    if features is not None and {"index", "class"} <= set(features.columns):
+        pairs = zip(features["index"], features["class"], strict=True)
+        return {int(number): str(name) for number, name in pairs}
+    names: Sequence[str] = ()
+    objects = False
+    if record is not None:
+        names, objects = record.classes, record.state.settings.objects is not None
+    else:
+        said = (layer.metadata or {}).get(METADATA_KEY) or {}
+        names = [str(name) for name in said.get("classes", [])]
+        objects = "objects" in ((said.get("recipe") or {}).get("sections") or {})
+    if len(names) == 1:
+        return names[0]
+    return None if objects or not names else dict(enumerate(names, start=1))
+
+
+def holds_classes(record: ResultRecord | None) -> bool:
+    """Whether a layer's numbers are classes and not objects, as far as is known."""
+    return record is not None and record.state.settings.objects is None
+
+
+def measure_layer(
+    labels: Stack, image: Stack | None, classes: Classes, cancel: CancelToken
+) -> Generator[Progress, None, Measured]:
+    """Measure all objects; yields how far that is."""
+    from vrpsam_app.objects.tables import measure_stack
+
+    told: list[Progress] = []
+    meter = ProgressMeter(labels.plane_count, told.append, cancel=cancel)
+    yield told[-1]
+    tables = measure_stack(labels, image, classes=classes, meter=meter)
+    size = labels.pixel_size or (None if image is None else image.pixel_size)
+    return Measured(tables.objects, tables.planes, "px" if size is None else size.unit)
+
+
+def link_layer(
+    labels: Stack,
+    links: LinkOptions,
+    classes: Classes,
+    cancel: CancelToken,
+    *,
+    as_classes: bool = False,
+    options: ObjectOptions = DEFAULT_OBJECTS,
+) -> Generator[Progress, None, Linked]:
+    """Give objects of a layer numbers that go through its stack; what holds classes is cut first.
+
+    Parameters
+    ----------
+    labels : of the layer
+    links : what is the same object
+    classes : of the layer's numbers
+    cancel : looked at after each slice
+    as_classes : whether numbers are known to be classes; else masks are recognised
+    options : how masks are cut
+    """
+    from vrpsam_app.objects.finding import cut_planes, linked_planes
+    from vrpsam_app.objects.tables import classes_of
+
+    told: list[Progress] = []
+    meter = ProgressMeter(labels.plane_count, told.append, cancel=cancel)
+    yield told[-1]
+    names: list[str] = []
+    planes: Iterator[NDArray[np.int32]] = (
+        labels.plane(i).astype(np.int32) for i in labels.indices()
+    )
+    if as_classes or holds_masks(labels):
+        names = list(classes.values()) if isinstance(classes, Mapping) else []
+        each = [
+            cut_planes(replace(labels, data=labels.data == number), options)
+            for number in range(1, max(1, len(names)) + 1)
+        ]
+        planes = (together(np.stack(cut)) for cut in zip(*each, strict=True))
+    values = np.empty((labels.plane_count, *labels.plane_hw), np.int32)
+    for number, plane in enumerate(linked_planes(planes, labels, links)):
+        values[number] = plane
+        meter.finished()
+        yield told[-1]
+    shaped = values.reshape(*labels.leading_shape, *labels.plane_hw)
+    if names:
+        found = Stack.from_array(shaped, axes=labels.axes, color=False)
+        return Linked(shaped, classes_of(found, labels, names))
+    return Linked(shaped, classes)
+
+
+def export_layer(
+    folder: Path, labels: Stack, classes: Classes, picture: str, form: str, cancel: CancelToken
+) -> Generator[Progress, None, list[Path]]:
+    """Write the objects of a layer in a format of the core; yields how far that is.
+
+    Formats that know no stacks get each slice as a picture of its own.
+    """
+    from vrpsam_app.exchange.formats import FORMATS, export_objects
+    from vrpsam_app.exchange.object_plane import ObjectPlane
+
+    told: list[Progress] = []
+    meter = ProgressMeter(labels.plane_count, told.append, cancel=cancel)
+    yield told[-1]
+    stem = _plain(picture)
+    pictures: dict[str, list[ObjectPlane]] = {}
+    as_stack = FORMATS[form].stacks
+    for index in labels.indices():
+        values = labels.plane(index).astype(np.int32)
+        position = dict(zip(labels.axes, index, strict=True))
+        part = "".join(f"_{axis}{number:04d}" for axis, number in position.items())
+        name = stem if as_stack else f"{stem}{part}"
+        plane = ObjectPlane(
+            values,
+            f"{name}.tif" if as_stack else f"{name}.png",
+            _classes_in(values, classes),
+            position=position if as_stack else {},
+        )
+        pictures.setdefault(name, []).append(plane)
+        meter.finished()
+        yield told[-1]
+    return export_objects(folder, pictures, form)
+
+
+def _classes_in(values: NDArray[np.int32], classes: Classes) -> dict[int, str]:
+    numbers = [int(n) for n in np.unique(values) if n]
+    if classes is None:
+        return {}
+    if isinstance(classes, str):
+        return dict.fromkeys(numbers, classes)
+    return {n: classes[n] for n in numbers if classes.get(n)}
+
+
+def _plain(name: str) -> str:
+    """Return a layer's name as that of a file."""
+    plain = "".join(c if c.isalnum() or c in "-_." else "_" for c in name).strip("._")
+    return plain[:80] or "layer"
+
+
+def _pretty(unit: str) -> str:
+    for digit, raised in (("2", "²"), ("3", "³")):
+        if unit.endswith(digit):
+            unit = unit.removesuffix(digit) + raised
+    return unit.replace("um", "µm")

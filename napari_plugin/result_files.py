@@ -1,0 +1,211 @@
+"""Files of the product as layers, and a Labels layer as files: the plugin's reader and writer.
+
+Labels are read together with the recipe that stands beside them, and written with it, so that
+whoever gets the file can see how it was made and make it again.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_plugin.result_record import METADATA_KEY
+from vrpsam_app.references import Reference
+from vrpsam_app.stacks.stack import Stack
+
+LayerData = tuple[Any, dict[str, Any], str]
+
+_LIBRARY_DOCUMENT = "library.json"
+_RECIPE_ENDING = "recipe.json"
+# References lie side by side, with a gap of this share of the widest one.
+_GAP = 0.1
+_MOST_BYTES_IN_MEMORY = 2**28
+
+
+def reader_of(path: str | list[str]) -> Callable[[Any], list[LayerData]] | None:
+    """Return what reads a path, None for files of others.
+
+    Parameters
+    ----------
+    path : labels with a recipe beside them, a reference library, or a recipe
+    """
+    if not isinstance(path, str):
+        return None
+    file = Path(path)
+    if file.name.endswith(_RECIPE_ENDING) and file.is_file():
+        return read_recipe
+    if file.suffix.lower() == ".zip" and _is_library(file):
+        return read_library
+    from vrpsam_app.objects.saved_labels import is_saved_result
+
+    return read_result if is_saved_result(file) else None
+
+
+def read_result(path: str) -> list[LayerData]:
+    """Return labels as a layer: scaled, with the recipe and, where there is one, their table.
+
+    Raises
+    ------
+    VRPSAMError
+        If the labels, the recipe or the table is damaged.
+    """
+    from vrpsam_app.objects.saved_labels import SavedLabels
+
+    found = SavedLabels.open(path)
+    said: dict[str, Any] = {}
+    arguments: dict[str, Any] = {"name": found.stack.name, **placed_like(found.stack)}
+    if found.recipe is not None:
+        classes = tuple(
+            dict.fromkeys(r.label for r in found.recipe.references if not r.is_not_this)
+        )
+        said = {
+            "recipe": found.recipe.to_json(),
+            "classes": list(classes),
+            "edited": found.recipe.settings.get("edited_planes", []),
+            "path": str(path),
+        }
+        arguments["metadata"] = {METADATA_KEY: said}
+    if found.table is not None:
+        arguments["features"] = as_features(found.table)
+    data = found.stack.data
+    # Small ones can then be painted on at once; napari paints on no lazy array.
+    if data.nbytes <= _MOST_BYTES_IN_MEMORY:
+        data = data.compute()
+    return [(data, arguments, "labels")]
+
+
+def read_library(path: str) -> list[LayerData]:
+    """Return the references of a library as layers, side by side, each with its marks.
+
+    Raises
+    ------
+    ConfigError
+        If the file is damaged.
+    """
+    from vrpsam_app.library.reference_library import ReferenceLibrary
+
+    library = ReferenceLibrary.load(Path(path))
+    return list(_side_by_side([(e.name, e.reference) for e in library.entries]))
+
+
+def read_recipe(path: str) -> list[LayerData]:
+    """Return the references of a recipe as layers, side by side, each with its marks.
+
+    Raises
+    ------
+    ConfigError
+        If the file is no recipe.
+    """
+    from vrpsam_app.recipe import Recipe
+
+    recipe = Recipe.load(Path(path))
+    return list(_side_by_side([(r.label, r) for r in recipe.references]))
+
+
+def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+    """Write a Labels layer with its recipe and what was measured.
+
+    Parameters
+    ----------
+    path : a name that ends in .tif, .zarr or .ome.zarr; napari has asked whether to replace it
+    data : of the layer
+    attributes : of the layer, as napari gives them to writers
+
+    Returns
+    -------
+    paths : of what was written; the table is made now if the layer has none
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    from napari.layers import Labels
+
+    from napari_plugin.layer_planes import LayerPlanes
+
+    kept = ("name", "scale", "translate", "units", "axis_labels", "multiscale")
+    layer = Labels(data, **{k: attributes[k] for k in kept if attributes.get(k) is not None})
+    planes = LayerPlanes.of(layer)
+    said = (attributes.get("metadata") or {}).get(METADATA_KEY) or {}
+    features = attributes.get("features")
+    return save(path, planes.stack, said, features)
+
+
+def save(path: str | Path, labels: Stack, said: Any, features: Any) -> list[str]:
+    """Write labels with what their layer says about them.
+
+    Parameters
+    ----------
+    labels : of the layer
+    said : what the layer's metadata hold under the plugin's name
+    features : of the layer; None or an empty table is measured now
+    """
+    from dataclasses import replace
+
+    from vrpsam_app.objects.saved_labels import recipe_of_metadata, save_labels
+    from vrpsam_app.objects.tables import measure_stack
+
+    recipe = recipe_of_metadata(said.get("recipe"))
+    if recipe is not None and said.get("edited"):
+        settings = {**recipe.settings, "edited_planes": [list(i) for i in said["edited"]]}
+        recipe = replace(recipe, settings=settings)
+    table = from_features(features)
+    if table is None:
+        table = measure_stack(labels).objects
+    written = save_labels(path, labels, recipe=recipe, table=table, overwrite=True)
+    return [str(file) for file in written]
+
+
+def as_features(table: Any) -> Any:
+    """Return a table of objects as napari wants it: ``index`` says which label a row is of."""
+    return table.rename(columns={"label": "index"})
+
+
+def from_features(features: Any) -> Any:
+    """Return a layer's features as a table of objects, None where they are none."""
+    if features is None or not len(features) or "index" not in features:
+        return None
+    return features.rename(columns={"index": "label"})
+
+
+def placed_like(stack: Stack) -> dict[str, Any]:
+    """Return scale, units and axis labels of a layer that shows a stack."""
+    size = stack.pixel_size
+    lengths = {"y": 1.0, "x": 1.0} if size is None else {"y": size.row, "x": size.col}
+    if size is not None and size.plane is not None:
+        lengths["z"] = size.plane
+    axes = (*stack.axes, "y", "x")
+    return {
+        "scale": tuple(lengths.get(axis, 1.0) for axis in axes),
+        "units": tuple(size.unit if size and axis in lengths else "pixel" for axis in axes),
+        "axis_labels": axes,
+    }
+
+
+def _is_library(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return _LIBRARY_DOCUMENT in archive.namelist()
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
+def _side_by_side(named: Sequence[tuple[str, Reference]]) -> Iterator[LayerData]:
+    """Yield an image and its marks for each reference; 1 marks the object, 2 what it is not."""
+    widest = max((r.image.shape[1] for _, r in named), default=0)
+    left = 0.0
+    for name, reference in named:
+        placed = {"translate": (0.0, left)}
+        rgb = reference.image.ndim == 3
+        yield reference.image, {"name": name, "rgb": rgb, **placed}, "image"
+        marks = reference.positive.astype(np.uint8)
+        marks[reference.negative] = 2
+        features = {"index": [1, 2], "class": [reference.label, f"not {reference.label}"]}
+        arguments = {"name": f"{name}: marks", "opacity": 0.5, "features": features, **placed}
+        yield marks, arguments, "labels"
+        left += reference.image.shape[1] + _GAP * widest

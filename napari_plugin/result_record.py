@@ -1,0 +1,255 @@
+"""What a Labels layer with an answer is: of which planes, found how, edited where."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from psygnal import Signal
+
+from napari_plugin.run_settings import RunSettings
+from vrpsam_app.images import IntensityRange
+from vrpsam_app.recipe import Recipe, TargetRecord
+from vrpsam_app.references import Reference
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
+
+    from napari_plugin.layer_planes import LayerPlanes
+    from vrpsam_app.tiles.rows import Verdict
+
+Index = tuple[int, ...]
+METADATA_KEY = "vrpsam-app"
+"""Under which a result layer's metadata hold its recipe."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaneFinding:
+    """What the model said about one plane.
+
+    Attributes
+    ----------
+    verdicts : presence, score and number of pixels of each class
+    pixels_sum : SHA-256 of the plane's pixels, by which a recipe knows it
+    """
+
+    verdicts: Mapping[str, Verdict]
+    pixels_sum: str
+
+    @property
+    def score(self) -> float:
+        """The lowest expected overlap of a class that is there; 0 where none is."""
+        there = [v.score for v in self.verdicts.values() if v.present]
+        return min(there, default=0.0)
+
+    @property
+    def presence(self) -> float:
+        """How sure it is that any class is there."""
+        return max((v.presence for v in self.verdicts.values()), default=0.0)
+
+    @property
+    def present(self) -> bool:
+        """Whether any class is there."""
+        return any(v.present for v in self.verdicts.values())
+
+    @property
+    def doubt(self) -> float:
+        """How unsure the answer is, in [0, 1], by its most doubtful class.
+
+        Of a class that is there one minus its score, of one that is not its presence.
+        """
+        return max(
+            (1 - v.score if v.present else v.presence for v in self.verdicts.values()), default=0.0
+        )
+
+
+@dataclass(slots=True)
+class RunState:
+    """What changes with a run, and what Revert brings back.
+
+    Attributes
+    ----------
+    data : of the layer: NumPy, or Zarr for large results
+    references, settings, intensity_range, made_by : how the last run found it
+    findings : of the planes that were answered
+    edited : planes that a person painted on
+    path : of a result on disk
+    highest : largest object number that was given
+    """
+
+    data: Any
+    references: tuple[Reference, ...] = ()
+    settings: RunSettings = field(default_factory=RunSettings)
+    intensity_range: IntensityRange | None = None
+    made_by: Mapping[str, Any] = field(default_factory=dict)
+    findings: dict[Index, PlaneFinding] = field(default_factory=dict)
+    edited: set[Index] = field(default_factory=set)
+    path: Path | None = None
+    highest: int = 0
+
+
+class ResultRecord:
+    """What is known about the answer in a Labels layer.
+
+    Indices are those of ``planes.stack``: one number for each leading axis, ``()`` for a single
+    plane. ``planes.place(index)`` says where a plane lies in the layer's data.
+
+    Parameters
+    ----------
+    layer : the Labels layer
+    planes : of the image layers that were asked about
+    state : of the first run
+
+    Attributes
+    ----------
+    changed : emitted when findings, edits or the state change; on the GUI thread
+    """
+
+    changed = Signal()
+
+    def __init__(self, layer: Labels, planes: LayerPlanes, state: RunState) -> None:
+        self._layer = weakref.ref(layer)
+        self.planes = planes
+        self.state = state
+        self._before: list[RunState] = []
+        self._writing = 0
+        layer.events.paint.connect(self._on_paint)
+
+    @property
+    def layer(self) -> Labels | None:
+        """The layer, None once it is gone."""
+        return self._layer()
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of their numbers."""
+        return tuple(dict.fromkeys(r.label for r in self.state.references if not r.is_not_this))
+
+    @property
+    def findings(self) -> Mapping[Index, PlaneFinding]:
+        """What was found in each plane that was answered."""
+        return self.state.findings
+
+    @property
+    def edited(self) -> frozenset[Index]:
+        """Planes that a person painted on; no run writes them unless it is told to."""
+        return frozenset(self.state.edited)
+
+    @property
+    def missing(self) -> tuple[Index, ...]:
+        """Planes that were not answered yet, in order."""
+        return tuple(i for i in self.planes.stack.indices() if i not in self.state.findings)
+
+    @property
+    def can_revert(self) -> bool:
+        """Whether there is a state before the last run."""
+        return bool(self._before)
+
+    def plane(self, index: Index) -> NDArray[Any]:
+        """Return the layer's pixels of a plane, shape (rows, cols)."""
+        return np.asarray(self.state.data[self.planes.place(index)])
+
+    def by_doubt(self) -> tuple[Index, ...]:
+        """Return the planes that nobody edited, the most doubtful first."""
+        open_ones = [i for i in self.state.findings if i not in self.state.edited]
+        return tuple(sorted(open_ones, key=lambda i: (-self.state.findings[i].doubt, i)))
+
+    def mark_edited(self, indices: Iterable[Index]) -> None:
+        """Remember that a person changed planes."""
+        new = set(indices) - self.state.edited
+        if new:
+            self.state.edited |= new
+            self.changed.emit()
+
+    def release(self, indices: Iterable[Index]) -> None:
+        """Let runs write planes again that a person changed."""
+        self.state.edited -= set(indices)
+        self.changed.emit()
+
+    def found(self, index: Index, finding: PlaneFinding) -> None:
+        """Take what the model said about a plane; the caller has written its pixels."""
+        self.state.findings[index] = finding
+        self.changed.emit()
+
+    def begin(self, state: RunState) -> None:
+        """Start a run that can be reverted: `state` takes the place of the one that is there."""
+        self._before = [self.state]  # one step back: more would hold several stacks in memory
+        self.state = state
+        self.changed.emit()
+
+    def revert(self) -> None:
+        """Bring back the layer as it was before the last run; does nothing where there was none."""
+        if not self._before:
+            return
+        self.state = self._before.pop()
+        layer = self.layer
+        if layer is not None:
+            with self.writing():
+                layer.data = self.state.data
+            layer.metadata[METADATA_KEY] = self.metadata()
+        self.changed.emit()
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Mark what the program writes, so that it does not count as a person's edit."""
+        self._writing += 1
+        try:
+            yield
+        finally:
+            self._writing -= 1
+
+    def recipe(self) -> Recipe:
+        """Return what was run, complete enough to run it again."""
+        stack, state = self.planes.stack, self.state
+        sums = [state.findings[i].pixels_sum for i in stack.indices() if i in state.findings]
+        if not stack.axes:
+            record = TargetRecord(stack.name, sums[0] if sums else "", tuple(stack.data.shape))
+        else:
+            record = TargetRecord.from_planes(stack.name, stack.axes, stack.data.shape, sums)
+        settings = state.settings
+        sections: dict[str, Mapping[str, Any]] = {
+            "stack": {"axes": list(stack.axes), "planes": stack.plane_count, "output": "labels"},
+            "tiling": settings.tiling.to_json(),
+        }
+        if settings.objects is not None:
+            sections |= {
+                "objects": settings.objects.to_json(),
+                "links": settings.links.to_json(),
+            }
+        return Recipe.from_run(
+            state.references,
+            [record],
+            state.made_by,
+            intensity_range=state.intensity_range,
+            settings={"threshold": settings.threshold},
+            sections=sections,
+        )
+
+    def metadata(self) -> dict[str, Any]:
+        """Return what the layer's metadata hold: the recipe, and which planes a person edited."""
+        return {
+            "recipe": self.recipe().to_json(),
+            "classes": list(self.classes),
+            "edited": [list(i) for i in sorted(self.state.edited)],
+            "path": None if self.state.path is None else str(self.state.path),
+        }
+
+    def _on_paint(self, event: Any) -> None:
+        if self._writing:
+            return
+        touched: set[Index] = set()
+        for atom in event.value:
+            touched |= self.planes.indices_in(region_of(atom))
+        self.mark_edited(touched)
+
+
+def region_of(atom: Any) -> Sequence[Any]:
+    """Return the part of the layer that one step of a stroke changed, as it would be indexed."""
+    region = getattr(atom, "slice_key", None)
+    return tuple(atom[0] if region is None else region)

@@ -1,0 +1,235 @@
+"""The measure and export panel in a real viewer."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from napari_plugin.layer_planes import LayerPlanes
+from napari_plugin.measure_widget import MeasureWidget
+from napari_plugin.questions import Question, Ranges
+from napari_plugin.result_files import reader_of
+from napari_plugin.run_settings import RunSettings
+from napari_plugin.session import Session
+from napari_plugin.stack_flow import StackFlow
+from vrpsam_app.exchange.formats import FORMATS, read_objects
+from vrpsam_app.recipe import Recipe
+from vrpsam_app.references import Reference
+
+SCALED = {"scale": (2.0, 0.5, 0.5), "units": ("um",) * 3, "axis_labels": ("z", "y", "x")}
+
+
+@pytest.fixture
+def labels(disc_stack):
+    """Two objects with numbers that go through the stack."""
+    numbers = (disc_stack > 100).astype(np.int32)
+    numbers[:, 23:] *= 2
+    return numbers
+
+
+@pytest.fixture
+def dock(viewer, qtbot):
+    """Dock the panel; and wait until it has nothing left to do."""
+
+    def make():
+        panel = MeasureWidget(viewer)
+        viewer.window.add_dock_widget(panel)
+        return panel
+
+    return make
+
+
+@pytest.fixture
+def done(qtbot):
+    def wait(panel):
+        qtbot.waitUntil(lambda: not panel.busy, timeout=20_000)
+        assert panel.news == "" or "written" in panel.news or "layer" in panel.news, panel.news
+
+    return wait
+
+
+def lines(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_features_and_csv_say_the_same_in_micrometres(
+    viewer, dock, done, disc_stack, labels, tmp_path
+):
+    viewer.add_image(disc_stack, name="discs", **SCALED)
+    layer = viewer.add_labels(labels, name="objects", **SCALED)
+    panel = dock()
+    assert panel.image.layer is not None  # the image of the same shape
+    panel.measure_button.click()
+    done(panel)
+    features = layer.features
+    assert features["index"].tolist() == [1, 2]
+    voxels = np.bincount(labels.ravel())[1:]
+    assert features["volume_um3"].tolist() == (voxels * 0.5).tolist()
+    assert features["intensity_mean"].tolist() == [200, 200]
+    assert "2 objects, volume" in panel.summary.text()
+    panel.save_table(tmp_path / "objects")
+    written = lines(tmp_path / "objects.csv")
+    assert [int(line["label"]) for line in written] == features["index"].tolist()
+    for name in ("volume_um3", "largest_area_um2", "intensity_mean", "row_px"):
+        said = [float(line[name]) for line in written]
+        assert said == pytest.approx(features[name].tolist())
+    panel.save_table(tmp_path / "slices.csv", planes=True)
+    assert len(lines(tmp_path / "slices.csv")) == 2 * len(labels)
+    # napari shows them where the mouse is.
+    status = layer.get_status(tuple(np.array([0, 14, 14]) * layer.scale), world=True)
+    assert "volume_um3" in str(status)
+
+
+def test_sizes_grow_with_the_voxel(viewer, dock, done, labels):
+    layer = viewer.add_labels(labels, **SCALED)
+    panel = dock()
+    panel.measure_button.click()
+    done(panel)
+    small = layer.features.copy()
+    layer.scale = (4.0, 1.0, 1.0)
+    panel.measure_button.click()
+    done(panel)
+    assert (layer.features["volume_um3"] / small["volume_um3"]).tolist() == [8, 8]
+    assert (layer.features["largest_area_um2"] / small["largest_area_um2"]).tolist() == [4, 4]
+
+
+def test_without_units_all_is_in_pixels_and_said_so(viewer, dock, done, labels):
+    viewer.add_labels(labels)
+    panel = dock()
+    panel.measure_button.click()
+    done(panel)
+    assert "all in pixels" in panel.summary.text()
+    assert not any(name.endswith("um3") for name in panel.measured.objects)
+
+
+def test_masks_become_objects_with_numbers_through_the_stack(viewer, dock, done, labels):
+    source = viewer.add_labels((labels > 0).astype(np.uint8), name="mask", **SCALED)
+    panel = dock()
+    panel.link_button.click()
+    done(panel)
+    layer = viewer.layers["mask objects"]
+    assert np.array_equal(layer.data, labels)
+    assert np.allclose(layer.scale, source.scale)
+    assert panel.labels.layer is layer
+    assert set(np.unique(source.data)) == {0, 1}  # as it was
+
+
+def test_numbers_of_each_slice_are_linked(viewer, dock, done, labels):
+    mixed = labels.copy()
+    mixed[1::2] = np.where(mixed[1::2] > 0, 3 - mixed[1::2], 0)  # swapped in every other slice
+    viewer.add_labels(mixed, name="cells")
+    panel = dock()
+    panel.link_button.click()
+    done(panel)
+    assert np.array_equal(viewer.layers["cells objects"].data, labels)
+
+
+@pytest.fixture
+def result(viewer, grey, disc_stack, qtbot, tmp_path):
+    """A result of two classes: bright discs, and what is dark."""
+    image = viewer.add_image(disc_stack, name="discs", **SCALED)
+    session = Session.of(viewer)
+    session.preferences = replace(session.preferences, cache_gb=0.0)
+    session.shelf.put(session.choice, grey)
+    for label, mask in (("disc", disc_stack[2] > 100), ("ground", disc_stack[2] < 100)):
+        session.add_reference(Reference.from_mask(disc_stack[2], mask, label=label))
+    panel = MeasureWidget(viewer)
+    viewer.window.add_dock_widget(panel)
+    flow = StackFlow(viewer, session, panel.workers, Ranges())
+    planes = LayerPlanes.of(image)
+    flow.answer_planes(
+        Question(planes, session.references, RunSettings()), list(planes.stack.indices())
+    )
+    qtbot.waitUntil(lambda: not flow.running, timeout=20_000)
+    return panel
+
+
+def test_classes_are_named_and_cut_apart(result, viewer, done):
+    panel = result
+    assert panel.record is not None  # the newest result is chosen
+    panel.measure_button.click()
+    done(panel)
+    assert panel.labels.layer.features["class"].tolist() == ["disc", "ground"]
+    panel.link_button.click()
+    done(panel)
+    objects = viewer.layers["discs result objects"]
+    named = dict(zip(objects.features["index"], objects.features["class"], strict=True))
+    assert sorted(named.values())[:3] == ["disc", "disc", "ground"]
+    assert set(named.values()) == {"disc", "ground"}
+    panel.measure_button.click()
+    done(panel)
+    again = dict(zip(objects.features["index"], objects.features["class"], strict=True))
+    assert again == named
+
+
+def test_a_result_is_saved_with_its_recipe_and_read_again(result, done, tmp_path):
+    panel = result
+    panel.record.mark_edited([(1,)])
+    panel.save_labels(tmp_path / "out.ome.zarr")
+    done(panel)
+    recipe = Recipe.load(tmp_path / "out_recipe.json")
+    assert [r.label for r in recipe.references] == ["disc", "ground"]
+    assert recipe.settings["edited_planes"] == [[1]]
+    path = str(tmp_path / "out.ome.zarr")
+    ((data, arguments, _),) = reader_of(path)(path)
+    assert np.array_equal(data, panel.labels.layer.data)
+    assert arguments["metadata"]["vrpsam-app"]["edited"] == [[1]]
+
+
+@pytest.mark.parametrize("form", sorted(FORMATS))
+def test_every_format_is_written_and_reads_back(
+    viewer, dock, done, labels, disc_stack, tmp_path, form
+):
+    viewer.add_image(disc_stack, name="my discs")
+    layer = viewer.add_labels(labels, name="objects")
+    layer.features = {"index": [1, 2], "class": ["top", "bottom"]}
+    panel = dock()
+    panel.format.setCurrentIndex(panel.format.findData(form))
+    panel.export(tmp_path)
+    done(panel)
+    assert "written" in panel.news
+    files = [path for path in sorted(tmp_path.rglob("*")) if path.is_file()]
+    assert any("my_discs" in path.name for path in files) or form == "coco"
+    if form == "coco":
+        found = json.loads(files[0].read_text())
+        assert len(found["images"]) == len(labels)
+        assert {c["name"] for c in found["categories"]} == {"bottom", "top"}
+    elif form == "geojson":
+        planes = read_objects(files[0], hw=labels.shape[1:])
+        assert np.array_equal(np.stack([p.labels for p in planes]), labels)
+        assert planes[0].classes == {1: "top", 2: "bottom"}
+    elif form == "png":
+        assert np.array_equal(read_objects(files[2])[0].labels, labels[2])
+
+
+def test_what_is_there_is_not_replaced(viewer, dock, done, labels, tmp_path, qtbot):
+    viewer.add_labels(labels, name="objects")
+    panel = dock()
+    panel.export(tmp_path)
+    done(panel)
+    panel.export(tmp_path)
+    qtbot.waitUntil(lambda: not panel.busy)
+    assert "exist" in panel.news
+
+
+def test_an_image_of_another_shape_does_not_fit(viewer, dock, labels, disc_stack, qtbot):
+    viewer.add_labels(labels, name="objects")
+    other = viewer.add_image(disc_stack[:, :20], name="other")
+    panel = dock()
+    panel.image.choose(other)
+    panel.measure()
+    qtbot.waitUntil(lambda: not panel.busy)
+    assert "expected the same" in panel.news
+
+
+def test_without_layers_it_says_what_to_do(viewer, dock, tmp_path):
+    panel = dock()
+    for act in (panel.measure, panel.link, lambda: panel.save_labels(tmp_path / "x.tif")):
+        act()
+        assert "no layer of objects" in panel.news
+    assert not panel.measure_button.isEnabled()

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import npe2
+import numpy as np
+import pytest
+
+import napari_plugin
+from napari_plugin.result_files import reader_of, write_labels
+from napari_plugin.result_record import METADATA_KEY
+from vrpsam_app.library.reference_library import ReferenceLibrary
+from vrpsam_app.objects.saved_labels import SavedLabels
+from vrpsam_app.recipe import Recipe, TargetRecord
+from vrpsam_app.references import Reference
+
+PLACED = {"scale": (2.0, 0.5, 0.5), "units": ("um",) * 3, "axis_labels": ("z", "y", "x")}
+
+
+@pytest.fixture
+def reference(disc_stack):
+    return Reference.from_mask(disc_stack[0], disc_stack[0] > 100, label="disc")
+
+
+@pytest.fixture
+def recipe(disc_stack, reference):
+    return Recipe.from_run([reference], [TargetRecord.from_image("discs", disc_stack[0])], {})
+
+
+@pytest.fixture
+def labels(disc_stack):
+    return (disc_stack > 100).astype(np.int32) * 3
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.ome.zarr"])
+def test_a_layer_comes_back_from_its_file(viewer, tmp_path, labels, recipe, name):
+    said = {"recipe": recipe.to_json(), "classes": ["disc"], "edited": [[2]]}
+    layer = viewer.add_labels(labels, metadata={METADATA_KEY: said}, **PLACED)
+    data, attributes, _ = layer.as_layer_data_tuple()
+    path = str(tmp_path / name)
+    written = write_labels(path, data, attributes)
+    assert [p.rpartition("/")[2] for p in written] == [name, "a_recipe.json", "a.csv"]
+    read = reader_of(path)
+    ((data, attributes, kind),) = read(path)
+    again = viewer.add_labels(data, **attributes)
+    assert kind == "labels"
+    assert np.array_equal(np.asarray(again.data), labels)
+    assert isinstance(again.data, np.ndarray)  # so that it can be painted on
+    assert np.allclose(again.scale, layer.scale)
+    assert again.units == layer.units
+    assert again.axis_labels == layer.axis_labels
+    held = again.metadata[METADATA_KEY]
+    assert held["edited"] == [[2]]
+    found = Recipe.from_json(held["recipe"])
+    assert found.references[0].content_key == recipe.references[0].content_key
+    assert again.features["index"].tolist() == [3]
+    assert again.features["volume_um3"].tolist() == [(labels > 0).sum() * 0.5]
+
+
+def test_the_table_of_a_layer_is_written_as_it_is(viewer, tmp_path, labels):
+    layer = viewer.add_labels(labels, features={"index": [3], "class": ["disc"]}, **PLACED)
+    write_labels(str(tmp_path / "a.tif"), *layer.as_layer_data_tuple()[:2])
+    table = SavedLabels.open(tmp_path / "a.tif").table
+    assert table.to_dict("list") == {"label": [3], "class": ["disc"]}
+
+
+def test_a_layer_of_a_plane_and_of_four_axes_can_be_written(viewer, tmp_path, labels):
+    plane = viewer.add_labels(labels[0], scale=(0.5, 0.5), units=("um", "um"))
+    write_labels(str(tmp_path / "plane.tif"), *plane.as_layer_data_tuple()[:2])
+    assert SavedLabels.open(tmp_path / "plane.tif").stack.axes == ()
+    four = viewer.add_labels(np.stack([labels, labels]))
+    write_labels(str(tmp_path / "four.tif"), *four.as_layer_data_tuple()[:2])
+    assert SavedLabels.open(tmp_path / "four.tif").stack.leading_shape == (2, len(labels))
+
+
+def test_references_of_a_library_and_a_recipe_lie_side_by_side(viewer, tmp_path, reference, recipe):
+    library = ReferenceLibrary().add("bright", reference).add("other", reference.as_not_this())
+    library.save(tmp_path / "library.zip")
+    recipe.save(tmp_path / "run_recipe.json")
+    read = reader_of(str(tmp_path / "library.zip"))
+    for data, arguments, kind in read(str(tmp_path / "library.zip")):
+        getattr(viewer, f"add_{kind}")(data, **arguments)
+    assert [x.name for x in viewer.layers] == ["bright", "bright: marks", "other", "other: marks"]
+    first, marks, second, others = viewer.layers
+    assert np.array_equal(marks.data == 1, reference.positive)
+    assert np.array_equal(others.data == 2, reference.positive)
+    assert second.translate[1] >= first.data.shape[1]
+    read = reader_of(str(tmp_path / "run_recipe.json"))
+    assert [x[1]["name"] for x in read(str(tmp_path / "run_recipe.json"))] == [
+        "disc",
+        "disc: marks",
+    ]
+
+
+def test_files_of_others_are_left_to_others(tmp_path):
+    from PIL import Image
+
+    Image.fromarray(np.zeros((4, 4), np.uint8)).save(tmp_path / "a.tif")
+    (tmp_path / "a.zip").write_bytes(b"no zip")
+    for name in ("a.tif", "a.zip", "missing.tif", "a.png"):
+        assert reader_of(str(tmp_path / name)) is None
+    assert reader_of([str(tmp_path / "a.tif")]) is None
+
+
+def test_the_manifest_leads_to_what_is_there():
+    path = Path(napari_plugin.__file__).with_name("napari.yaml")
+    contributions = npe2.PluginManifest.from_file(path).contributions
+    names = {command.id: command.python_name for command in contributions.commands}
+    used = [
+        *(sample.command for sample in contributions.sample_data),
+        *(reader.command for reader in contributions.readers),
+        *(writer.command for writer in contributions.writers),
+        *(widget.command for widget in contributions.widgets),
+    ]
+    assert len(used) >= 10
+    for command in used:
+        module, _, name = str(names[command]).partition(":")
+        assert callable(getattr(importlib.import_module(module), name))

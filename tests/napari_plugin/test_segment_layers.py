@@ -1,0 +1,211 @@
+"""The segment widget on every kind of image, to disk, through time, in other layers and folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import pytest
+import zarr
+
+from vrpsam_app.image_files import read_image, write_image
+
+
+def mark(viewer: Any, widget: Any, place: tuple[int, ...]) -> Any:
+    """Click on a pixel of the image that is chosen."""
+    layer = widget.form.image.layer
+    point = np.array(layer.data_to_world(np.array(place, float)))
+    for axis, value in enumerate(point[: viewer.dims.ndim]):
+        viewer.dims.set_point(axis, float(value))
+    widget.pick_tool("points")
+    points = viewer.layers.selection.active
+    points.add(np.asarray(points.world_to_data(point)))
+    return points
+
+
+def result(widget: Any) -> Any:
+    return widget.session.results[-1]
+
+
+def test_time_depth_and_numbers_in_other_axes(viewer, make_widget, settle, make_discs):
+    movie = np.stack([make_discs(3)] * 2)
+    viewer.add_image(movie, axis_labels=("t", "z", "y", "x"))
+    widget = make_widget(viewer)
+    mark(viewer, widget, (1, 2, 14, 16))
+    widget.segment_times()
+    settle(widget)
+    assert set(result(widget).findings) == {(0, 2), (1, 2)}
+    widget.segment_all()
+    settle(widget)
+    data = result(widget).layer.data
+    assert np.array_equal(data > 0, movie > 100)
+    assert int(data.max()) == 2  # the same numbers in both times
+
+
+@pytest.mark.parametrize("kind", ["rgb", "float with NaN", "uint16", "multiscale", "turned"])
+def test_other_images(kind, viewer, make_widget, settle, make_discs):
+    stack = make_discs(4)
+    found = stack > 100
+    if kind == "rgb":
+        viewer.add_image(np.repeat(stack[..., None], 3, axis=-1), rgb=True)
+    elif kind == "float with NaN":
+        data = stack.astype(np.float32) / 7
+        data[0] = np.nan
+        data[1, :3] = np.nan
+        found[0] = False
+        viewer.add_image(data, contrast_limits=(0, 30))
+    elif kind == "uint16":
+        viewer.add_image(stack.astype(np.uint16) * 20)
+    elif kind == "multiscale":
+        fine = stack.repeat(2, axis=1).repeat(2, axis=2)
+        viewer.add_image([fine, stack], multiscale=True)
+    else:
+        viewer.add_image(stack)
+        viewer.dims.order = (1, 0, 2)
+    widget = make_widget(viewer)
+    if kind == "multiscale":
+        widget.advanced.level.setValue(1)
+        mark(viewer, widget, (2, 28, 32))
+    else:
+        mark(viewer, widget, (2, 14, 16))
+    widget.form.show_as.setCurrentIndex(1)
+    widget.segment_all()
+    settle(widget)
+    layer = result(widget).layer
+    assert np.array_equal(layer.data > 0, found), widget.form.status.text()
+    if kind == "multiscale":
+        assert np.allclose(layer.scale, (1, 2, 2))
+
+
+def test_a_single_picture(viewer, make_widget, settle, make_discs):
+    picture = make_discs(1)[0]
+    viewer.add_image(picture)
+    widget = make_widget(viewer)
+    assert not widget.form.all_slices.isVisibleTo(widget.form)
+    mark(viewer, widget, (14, 14))
+    widget.segment_slice()
+    settle(widget)
+    assert np.array_equal(result(widget).layer.data > 0, picture > 100)
+
+
+def test_objects_of_another_program_are_marks(viewer, make_widget, settle, disc_stack):
+    viewer.add_image(disc_stack)
+    cells = np.zeros(disc_stack.shape, np.int32)
+    cells[1, 10:18, 10:20], cells[1, 40:, :] = 5, 9
+    other = viewer.add_labels(cells, name="Cellpose")
+    widget = make_widget(viewer)
+    widget.advanced.ids.setText("5")
+    widget.form.other_marks.choose(other)
+    settle(widget)
+    (item,) = widget.session.references
+    assert int(item.reference.positive.sum()) == 80
+    widget.form.all_marked.setChecked(True)
+    settle(widget)
+    assert widget.session.references[0].reference.exhaustive
+    widget.form.other_marks.choose(None)
+    settle(widget)
+    assert widget.session.references == ()
+    assert (other.data == cells).all()
+
+
+def test_a_large_result_goes_to_disk_and_is_resumed_from_there(
+    viewer, make_widget, settle, make_discs, grey, qtbot
+):
+    stack = make_discs(12)
+    lazy = da.from_array(stack, chunks=(1, *stack.shape[1:]))
+    viewer.add_image(lazy, contrast_limits=(0, 255), name="big")
+    widget = make_widget(viewer, memory_mb=0.001)
+    points = mark(viewer, widget, (2, 14, 16))
+    settle(widget)
+    grey.seconds = 0.05
+    widget.segment_all()
+    record = result(widget)
+    qtbot.waitUntil(lambda: len(record.findings) > 5, timeout=20_000)
+    widget.stop()
+    settle(widget)
+    done = len(record.findings)
+    assert 5 < done < 12
+    assert isinstance(record.layer.data, zarr.Array)
+    # As after a crash: nothing is known but what lies on disk.
+    viewer.layers.remove(record.layer)
+    assert widget.session.results == ()
+    grey.seconds, grey.asked = 0.0, 0
+    widget.segment_all()
+    settle(widget)
+    # The slice that is looked at is asked about ahead of its turn, both times.
+    assert grey.asked <= 12 - done + 2
+    assert np.array_equal(np.asarray(result(widget).layer.data) > 0, stack > 100)
+    assert len(result(widget).findings) == 12
+    assert points in viewer.layers
+
+
+def test_a_range_leaves_the_rest(viewer, make_widget, settle, disc_stack):
+    viewer.add_image(disc_stack)
+    widget = make_widget(viewer)
+    mark(viewer, widget, (2, 14, 16))
+    widget.segment_planes([(1,), (2,)])
+    settle(widget)
+    assert [bool(plane.any()) for plane in result(widget).layer.data] == [
+        False, True, True, False, False, False,
+    ]  # fmt: skip
+    assert result(widget).missing == ((0,), (3,), (4,), (5,))
+
+
+def test_other_layers(viewer, make_widget, settle, make_discs):
+    viewer.add_image(make_discs(3), name="first")
+    viewer.add_image(make_discs(4)[1:], name="second")
+    widget = make_widget(viewer)
+    widget.form.image.choose(viewer.layers["first"])
+    mark(viewer, widget, (2, 14, 16))
+    widget.segment_other_layers()
+    settle(widget)
+    assert np.array_equal(viewer.layers["second result"].data > 0, make_discs(4)[1:] > 100)
+    assert "first result" not in viewer.layers
+
+
+def test_a_folder(viewer, make_widget, settle, make_discs, tmp_path: Path):
+    import tifffile
+
+    folder, out = tmp_path / "plate", tmp_path / "out"
+    folder.mkdir()
+    write_image(folder / "a.png", make_discs(1)[0])
+    tifffile.imwrite(folder / "b.tif", make_discs(3), imagej=True, metadata={"axes": "ZYX"})
+    viewer.add_image(make_discs(3))
+    widget = make_widget(viewer)
+    widget.form.show_as.setCurrentIndex(1)
+    mark(viewer, widget, (2, 14, 16))
+    widget.segment_folder(folder, out)
+    settle(widget)
+    assert "2 files segmented" in widget.form.status.text()
+    assert np.array_equal(read_image(out / "a_mask.png") > 0, make_discs(1)[0] > 100)
+    assert np.array_equal(tifffile.imread(out / "b_labels.tif") > 0, make_discs(3) > 100)
+
+
+def test_without_marks_or_image_it_says_what_to_do(viewer, make_widget, settle, disc_stack):
+    widget = make_widget(viewer)
+    assert "Open an image" in widget.form.status.text()
+    assert not widget.form.this_slice.isEnabled()
+    viewer.add_image(disc_stack)
+    widget.segment_all()
+    assert "Mark an object first" in widget.form.status.text()
+
+
+def test_an_error_of_the_model_is_a_sentence(
+    viewer, make_widget, settle, disc_stack, grey, monkeypatch
+):
+    from vrpsam_app.errors import DeviceError
+
+    def fail(*arguments: Any, **settings: Any) -> None:
+        raise DeviceError("The device ran out of memory: choose another.")
+
+    viewer.add_image(disc_stack)
+    widget = make_widget(viewer)
+    mark(viewer, widget, (2, 14, 16))
+    settle(widget)
+    monkeypatch.setattr(grey, "predict", fail)
+    widget.segment_all()
+    settle(widget)
+    assert widget.form.status.text() == "The device ran out of memory: choose another."
+    assert widget.form.all_slices.isEnabled()

@@ -1,0 +1,42 @@
+"""Options of the model: precision by name, by recipe, by default."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import pytest
+
+from vrpsam_app.cli import segment
+from vrpsam_app.cli.method_options import add_model_options, precision_of
+from vrpsam_app.precision import PRECISIONS
+from vrpsam_app.predictor import VRPSAMPredictor
+
+
+def parsed(*typed: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    add_model_options(parser, default="embedded")
+    return parser.parse_args(typed)
+
+
+def test_a_precision_is_what_was_typed_else_recorded_else_auto() -> None:
+    assert precision_of(parsed("--precision", "fp32"), {"precision": "bf16"}) == "fp32"
+    assert precision_of(parsed(), {"precision": "bf16"}) == "bf16"
+    assert precision_of(parsed(), {"precision": "of a later release"}) == "auto"
+    assert precision_of(parsed()) == "auto"
+
+
+def test_the_command_line_knows_the_precisions_of_the_library() -> None:
+    for name in PRECISIONS:
+        assert parsed("--precision", name).precision == name
+    with pytest.raises(SystemExit):
+        parsed("--precision", "fp16")
+
+
+def test_they_reach_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, Any] = {}
+    monkeypatch.setattr(
+        VRPSAMPredictor, "from_pretrained", lambda name, **settings: given.update(settings)
+    )
+    segment.load_predictor("embedded", "cpu", None, "bf16", compiled=True)
+    assert (given["device"], given["precision"], given["compiled"]) == ("cpu", "bf16", True)

@@ -1,0 +1,182 @@
+"""Pictures and stacks into one folder, and a recipe that makes the same files again."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from vrpsam_app.annotations import Box
+from vrpsam_app.batch import FileResult
+from vrpsam_app.errors import Cancelled, ConfigError, ImageFileError, OutputError
+from vrpsam_app.folder_run import FolderRun, RunSettings, StackOutcome, reading_of, replay
+from vrpsam_app.objects.instances import ObjectOptions
+from vrpsam_app.objects.linking import LinkOptions
+from vrpsam_app.progress import CancelToken
+from vrpsam_app.recipe import Recipe
+from vrpsam_app.references import Reference
+from vrpsam_app.stack_runs.targets import StackReading, UnopenedTarget
+from vrpsam_app.stacks.stack import PixelSize
+from vrpsam_app.tiles.plan import TileOptions
+
+SETTINGS = RunSettings(
+    threshold=0.4,
+    tiling=TileOptions("whole"),
+    objects=ObjectOptions(method="components", min_area=5),
+    links=LinkOptions(rule="unique"),
+)
+READING = StackReading(pixel_size=PixelSize(0.5, 0.5, 2.0))
+
+
+def scene(*corners: tuple[int, int]) -> np.ndarray:
+    values = np.random.default_rng(0).integers(0, 400, (40, 50)).astype(np.uint16)
+    for row, col in corners:
+        values[row : row + 8, col : col + 8] = 3000
+    return values
+
+
+@pytest.fixture
+def targets(tmp_path: Path) -> list[Path]:
+    """A picture, a stack, a broken picture."""
+    folder = tmp_path / "targets"
+    folder.mkdir()
+    Image.fromarray(scene((3, 4), (20, 30))).save(folder / "a.png")
+    stack = np.stack([scene((3, 4)), scene((3, 4), (20, 30))])
+    tifffile.imwrite(folder / "s.tif", stack, imagej=True, metadata={"axes": "ZYX"})
+    (folder / "broken.tif").write_bytes(b"II*\0nothing")
+    return [folder / "a.png", folder / "s.tif", folder / "broken.tif"]
+
+
+@pytest.fixture
+def reference() -> Reference:
+    return Reference.from_annotations(scene((3, 4)), [Box(3, 4, 11, 12)], label="cell")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in folder.iterdir()}
+
+
+def test_a_recipe_makes_equal_files(
+    colour_segmenter, reference: Reference, targets: list[Path], tmp_path: Path
+):
+    run = FolderRun.of(reference, targets, tmp_path / "first", SETTINGS, reading=READING)
+    broken, picture, stack = run.carry_out(colour_segmenter)
+    assert isinstance(broken, UnopenedTarget)
+    assert broken.path == targets[2]
+    assert isinstance(picture, FileResult)
+    assert picture.objects["cell"].count() == 2
+    assert isinstance(stack, StackOutcome)
+    assert stack.result is not None
+    assert stack.result.objects["cell"].count() == 3
+    first = contents(tmp_path / "first")
+    assert {"a_mask.png", "a_objects.tif", "a_objects.csv", "recipe.json", "s_objects.tif"} <= set(
+        first
+    )
+    assert b"area_um2" in first["a_objects.csv"]
+    for name in ("recipe.json", "s_labels_recipe.json"):
+        recipe = Recipe.load(tmp_path / "first" / name)
+        assert reading_of(recipe) == READING
+        again = tmp_path / f"again_{name}"
+        replay(tmp_path / "first" / name, colour_segmenter, targets, again)
+        second = contents(again)
+        assert set(second) == set(first)
+        for file in first:
+            # The range of pictures and stacks is each its own; a recipe holds one for both.
+            alike = file.startswith("s_") == name.startswith("s_") or file.endswith(".png")
+            assert not alike or second[file] == first[file], file
+
+
+def test_settings_come_back_from_a_recipe(reference: Reference):
+    recipe = Recipe.from_run(
+        [reference], [], {}, settings={"threshold": 0.4}, sections=SETTINGS.sections()
+    )
+    assert RunSettings.of_recipe(Recipe.from_json(recipe.to_json())) == SETTINGS
+    plain = Recipe.from_run([reference], [], {})
+    assert RunSettings.of_recipe(plain) == RunSettings()
+
+
+def test_a_damaged_section_is_said(reference: Reference):
+    recipe = Recipe.from_run([reference], [], {}, sections={"objects": {"method": "magic"}})
+    with pytest.raises(ConfigError, match="objects: Method is 'magic'"):
+        RunSettings.of_recipe(recipe)
+
+
+def test_one_target_that_cannot_be_opened_is_an_error(
+    reference: Reference, targets: list[Path], tmp_path: Path
+):
+    with pytest.raises(ImageFileError, match=r"broken\.tif"):
+        FolderRun.of(reference, targets[2:], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_objects_that_are_there_are_kept(reference: Reference, targets: list[Path], tmp_path: Path):
+    (tmp_path / "a_objects.csv").write_text("theirs")
+    with pytest.raises(OutputError, match=r"a_objects\.csv exists"):
+        FolderRun.of(reference, targets[:1], tmp_path, SETTINGS)
+    FolderRun.of(reference, targets[:1], tmp_path, RunSettings())
+
+
+def test_a_stack_that_fails_is_told(
+    colour_segmenter, reference: Reference, targets: list[Path], tmp_path: Path
+):
+    (tmp_path / "s_labels.tif").write_text("theirs")
+    (outcome,) = FolderRun.of(reference, targets[1:2], tmp_path).carry_out(colour_segmenter)
+    assert isinstance(outcome, StackOutcome)
+    assert isinstance(outcome.error, OutputError)
+
+
+def test_a_run_is_cancelled(
+    colour_segmenter, reference: Reference, targets: list[Path], tmp_path: Path
+):
+    token = CancelToken()
+    token.cancel()
+    run = FolderRun.of(reference, targets[1:2], tmp_path)
+    with pytest.raises(Cancelled):
+        list(run.carry_out(colour_segmenter, cancel=token))
+
+
+def test_prompts_need_a_method_that_answers_them(
+    colour_segmenter: Any, reference: Reference, targets: list[Path], tmp_path: Path
+):
+    settings = RunSettings(objects=ObjectOptions(prompts=True))
+    run = FolderRun.of(reference, targets[:1], tmp_path, settings)
+    with pytest.raises(ConfigError, match="leave prompts out"):
+        list(run.carry_out(colour_segmenter))
+
+
+def test_an_object_across_four_tiles_has_one_id(
+    colour_segmenter, tmp_path: Path, reference: Reference
+):
+    plane = np.zeros((90, 90), np.uint16) + 200
+    plane[25:65, 25:65] = 3000
+    Image.fromarray(plane).save(tmp_path / "large.png")
+    settings = RunSettings(tiling=TileOptions("tiles", tile=48, overlap=8), objects=ObjectOptions())
+    run = FolderRun.of(reference, [tmp_path / "large.png"], tmp_path, settings)
+    (result,) = run.carry_out(colour_segmenter)
+    assert isinstance(result, FileResult)
+    assert len(colour_segmenter.calls) >= 4
+    found = tifffile.imread(result.objects["cell"].labels)
+    np.testing.assert_array_equal(found, plane == 3000)
+
+
+def test_a_full_disk_fails_one_target_and_keeps_the_rest(
+    colour_segmenter, reference: Reference, targets: list[Path], tmp_path: Path, monkeypatch: Any
+):
+    os_replace = os.replace
+
+    def full(source: str | Path, target: str | Path) -> None:
+        if Path(target).name == "a_objects.csv":
+            raise OSError(28, "No space left on device")
+        os_replace(source, target)
+
+    monkeypatch.setattr(os, "replace", full)
+    run = FolderRun.of(reference, targets[:2], tmp_path / "out", SETTINGS)
+    picture, stack = run.carry_out(colour_segmenter)
+    assert r"a_objects.csv cannot be written (No space left on device)" in str(picture.error)
+    assert stack.error is None
+    assert not list((tmp_path / "out").glob(".*"))
