@@ -11,6 +11,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --constraint constraints.txt \
 	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+# Tests run in so many processes, file by file; each wants a core and 2 GB.
+JOBS ?= 2
 # The browser tests drive an installed Chromium or Chrome, under any of these names.
 BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
 # The napari tests open windows: on Linux on a virtual screen, with what Qt needs beside it.
@@ -23,7 +25,7 @@ SCREEN_PACKAGES := xvfb libgl1 libegl1 libgl1-mesa-dri libxkbcommon-x11-0 libxcb
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo 'Options: PORT=8000 for demo; PYTHON=python3.12; TORCH_INDEX=URL (see README.md).'
+	@echo 'Options: PORT=8000 for demo; JOBS=4 for test; PYTHON=python3.12; TORCH_INDEX=URL (see README.md).'
 
 demo: $(VENV)/demo.stamp ## open the web app on the model that comes with the project
 	@$(BIN)/vrpsam app $(if $(PORT),--port $(PORT))
@@ -32,10 +34,10 @@ space: $(VENV)/demo.stamp ## fill build/space with all that a Space of the Hub n
 	@$(BIN)/python -m vrpsam_app.web.space build/space
 
 test: $(VENV)/dev.stamp browser screen ## run the tests that need no GPU and no patience
-	@$(BIN)/python -m pytest -m 'not slow and not gpu'
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m 'not slow and not gpu'
 
 test-all: $(VENV)/dev.stamp browser screen ## run every test
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 check: $(VENV)/dev.stamp ## layout, rules, types, spelling; changes nothing
 	@failed=; \
@@ -57,7 +59,7 @@ $(VENV)/demo.stamp: $(VENV)/bin/python pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(PIP_INSTALL) --editable '.[cluster,evaluate,formats,napari,objects,onnx,train,web,test,check]'
+	$(PIP_INSTALL) --editable '.[all,test,check]'
 	@touch $@ $(VENV)/demo.stamp
 
 # python3 if it is new enough, else a newer one that stands beside it.

@@ -34,11 +34,11 @@ def image_planes(
     layer = form.image.layer
     if layer is None:
         raise ImageError("No image layer is chosen: open an image.")
-    layers = [layer, *_named(viewer, advanced.more_images.text())]
+    layers = [layer, *_named(viewer, advanced.more_images.value)]
     shown = tuple(viewer.dims.displayed)[-2:]
     offset = viewer.dims.ndim - layer.ndim
     axes = tuple(axis - offset for axis in shown)
-    level = min(advanced.level.value(), advanced.level.maximum())
+    level = min(advanced.level.value, int(advanced.level.max))
     channel_axis, channels = advanced.chosen_channel_axis(), advanced.chosen_channels()
     turned = None if axes == (layer.ndim - 2, layer.ndim - 1) else axes
 

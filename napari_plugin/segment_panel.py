@@ -82,7 +82,7 @@ class SegmentPanel(QWidget):
     def settings(self) -> RunSettings:
         """Return what the controls say."""
         objects = self.form.show_as.currentIndex() == 0
-        tiles: Any = self.advanced.tiles.currentText()
+        tiles: Any = self.advanced.tiles.value
         size = self.session.reference_pixel_size()
         return RunSettings(
             choice=self.session.choose(**self.advanced.choice()),
@@ -176,8 +176,8 @@ class SegmentPanel(QWidget):
         form.other_marks.chosen.connect(self._take_marks)
         form.all_marked.toggled.connect(self._say_all_marked)
         form.on_object.toggled.connect(self._say_next)
-        advanced.label.editingFinished.connect(self._say_next)
-        advanced.ids.editingFinished.connect(self._take_marks)
+        advanced.label.native.editingFinished.connect(self._say_next)
+        advanced.ids.native.editingFinished.connect(self._take_marks)
         form.live.toggled.connect(self._switch_live)
         form.threshold.valueChanged.connect(self._ask_live)
         form.show_as.currentIndexChanged.connect(self._ask_live)
@@ -253,7 +253,7 @@ class SegmentPanel(QWidget):
         self.say(live_words(answer))
 
     def _show_device(self, device: str) -> None:
-        self.advanced.in_use.setText(device or "-")
+        self.advanced.in_use.value = device or "-"
 
     def _tell(self, told: Any) -> None:
         total = getattr(told, "total", None)
@@ -282,7 +282,7 @@ class SegmentPanel(QWidget):
             say_next(active, self._label(), self.form.on_object.isChecked())
 
     def _label(self) -> str:
-        return self.advanced.label.text().strip() or "object"
+        return self.advanced.label.value.strip() or "object"
 
     def _update(self) -> None:
         """Offer what can be done now."""

@@ -171,7 +171,7 @@ class SegmentWidget(SegmentPanel):
             return ""
         make = replay_text.as_python if kind == "python" else replay_text.as_command
         source = replay_text.source_of(self.form.image.layer)
-        text = make(record, recipe, source, self.advanced.channels.text().strip())
+        text = make(record, recipe, source, self.advanced.channels.value.strip())
         clipboard = QApplication.clipboard()
         if clipboard is not None:
             clipboard.setText(text)

@@ -5,9 +5,15 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from typing import Any
 
 from vrpsam_app.progress import CancelToken
+
+# What may lie untaken: a plane or two of a large stack, each with its progress.
+_WAITING = 4
+# How long the call waits for room between two looks whether anybody still listens, in seconds.
+_LOOK = 0.05
 
 
 def in_thread(
@@ -18,18 +24,26 @@ def in_thread(
     Parameters
     ----------
     work : called in another thread with a function that it tells things
+        A call that tells faster than its things are taken waits, so that nothing piles up.
     cancel : pressed if the generator is closed early; the call is then waited for
     """
-    told: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    told: queue.Queue[Any] = queue.Queue(_WAITING)
+    left = threading.Event()
     outcome: list[tuple[Any, BaseException | None]] = []
+
+    def tell(value: Any) -> None:
+        while not left.is_set():
+            with suppress(queue.Full):
+                told.put(value, timeout=_LOOK)
+                return
 
     def call() -> None:
         try:
-            outcome.append((work(told.put), None))
+            outcome.append((work(tell), None))
         except BaseException as error:
             outcome.append((None, error))
         finally:
-            told.put(_END)
+            tell(_END)
 
     thread = threading.Thread(target=call, name="vrpsam-work", daemon=True)
     thread.start()
@@ -40,6 +54,7 @@ def in_thread(
         cancel.cancel()
         raise
     finally:
+        left.set()
         thread.join()
     result, error = outcome[0]
     if error is not None:

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
     from vrpsam_app.models.frozen_sam import FrozenSAM
 
-# Set before anything imports torch, gradio or huggingface_hub: no network, two threads.
+# Set before anything imports torch, gradio or huggingface_hub: no network, few threads.
+THREADS = "1" if "PYTEST_XDIST_WORKER" in os.environ else "2"
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-os.environ.setdefault("OMP_NUM_THREADS", "2")
-os.environ.setdefault("MKL_NUM_THREADS", "2")
+os.environ.setdefault("OMP_NUM_THREADS", THREADS)
+os.environ.setdefault("MKL_NUM_THREADS", THREADS)
 # Idle threads sleep and do not spin: on cores shared with other work the tests are then far faster.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 

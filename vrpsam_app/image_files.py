@@ -191,6 +191,15 @@ def write_whole(path: Path, data: bytes, *, overwrite: bool = False) -> None:
         ) from error
 
 
+def remove_half_written(folder: Path) -> None:
+    """Remove what :func:`write_whole` had begun in a folder when its process was killed.
+
+    For folders that one process at a time writes to.
+    """
+    for partial in folder.glob(".*.part"):
+        partial.unlink(missing_ok=True)
+
+
 def find_images(patterns: Sequence[str | Path]) -> list[Path]:
     """Return the image files that names, folders and patterns stand for, each once.
 

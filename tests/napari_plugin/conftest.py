@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import subprocess
 import sys
@@ -161,7 +162,12 @@ def make_viewer(qtbot: Any) -> Iterator[Callable[[], Any]]:
 def one_viewer(qapp: Any) -> Iterator[Any]:
     """Open a window that tests use one after the other, because opening one takes long."""
     viewer = napari.Viewer(show=False)
+    # napari collects garbage with every layer that goes; what came with the imports and the window
+    # need not be looked at each time.
+    gc.collect()
+    gc.freeze()
     yield viewer
+    gc.unfreeze()
     viewer.close()
 
 

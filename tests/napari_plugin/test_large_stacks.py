@@ -14,7 +14,8 @@ import pytest
 from qtpy.QtCore import QTimer
 
 SHAPE = (200, 2048, 2048)
-MOST_GROWTH = 400 * 2**20
+# A slice takes some 350 MB for a moment while it is cut; nothing may pile up.
+MOST_GROWTH = 500 * 2**20
 
 
 def resident() -> int:
@@ -41,7 +42,7 @@ def test_memory_and_the_window(objects, viewer, make_widget, settle, grey, qtbot
     widget.pick_tool("points")
     viewer.layers.selection.active.add(np.array([5.0, 250, 250]))
     settle(widget)
-    before, peak, ticks = [resident()], [0], [0.0]
+    before, peak, ticks = resident(), [0], [0.0]
     stopped = threading.Event()
 
     def watch() -> None:
@@ -63,15 +64,12 @@ def test_memory_and_the_window(objects, viewer, make_widget, settle, grey, qtbot
     timer.start(20)
     widget.segment_all()
     record = widget.session.results[-1]
-    if objects:  # cutting a slice takes more than that for a moment; nothing may pile up
-        qtbot.waitUntil(lambda: len(record.findings) >= 10, timeout=600_000)
-        before[0] = peak[0]
-    qtbot.waitUntil(lambda: len(record.findings) >= 60, timeout=600_000)
+    qtbot.waitUntil(lambda: len(record.findings) >= 40, timeout=600_000)
     widget.stop()
     settle(widget)
     timer.stop()
     stopped.set()
     watcher.join()
-    assert peak[0] - before[0] < MOST_GROWTH
+    assert peak[0] - before < MOST_GROWTH
     assert longest[0] < 2.0  # seconds without a tick of the window
     assert (np.asarray(record.layer.data[30, 140:420, 110:390]) > 0).all()

@@ -66,7 +66,7 @@ def test_other_images(kind, viewer, make_widget, settle, make_discs):
         viewer.dims.order = (1, 0, 2)
     widget = make_widget(viewer)
     if kind == "multiscale":
-        widget.advanced.level.setValue(1)
+        widget.advanced.level.value = 1
         mark(viewer, widget, (2, 28, 32))
     else:
         mark(viewer, widget, (2, 14, 16))
@@ -96,7 +96,7 @@ def test_objects_of_another_program_are_marks(viewer, make_widget, settle, disc_
     cells[1, 10:18, 10:20], cells[1, 40:, :] = 5, 9
     other = viewer.add_labels(cells, name="Cellpose")
     widget = make_widget(viewer)
-    widget.advanced.ids.setText("5")
+    widget.advanced.ids.value = "5"
     widget.form.other_marks.choose(other)
     settle(widget)
     (item,) = widget.session.references

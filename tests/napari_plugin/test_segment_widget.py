@@ -61,7 +61,7 @@ def test_live_follows_the_slider_and_the_threshold_without_the_model(
     asked = grey.asked
     widget.form.threshold.setValue(0.9)
     widget.form.show_as.setCurrentIndex(1)
-    widget.advanced.min_area.setValue(10_000)
+    widget.advanced.min_area.value = 10_000
     widget.form.show_as.setCurrentIndex(0)
     settle(widget)
     assert grey.asked == asked

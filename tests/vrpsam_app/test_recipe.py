@@ -169,7 +169,9 @@ def test_sections_come_back_equal(tmp_path: Path):
     assert after.environment == recipe.environment == current_environment()
 
 
-@pytest.mark.parametrize("value", [float("nan"), np.float32(1), {3: 4}, object()], ids=str)
+@pytest.mark.parametrize(
+    "value", [float("nan"), np.float32(1), {3: 4}, pytest.param(object(), id="object")], ids=str
+)
 def test_sections_hold_plain_values_only(value: object):
     with pytest.raises(ConfigError, match=r"sections\.objects\.least is"):
         Recipe.from_run([], [], MADE_BY, sections={"objects": {"least": value}})

@@ -17,7 +17,7 @@ from vrpsam_app.annotations import Annotation
 from vrpsam_app.batch import FileResult, segment_files, shared_intensity_range
 from vrpsam_app.corrections import Corrections
 from vrpsam_app.errors import ConfigError, EmptyReferenceError, ImageFileError
-from vrpsam_app.image_files import MAX_PIXELS, read_header, read_image
+from vrpsam_app.image_files import MAX_PIXELS, read_header, read_image, remove_half_written
 from vrpsam_app.images import IntensityRange
 from vrpsam_app.output_paths import OutputPaths, prepare_folder
 from vrpsam_app.progress import CancelToken, ProgressCallback
@@ -114,8 +114,8 @@ def run_review(
 ) -> Iterator[ReviewedPicture]:
     """Segment what is not decided and was not asked this question yet.
 
-    Each picture is on disk before the next one begins: a run that was killed is gone on with by
-    calling this again, and nothing is segmented twice.
+    A picture is written while the next one is asked about. A run that was killed is gone on with by
+    calling this again: nothing that was kept is segmented twice, and no half-written file stays.
 
     Parameters
     ----------
@@ -144,6 +144,7 @@ def run_review(
             f"The project {project.folder} has no reference: add one that shows the object."
         )
     project.number_classes(r.label for r in references)  # the library may come from elsewhere
+    remove_half_written(project.folder / "results")
     wanted = {*_UNDECIDED, *redo}
     question = Question(
         references,

@@ -15,19 +15,22 @@ def launched(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
     monkeypatch.setattr(
         launch,
         "launch_app",
-        lambda host, port, *, open_browser: calls.append((host, port, open_browser)),
+        lambda host, port, *, open_browser, max_megapixels: calls.append(
+            (host, port, open_browser, max_megapixels)
+        ),
     )
     return calls
 
 
 def test_defaults_leave_the_choice_to_the_app(vrpsam, launched):
     assert vrpsam("app").code == 0
-    assert launched == [(None, None, False)]
+    assert launched == [(None, None, False, None)]
 
 
 def test_options_are_handed_on(vrpsam, launched):
     assert vrpsam("app", "--host", "0.0.0.0", "--port", "8123", "--open").code == 0
-    assert launched == [("0.0.0.0", 8123, True)]
+    assert vrpsam("app", "--max-megapixels", "40").code == 0
+    assert launched == [("0.0.0.0", 8123, True, None), (None, None, False, 40.0)]
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "x", "-1", "80.5"])
