@@ -7,7 +7,7 @@ from collections.abc import Mapping
 # As pyproject.toml has them under optional-dependencies, which a test compares.
 EXTRAS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "web": ("the web app: vrpsam app", ("gradio", "pandas", "pycocotools")),
-    "napari": ("the plugin for napari", ("napari", "pandas", "qtpy", "superqt")),
+    "napari": ("the plugin for napari", ("magicgui", "napari", "pandas", "qtpy", "superqt")),
     "formats": (
         "CZI, LIF and ND2 files, TIFF of every compression",
         ("imagecodecs", "liffile", "nd2", "pylibCZIrw"),
