@@ -196,7 +196,8 @@ def _watershed_of_group(
 def _first_places(labels: NDArray[np.integer]) -> NDArray[np.int64]:
     """Return where each label from 1 comes first, in raster order."""
     numbers, first = np.unique(labels, return_index=True)
-    return first[int(numbers[0] == 0) :].astype(np.int64)
+    places: NDArray[np.int64] = first[int(numbers[0] == 0) :]
+    return places
 
 
 def grey_map(values: ArrayLike | None, hw: tuple[int, ...], name: str) -> NDArray[np.float64]:
