@@ -92,11 +92,14 @@ class AdvancedForm(QCollapsible):
         form.setContentsMargins(4, 2, 4, 2)
         form.setSpacing(4)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        # In the order in which they were made.
         for row in [each for each in vars(self).values() if isinstance(each, Widget)]:
             form.addRow(row.label, row.native)
         self.setContent(inside)
+        # By its text: what an odd preference names and a list has not is passed over.
         self.model.native.setCurrentText(choice.model)
-        self.method.value, self.device.value = choice.method, choice.device
+        self.method.native.setCurrentText(choice.method)
+        self.device.native.setCurrentText(choice.device)
         self.collapse(animate=False)
         self._listed = False
         self.toggled.connect(self._list_weights)

@@ -49,9 +49,10 @@ def test_another_model_may_be_typed_or_come_with_the_choice(form, qtbot, told):
     assert form.choice()["sam"] == "sam_vit_b"
     form.model.native.setCurrentText(" ")
     assert form.choice()["model"] == EMBEDDED
-    other = AdvancedForm(ModelChoice(model="lab/other-model"))
+    other = AdvancedForm(ModelChoice(model="lab/other-model", device="abacus"))
     qtbot.addWidget(other)
     assert other.choice()["model"] == "lab/other-model"
+    assert other.choice()["device"] == "auto"  # what is not in a list is passed over
 
 
 def test_every_choice_is_told_and_text_when_it_is_complete(form, told):
