@@ -11,7 +11,6 @@ import gc
 import json
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -283,8 +282,10 @@ def fresh(code: str, repeats: int) -> Times:
 
 def peak_mb() -> float:
     """Return the most memory that this process has had."""
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most / (1e6 if sys.platform == "darwin" else 1e3)
+    # What resource says would include the process that started this one.
+    from vrpsam_app.evaluation.peak_memory import peak_memory
+
+    return peak_memory() / 1e6
 
 
 def machine(device: str) -> dict[str, Any]:

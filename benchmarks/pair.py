@@ -10,6 +10,7 @@ of this project.
 from __future__ import annotations
 
 import argparse
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -179,11 +180,14 @@ def enlarged(image: Any, predictor: Any) -> Any:
     return resize_bilinear(image, (side, side), align_corners=True)
 
 
+_SEEDS = itertools.count()
+
+
 class Pictures:
     """Pictures that nobody has seen before."""
 
     def __init__(self, side: int = 512) -> None:
-        self._side, self._random = side, np.random.default_rng(0)
+        self._side, self._random = side, np.random.default_rng(next(_SEEDS))
 
     def next(self) -> Any:
         """Return another picture."""

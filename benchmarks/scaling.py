@@ -72,10 +72,11 @@ def sides(predictor: Any, report: Report, options: argparse.Namespace) -> None:
 
     shown = Pictures().reference()
     random = np.random.default_rng(0)
+    passing = predictor.passing()
 
     def ask(side: int) -> None:
         picture = random.integers(0, 256, (side, side), dtype=np.uint8)
-        predict_tiled(predictor.passing(), picture, shown)
+        predict_tiled(passing, picture, shown)
 
     chosen: Sequence[int] = FULL_SIDES if options.full else SIDES[: 2 if options.small else None]
     found = _timed({side: partial(ask, side) for side in chosen}, options)
