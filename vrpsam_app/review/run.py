@@ -155,18 +155,18 @@ def run_review(
         getattr(segmenter, "describe", dict)(),
     )
     key = _kept_question(project, question)
-    todo = [
+    unasked = [
         picture
         for picture in project.state.pictures()
         if picture.status in wanted
         and not (picture.status == "waiting" and _has_answer(project, picture, key))
     ]
-    if todo:
+    if unasked:
         prepare_folder(project.folder / "results")
     results = segment_files(
         segmenter,
         references,
-        [_outputs(project, picture, question.labels, key) for picture in todo],
+        [_outputs(project, picture, question.labels, key) for picture in unasked],
         intensity_range=question.intensity_range,
         threshold=threshold,
         max_pixels=max_pixels,
@@ -176,7 +176,7 @@ def run_review(
         cancel=cancel,
         progress=progress,
     )
-    for picture, result in zip(todo, results, strict=True):
+    for picture, result in zip(unasked, results, strict=True):
         error = result.error or _keep(project, picture, result, key, max_pixels)
         if error is not None:
             project.state.keep_failure(picture.id, str(error) or type(error).__name__)

@@ -47,11 +47,12 @@ def test_prompts_learn_from_two_pictures_and_the_rest_stays(model, examples):
     frozen = model.pictures.sam if isinstance(model, PromptedSAM) else model.predictor.model
     before = {k: v.clone() for k, v in frozen.state_dict().items()}
     losses: list[float] = []
-    settings = PromptFitSettings(steps=40, prompts=4, learning_rate=1e-2)
+    # Weights that mean nothing leave little to be asked of a SAM's decoder: it takes longer.
+    steps = 40 if model.needs_map else 120
+    settings = PromptFitSettings(steps=steps, prompts=4, learning_rate=1e-2)
     learned = fit_prompts(model, examples, settings, report=lambda step, x: losses.append(x))
-    assert len(losses) == 40
-    # Weights that mean nothing leave little to be asked of a SAM's decoder.
-    assert np.mean(losses[-10:]) < (0.93 if model.needs_map else 0.97) * np.mean(losses[:10])
+    assert len(losses) == steps
+    assert np.mean(losses[-10:]) < 0.93 * np.mean(losses[:10])
     if model.needs_map:
         plain, better = (
             np.mean([overlap(model, e, one) for e in examples])
