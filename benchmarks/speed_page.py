@@ -15,7 +15,7 @@ RESULTS, PAGE = DOCS / "speed_results.json", DOCS / "speed.md"
 # Sections in the order in which a reader asks.
 ORDER = (
     "embedded", "startup", "scaling", "stacks", "planes", "encoder", "pair", "models", "precisions",
-    "persam_f",
+    "persam_f", "napari_first_result",
 )  # fmt: skip
 
 _HEAD = """# Speed and memory

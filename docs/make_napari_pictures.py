@@ -43,6 +43,10 @@ def make_stack_pictures() -> None:
     viewer = opened("nuclei_stack")
     segment, dock = docked(viewer)
     settle(lambda: not busy(segment))
+    go_to(viewer, 12)
+    settle(lambda: not busy(segment))
+    go_to(viewer, 11)  # by now the answer to the slice is drawn around the marks
+    settle(lambda: not busy(segment))
     save(viewer, "napari_segment.png")
 
     segment.segment_all()
@@ -104,18 +108,23 @@ def make_stack_pictures() -> None:
 def make_time_lapse_picture() -> None:
     """Show objects that keep their numbers while they move."""
     from napari_plugin.measure_widget import MeasureWidget
+    from napari_plugin.references_widget import ReferencesWidget
 
     viewer = opened("nuclei_time_lapse")
     segment, dock = docked(viewer)
     settle(lambda: not busy(segment))
+    references = ReferencesWidget(viewer)
+    for item in references.session.references:
+        references.session.keep_reference(item)
+    settle()
+    references.cards[1].not_this.click()  # rods, against nuclei
+    references.end()
+    viewer.layers.remove("Marks")
     segment.segment_all()
     settle(lambda: not busy(segment))
     viewer.window.remove_dock_widget(dock)
-    viewer.layers["Marks"].visible = False
     measure = MeasureWidget(viewer)
     viewer.window.add_dock_widget(measure, name="Measure and export", area="right")
-    measure.link()
-    settle(lambda: not measure.busy)
     measure.measure()
     settle(lambda: not measure.busy)
     save(viewer, "napari_time_lapse.png")

@@ -41,7 +41,7 @@ from hub_weights.file_names import RepoName, check_file_name
 from hub_weights.folders import cache_folder, embedded_folder, foundation_folder, models_folder
 from hub_weights.inventory import KnownWeights, list_weights, remove_weights
 from hub_weights.model_folder import ModelFolder, own_models
-from hub_weights.model_search import find_model
+from hub_weights.model_search import ask_about_model, find_model
 from hub_weights.publish import Publication, plan_publication, publish_model
 from hub_weights.registry import REGISTRY, WeightsEntry, WeightsFile, entry_of, entry_with
 from hub_weights.remote_file import RemoteFile, licence_of, look_up
@@ -70,6 +70,7 @@ __all__ = [
     "WeightsEntry",
     "WeightsFile",
     "WeightsNotFoundError",
+    "ask_about_model",
     "cache_folder",
     "check_file_name",
     "download_file",

@@ -18,6 +18,7 @@ from hub_weights.model_folder import (
     own_models,
 )
 from hub_weights.registry import REGISTRY
+from hub_weights.remote_file import RemoteFile, licence_of, look_up
 
 
 def find_model(
@@ -110,6 +111,25 @@ def download_model(
         progress=progress,
     )
     return ModelFolder(weights.path.parent, weights.sha256)
+
+
+def ask_about_model(
+    repo: RepoName, file: str = WEIGHTS_NAME, *, token: str | bool | None = None
+) -> tuple[RemoteFile, str]:
+    """Ask the Hub for a repository's weights and licence, before anything is downloaded.
+
+    Returns
+    -------
+    weights : commit, size and checksum
+    licence : as the repository's card names it
+
+    Raises
+    ------
+    HubWeightsError
+        Whatever goes wrong; see :mod:`hub_weights.errors`.
+    """
+    licence = licence_of(repo.repo_id, revision=repo.revision, token=token)
+    return look_up(repo.repo_id, file, revision=repo.revision, token=token), licence
 
 
 def check_is_ours(config: Path, source: str) -> str:

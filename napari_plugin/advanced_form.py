@@ -40,7 +40,7 @@ class AdvancedForm(QCollapsible):
     """
 
     def __init__(self, choice: ModelChoice) -> None:
-        super().__init__("Advanced")
+        super().__init__("Advanced", None, "▾", "▸")
         self.label = _line("Class", "Name of the class that is marked next.", value="object")
         self.ids = _line(
             "Only ids", "Only these objects of the layer that marks are taken from: 3, 7", "all"
@@ -171,11 +171,8 @@ class AdvancedForm(QCollapsible):
             size = "" if weights.size is None else f", {in_bytes(weights.size)}"
             about = f"{weights.purpose}: {weights.state}{size}, {weights.license}"
             box.native.setItemData(box.native.findText(weights.name), about, _TIP)
-        for (
-            kind,
-            box,
-        ) in boxes.items():  # a tip on the item that was chosen last brings its text back
-            box.native.setEditText(typed[kind])
+        for kind, box in boxes.items():
+            box.native.setEditText(typed[kind])  # a tip on the chosen item brought its text back
 
 
 def _line(title: str, tip: str, empty: str = "", *, value: str = "") -> LineEdit:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_plugin.model_choice import ModelShelf
-from napari_plugin.questions import Question
+from napari_plugin.questions import Question, load
 from napari_plugin.threads import in_thread
 from vrpsam_app.progress import CancelToken
 
@@ -45,10 +45,7 @@ def run_folder_files(
         threshold=asked.threshold, tiling=asked.tiling, objects=asked.objects, links=asked.links
     )
     run = FolderRun.of(question.references, [folder], out, settings, resume=True)
-    segmenter = shelf.loaded(asked.choice)
-    if segmenter is None:
-        yield "loading the model"
-        segmenter = yield from in_thread(lambda tell: shelf.segmenter(asked.choice, tell), cancel)
+    segmenter = yield from load(shelf, asked.choice, cancel)
 
     def work(tell: Callable[[Any], None]) -> None:
         for outcome in run.carry_out(segmenter, cancel=cancel, progress=tell):

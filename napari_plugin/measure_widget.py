@@ -248,7 +248,7 @@ class MeasureWidget(Panel):
             metadata = {METADATA_KEY: dict(source.metadata[METADATA_KEY])}
         layer = self.viewer.add_labels(
             data,
-            name=f"{source.name} objects",
+            name=f"{source.name.removesuffix(' result')} objects",
             opacity=source.opacity,
             metadata=metadata,
             **planes.like_layer(),

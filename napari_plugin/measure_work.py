@@ -47,12 +47,16 @@ class Measured:
         if count and sizes:
             name = next((n for n in sizes if n.startswith("volume_")), sizes[-1])
             what, _, unit = name.rpartition("_")
-            said += (
-                f", {what.replace('_', ' ')} {table[name].median():.3g} {_pretty(unit)} (median)"
-            )
+            kind = what.removeprefix("mean_")  # over the slices of an object
+            said += f", median {kind} {_three_digits(table[name].median())} {_pretty(unit)}"
         return (
             said if self.unit != "px" else f"{said}\nThe layer has no length unit: all in pixels."
         )
+
+
+def _three_digits(value: float) -> str:
+    """Return a number as a person writes it: 0.0123, 8.19 or 6990."""
+    return f"{value:.3g}" if not 1000 <= abs(value) < 1e6 else f"{float(f'{value:.3g}'):.0f}"
 
 
 @dataclass(frozen=True, eq=False)

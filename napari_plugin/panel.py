@@ -68,7 +68,7 @@ class Panel(QWidget):
         whole.setContentsMargins(0, 0, 0, 0)
         whole.addWidget(scroll)
         whole.addWidget(self._news)
-        self.setMinimumWidth(330)
+        self.setMinimumWidth(260)
 
     def closeEvent(self, event: Any) -> None:  # noqa: N802  # Qt's name
         """Leave no worker and no connection behind when the dock is closed."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_plugin.layer_planes import Index, LayerPlanes
-from napari_plugin.model_choice import ModelShelf, device_of
+from napari_plugin.model_choice import ModelChoice, ModelShelf, device_of
 from napari_plugin.reference_items import ReferenceItem
 from napari_plugin.run_settings import RunSettings
 from napari_plugin.threads import in_thread
@@ -72,6 +72,9 @@ class Doing:
 
     text: str
 
+    def __str__(self) -> str:
+        return self.text
+
 
 @dataclass(frozen=True, eq=False)
 class Ready:
@@ -117,15 +120,28 @@ class Ranges:
         return self._known[key]
 
 
+def load(shelf: ModelShelf, choice: ModelChoice, cancel: CancelToken) -> Generator[Any, None, Any]:
+    """Return the segmenter of a choice; yields how far a download is, and stops it if asked to."""
+    segmenter = shelf.loaded(choice)
+    if segmenter is not None:
+        return segmenter
+    yield Doing("loading the model")
+
+    def work(tell: Callable[[Any], None]) -> Any:
+        def told(progress: Any) -> None:
+            cancel.raise_if_cancelled()  # in the thread of the download, which ends by it
+            tell(progress)
+
+        return shelf.segmenter(choice, told)
+
+    return (yield from in_thread(work, cancel))
+
+
 def loaded(
     shelf: ModelShelf, question: Question, ranges: Ranges, cancel: CancelToken
 ) -> Generator[Any, None, tuple[Any, Ready]]:
     """Load the model and find the range; yields what is being done."""
-    choice = question.settings.choice
-    segmenter = shelf.loaded(choice)
-    if segmenter is None:
-        yield Doing("loading the model")
-        segmenter = yield from in_thread(lambda tell: shelf.segmenter(choice, tell), cancel)
+    segmenter = yield from load(shelf, question.settings.choice, cancel)
     cancel.raise_if_cancelled()
     made_by = dict(getattr(segmenter, "describe", dict)())
     return segmenter, Ready(ranges.of(question), made_by, device_of(segmenter))

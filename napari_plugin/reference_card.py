@@ -12,6 +12,7 @@ from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import (
     QCheckBox,
     QFrame,
+    QGridLayout,
     QHBoxLayout,
     QLabel,
     QLineEdit,
@@ -62,11 +63,14 @@ class ReferenceCard(QFrame):
         self.remove = _small("✕", "Remove it.", self._remove)
         words = QVBoxLayout()
         words.setSpacing(2)
-        top = QHBoxLayout()
-        top.addWidget(self.name)
-        top.addWidget(self.remove)
-        words.addLayout(top)
-        words.addWidget(self.label)
+        lines = QGridLayout()
+        lines.setSpacing(2)
+        lines.addWidget(QLabel("Name"), 0, 0)
+        lines.addWidget(self.name, 0, 1)
+        lines.addWidget(self.remove, 0, 2)
+        lines.addWidget(QLabel("Class"), 1, 0)
+        lines.addWidget(self.label, 1, 1, 1, 2)
+        words.addLayout(lines)
         words.addWidget(self.where)
         row = QHBoxLayout()
         row.addWidget(self.used)
@@ -155,7 +159,8 @@ def _words(item: ReferenceItem) -> str:
     parts = [item.where, kind, "all marked" if reference.exhaustive else ""]
     if item.follows is not None:
         parts.append("follows the marks")
-    return " · ".join(part for part in parts if part)
+    # A line may end with a dot in the middle, and never begins with one.
+    return "\u00a0· ".join(part for part in parts if part)
 
 
 def _fitted(thumbnail: NDArray[np.uint8], ratio: float) -> QPixmap:

@@ -127,7 +127,7 @@ class ReviewWidget(Panel):
         self.column.addWidget(self.learn_button)
         row = QHBoxLayout()
         self.revert_button = button(
-            "Revert the last run", "Bring back the result as it was before it.", self.revert
+            "Revert last run", "Bring back the result as it was before it.", self.revert
         )
         self.stop_button = button("Stop", "Stop after this slice.", self.flow.stop)
         row.addWidget(self.revert_button)

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from napari_plugin.layer_planes import Index, LayerPlanes
 from napari_plugin.model_choice import ModelShelf
-from napari_plugin.questions import Doing, Question, Ranges, Ready, answer_planes
+from napari_plugin.questions import Doing, Question, Ranges, answer_planes
 from napari_plugin.result_numbers import cutter, linked, objects_of_classes, together
 from napari_plugin.result_record import PlaneFinding
 from vrpsam_app.environment import code_version
 from vrpsam_app.objects.linking import Linker
-from vrpsam_app.progress import CancelToken
+from vrpsam_app.progress import CancelToken, Progress
 from vrpsam_app.references import labels_of
 from vrpsam_app.stack_runs.assembly import Block
 from vrpsam_app.stack_runs.journal import PlaneNotes, RunJournal
@@ -134,7 +134,7 @@ def run_planes(
             found = ahead.take(value) if isinstance(value, Block) else None
             if found is not None:
                 yield found
-            elif isinstance(value, Doing | Ready):
+            elif not isinstance(value, Progress):  # of this one plane
                 yield value
     writer = _PlaneWriter(question, task, into, in_order=list(indices) == list(stack.indices()))
     for value in answer_planes(shelf, question, ranges, indices, cancel, out):

@@ -92,9 +92,13 @@ def ask_about_edited(parent: QWidget, planes: LayerPlanes, edited: Sequence[Inde
     return "overwrite" if pressed is overwrite else "cancel"
 
 
-def ask_to_download(parent: QWidget, lines: Sequence[str]) -> bool:
-    """Ask whether weights may be downloaded."""
+def ask_to_download(parent: QWidget, missing: Sequence[object]) -> bool:
+    """Ask whether weights may be downloaded; each says its name, size and licence."""
     answer = QMessageBox.question(
-        parent, "Download weights?", "This choice needs a download:\n\n" + "\n".join(lines)
+        parent,
+        "Download weights?",
+        "Not on this computer, and to be downloaded from the Hub:\n\n"
+        + "\n".join(map(str, missing))
+        + "\n\nDownload now?",
     )
     return bool(answer == QMessageBox.StandardButton.Yes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QEvent, Qt
+from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_plugin.advanced_form import AdvancedForm
@@ -24,6 +24,9 @@ from napari_plugin.weights_question import to_download
 from napari_plugin.workers import Workers
 from vrpsam_app.errors import VRPSAMError
 from vrpsam_app.tiles.plan import TileOptions
+
+_WIDTH = 340
+"""Of a dock that nobody has made wider, in pixels of the screen."""
 
 
 class SegmentPanel(QWidget):
@@ -157,6 +160,10 @@ class SegmentPanel(QWidget):
         self.form.image.close_events()
         self.form.other_marks.close_events()
 
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Return as wide as the tools need, however long the words below them are."""
+        return QSize(_WIDTH, super().sizeHint().height())
+
     def _lay_out(self) -> None:
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -243,8 +250,9 @@ class SegmentPanel(QWidget):
         question = self.question()
         if question is None:
             self.preview.hide()
-        elif lines := to_download(question.settings.choice):
-            self.say(f"Press This slice to download {'; '.join(lines)}.")
+        elif missing := to_download(question.settings.choice):
+            names = ", ".join(map(str, missing))
+            self.say(f"Not on this computer: {names}. Press This slice: you are asked first.")
         else:
             self.preview.ask(question, self.shown_index())
 

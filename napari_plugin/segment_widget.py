@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,12 +12,13 @@ from qtpy.QtWidgets import QApplication, QFileDialog
 from napari_plugin import replay_text, segment_dialogs
 from napari_plugin.folder_run import FileDone, run_folder_files
 from napari_plugin.layer_planes import Index, LayerPlanes
+from napari_plugin.model_choice import ModelChoice
 from napari_plugin.questions import Question
 from napari_plugin.result_record import ResultRecord
 from napari_plugin.segment_menus import fill_menus
 from napari_plugin.segment_panel import SegmentPanel
 from napari_plugin.segment_words import run_words
-from napari_plugin.weights_question import to_download
+from napari_plugin.weights_question import Missing, asked_about, to_download
 from vrpsam_app.errors import VRPSAMError
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class SegmentWidget(SegmentPanel):
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         self._queue: list[Question] = []
+        self._agreed: ModelChoice | None = None  # to a download, until it begins
+        self._asking = False
         super().__init__(viewer)
         form = self.form
         form.this_slice.clicked.connect(self.segment_slice)
@@ -45,7 +48,7 @@ class SegmentWidget(SegmentPanel):
 
     def segment_slice(self) -> None:
         """Keep the answer to the visible slice."""
-        question, index = self._asked(), self.shown_index()
+        question, index = self._asked(self.segment_slice), self.shown_index()
         if question is None:
             return
         record = self.flow.result_for(question)
@@ -64,7 +67,7 @@ class SegmentWidget(SegmentPanel):
         ----------
         again : whether planes that a person edited may be among them, after asking
         """
-        question = self._asked()
+        question = self._asked(lambda: self.segment_planes(indices, again=again))
         if question is None:
             return
         record = self.flow.result_for(question)
@@ -96,7 +99,7 @@ class SegmentWidget(SegmentPanel):
 
     def segment_other_layers(self) -> None:
         """Segment all other image layers, one after the other."""
-        question = self._asked()
+        question = self._asked(self.segment_other_layers)
         if question is None:
             return
         chosen = self.form.image.layer
@@ -110,7 +113,7 @@ class SegmentWidget(SegmentPanel):
 
     def segment_folder(self, folder: Path, out: Path) -> None:
         """Segment the files of a folder; results go to another."""
-        question = self._asked()
+        question = self._asked(lambda: self.segment_folder(folder, out))
         if question is None:
             return
         self._begin()
@@ -184,8 +187,13 @@ class SegmentWidget(SegmentPanel):
         """Ask whether edited slices may be overwritten."""
         return segment_dialogs.ask_about_edited(self, planes, edited)
 
-    def _asked(self) -> Question | None:
-        """Return what a button asks, after the questions that have to be asked first."""
+    def _asked(self, again: Callable[[], None]) -> Question | None:
+        """Return what a button asks, None if something has to be asked first.
+
+        Parameters
+        ----------
+        again : called when a person has agreed to a download
+        """
         self._awake = True
         self.marks.read()
         question = self.question()
@@ -193,10 +201,41 @@ class SegmentWidget(SegmentPanel):
             if self.planes() is not None:
                 self.say("Mark an object first: paint, click or box one on any slice.")
             return None
-        lines = to_download(question.settings.choice)
-        if lines and not segment_dialogs.ask_to_download(self, lines):
+        if self.flow.running or self._asking:
             return None
-        return None if self.flow.running else question
+        choice = question.settings.choice
+        agreed, self._agreed = self._agreed == choice, None
+        if not agreed and (missing := to_download(choice)):
+            self._ask_to_download(choice, missing, again)
+            return None
+        return question
+
+    def _ask_to_download(
+        self, choice: ModelChoice, missing: Sequence[Missing], again: Callable[[], None]
+    ) -> None:
+        """Ask whether files may be downloaded, once their sizes and licences are known."""
+
+        def ask(complete: Sequence[Missing]) -> None:
+            if segment_dialogs.ask_to_download(self, complete):
+                self._agreed = choice
+            else:
+                self.say("Nothing was downloaded. Under Advanced another model can be chosen.")
+
+        def end() -> None:
+            self._asking = False
+            self._end_progress()
+            if self._agreed is not None:
+                again()
+
+        self._asking = True
+        self._begin()
+        self.workers.start(
+            lambda cancel: asked_about(missing),
+            on_value=self._tell,
+            on_result=ask,
+            on_error=self._fail,
+            on_end=end,
+        )
 
     def _run(
         self, question: Question, indices: Sequence[Index], overwrite: Sequence[Index]

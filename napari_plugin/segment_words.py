@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from napari_plugin.preview import LiveAnswer
+from napari_plugin.questions import Doing
 from napari_plugin.result_record import ResultRecord
 from vrpsam_app.errors import VRPSAMError
 from vrpsam_app.progress import in_words
@@ -21,13 +22,16 @@ def live_words(answer: LiveAnswer) -> str:
     device = f" on {answer.ready.device}" if answer.ready.device else ""
     took = f"{answer.seconds:.1f} s{device}"
     if count > 1:
-        took += f"; all {count} slices: {in_words(count * answer.seconds)} at most"
+        words = in_words(count * answer.seconds)
+        took += f"; all {count} slices: {'' if words.startswith('less') else 'at most '}{words}"
     return f"{'; '.join(found)}. {took}."
 
 
 def run_words(record: ResultRecord) -> str:
     """Say what a run has done."""
     total, done = record.planes.stack.plane_count, len(record.findings)
+    if not done:
+        return "Stopped before anything was found. The same button begins again."
     found = sum(finding.present for finding in record.findings.values())
     kept = len(record.edited)
     text = f"Found in {found} of {done} slices." if total > 1 else "Done."
@@ -41,8 +45,9 @@ def run_words(record: ResultRecord) -> str:
 
 def progress_words(told: object) -> str:
     """Say how far a run is."""
-    if isinstance(told, str):
-        return f"{told[:1].upper()}{told[1:]} ..."
+    if isinstance(told, str | Doing):
+        text = str(told)
+        return f"{text[:1].upper()}{text[1:]} ..."
     return str(told)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -90,13 +91,13 @@ class StackFlow:
     def answer_slice(self, question: Question, index: Index) -> None:
         """Answer one plane; Ctrl+Z in the result layer takes it back."""
         record = self.result_for(question)
-        if record is None:
-            record = self._new_result(question)
-        highest = max(record.state.highest, _highest(record))
-        into = RunData(record.planes, record.state.data)
+        state = self._new_state(question) if record is None else record.state
+        highest = 0 if record is None else max(state.highest, _highest(record))
+        into = RunData(question.planes, state.data)
         shelf, ranges = self._session.shelf, self._ranges
         self._start(
             record,
+            state,
             question,
             lambda cancel: run_single(shelf, question, ranges, index, into, highest, cancel),
         )
@@ -119,16 +120,17 @@ class StackFlow:
         large = self._is_large(question)
         folder = run_folder(self._session, question.planes) if large else None
         if record is None or before is None:
-            record = self._new_result(question)
-        elif not (large and _goes_on(before, question, indices)):
-            record.release(set(overwrite))
-            record.begin(self._next_state(record, question, indices, folder))
-            layer = record.layer
-            if layer is not None:
-                with record.writing():
-                    layer.data = record.state.data
-        state = record.state
-        into = RunData(record.planes, state.data, state.edited)
+            state = self._new_state(question)
+        else:
+            if not (large and _goes_on(before, question, indices)):
+                record.release(set(overwrite))
+                record.begin(self._next_state(record, question, indices, folder))
+                layer = record.layer
+                if layer is not None:
+                    with record.writing():
+                        layer.data = record.state.data
+            state = record.state
+        into = RunData(question.planes, state.data, state.edited)
         wanted = [i for i in indices if i not in state.edited]
         shelf, ranges = self._session.shelf, self._ranges
         whole = 2 * len(wanted) > question.planes.stack.plane_count
@@ -136,6 +138,7 @@ class StackFlow:
         first = question.planes.index_at(self._viewer.dims.point)
         self._start(
             record,
+            state,
             question,
             lambda cancel: run_planes(
                 shelf, question, ranges, wanted, into, cancel, answers, first
@@ -150,12 +153,11 @@ class StackFlow:
         objects = question.settings.objects is not None
         return is_large(question.planes, objects, self._session.preferences.memory_mb)
 
-    def _new_result(self, question: Question) -> ResultRecord:
+    def _new_state(self, question: Question) -> RunState:
         objects = question.settings.objects is not None
         path = self._path_for(question) if self._is_large(question) else None
         data = empty_data(question.planes, objects, path)
-        state = RunState(data, question.references, question.settings, path=path)
-        return add_result_layer(self._viewer, self._session, question.planes, state)
+        return RunState(data, question.references, question.settings, path=path)
 
     def _next_state(
         self,
@@ -193,16 +195,21 @@ class StackFlow:
     def _path_for(self, question: Question) -> Path:
         return free_folder(run_folder(self._session, question.planes), "labels")
 
-    def _start(self, record: ResultRecord, question: Question, generator: Any) -> None:
-        self._record, self._error = record, None
-        record.state.references = question.references
-        record.state.settings = question.settings
+    def _start(
+        self, record: ResultRecord | None, state: RunState, question: Question, generator: Any
+    ) -> None:
+        """Start a run; the layer of a new result is made while the worker begins."""
+        self._error = None
+        state.references, state.settings = question.references, question.settings
         self._work = self._workers.start(
             generator,
             on_value=self._take,
             on_error=self._fail,
             on_end=self._end,
         )
+        if record is None:
+            record = add_result_layer(self._viewer, self._session, question.planes, state)
+        self._record = record
 
     def _take(self, value: Any) -> None:
         record = self._record
@@ -242,8 +249,13 @@ class StackFlow:
         record, error, self._work = self._record, self._error, None
         layer = None if record is None else record.layer
         if record is not None and layer is not None and layer in self._viewer.layers:
-            layer.refresh()
-            layer.metadata[METADATA_KEY] = record.metadata()
+            if _is_untouched(record):
+                self._viewer.layers.remove(layer)
+                if record.state.path is not None:
+                    shutil.rmtree(record.state.path, ignore_errors=True)
+            else:
+                layer.refresh()
+                layer.metadata[METADATA_KEY] = record.metadata()
         self.ended.emit(record, error)
 
 
@@ -252,6 +264,11 @@ def _same_question(state: RunState, question: Question) -> bool:
     return state.settings == question.settings and [
         (r.label, r.content_key) for r in state.references
     ] == [(r.label, r.content_key) for r in question.references]
+
+
+def _is_untouched(record: ResultRecord) -> bool:
+    """Tell whether a result is still as empty as it was made."""
+    return not (record.findings or record.edited or record.can_revert)
 
 
 def _goes_on(state: RunState, question: Question, indices: Sequence[Index]) -> bool:

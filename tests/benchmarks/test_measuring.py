@@ -17,6 +17,7 @@ NAMES = (
     "embedded",
     "encoder",
     "models",
+    "napari_first_result",
     "pair",
     "persam_f",
     "planes",

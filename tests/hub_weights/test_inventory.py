@@ -25,11 +25,7 @@ CONFIG = json.dumps({"schema_version": 1, "name": "nuclei", "license": "mit"}).e
 WEIGHTS = b"weights " * 1000
 
 
-@pytest.fixture(autouse=True)
-def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("VRPSAM_MODELS", str(tmp_path / "models"))
-    monkeypatch.setenv("VRPSAM_FOUNDATION", str(tmp_path / "foundation"))
+pytestmark = pytest.mark.usefixtures("own_folders")
 
 
 def listed(name: str) -> KnownWeights | None:

@@ -12,11 +12,14 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
+from tests.colour_segmenter import ColourSegmenter
 
 # napari keeps its settings in the user's folders unless it is told otherwise.
 _SETTINGS = tempfile.TemporaryDirectory(prefix="napari-settings-")
@@ -54,66 +57,30 @@ with warnings.catch_warnings():
     napari.Viewer  # noqa: B018 - a lazy name: brings what the first window needs
 
 
-class GreySegmenter:
+class GreySegmenter(ColourSegmenter):
     """Finds what is as grey as what was marked; counts pictures and can be slow."""
 
     input_side = 4096
+    score = 0.8
+    made_by = MappingProxyType({**ColourSegmenter.made_by, "model": "grey"})
 
     def __init__(self) -> None:
+        super().__init__()
         self.asked = 0
         self.prepared = 0
         self.seconds = 0.0
-        self.ranges: list[Any] = []
 
-    def describe(self) -> dict[str, Any]:
-        return {"method": "grey", "model": "grey", "sha256": "1" * 64, "device": "cpu"}
+    @property
+    def ranges(self) -> list[Any]:
+        return [call["intensity_range"] for call in self.calls]
 
     def prepare(self, image: NDArray[Any], *, intensity_range: Any = None) -> None:
         self.prepared += 1
 
-    def predict(
-        self,
-        target: NDArray[Any],
-        references: Sequence[Any],
-        *,
-        corrections: Any = None,
-        intensity_range: Any = None,
-        threshold: float = 0.5,
-    ) -> Any:
-        from vrpsam_app.images import to_rgb
-        from vrpsam_app.segmenter import Prediction
-
+    def predict(self, target: NDArray[Any], references: Sequence[Any], **arguments: Any) -> Any:
         self.asked += 1
-        self.ranges.append(intensity_range)
         time.sleep(self.seconds)
-        wanted = [r for r in references if not r.is_not_this]
-        grey = np.mean([to_rgb(r.image, intensity_range)[r.positive].mean() for r in wanted])
-        shown = to_rgb(target, intensity_range)[..., 1].astype(np.float32)
-        probability = np.clip(1 - np.abs(shown - np.float32(grey)) / 80, 0, 1)
-        mask = probability > threshold
-        return Prediction(
-            mask=mask,
-            probability=probability,
-            score=0.8,
-            presence=float(probability.max()),
-            present=bool(mask.any()),
-            pseudo_mask=probability,
-            label=references[0].label,
-            made_by=self.describe(),
-            threshold=threshold,
-        )
-
-    def predict_classes(
-        self, target: NDArray[Any], references: Sequence[Any], **arguments: Any
-    ) -> Any:
-        from vrpsam_app.segmenter import ClassPredictions
-
-        names = dict.fromkeys(r.label for r in references if not r.is_not_this)
-        alone = {
-            name: self.predict(target, [r for r in references if r.label == name], **arguments)
-            for name in names
-        }
-        return ClassPredictions.compete(alone)
+        return super().predict(target, references, **arguments)
 
 
 def discs(planes: int = 6, hw: tuple[int, int] = (48, 64), dtype: Any = np.uint8) -> NDArray[Any]:

@@ -71,7 +71,7 @@ def test_features_and_csv_say_the_same_in_micrometres(
     voxels = np.bincount(labels.ravel())[1:]
     assert features["volume_um3"].tolist() == (voxels * 0.5).tolist()
     assert features["intensity_mean"].tolist() == [200, 200]
-    assert "2 objects, volume" in panel.summary.text()
+    assert "2 objects, median volume" in panel.summary.text()
     panel.save_table(tmp_path / "objects")
     written = lines(tmp_path / "objects.csv")
     assert [int(line["label"]) for line in written] == features["index"].tolist()
@@ -157,7 +157,7 @@ def test_classes_are_named_and_cut_apart(result, viewer, done):
     assert panel.labels.layer.features["class"].tolist() == ["disc", "ground"]
     panel.link_button.click()
     done(panel)
-    objects = viewer.layers["discs result objects"]
+    objects = viewer.layers["discs objects"]
     named = dict(zip(objects.features["index"], objects.features["class"], strict=True))
     assert sorted(named.values())[:3] == ["disc", "disc", "ground"]
     assert set(named.values()) == {"disc", "ground"}

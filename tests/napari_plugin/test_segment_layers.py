@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -209,3 +210,47 @@ def test_an_error_of_the_model_is_a_sentence(
     settle(widget)
     assert widget.form.status.text() == "The device ran out of memory: choose another."
     assert widget.form.all_slices.isEnabled()
+
+
+def test_a_run_reads_each_slice_of_a_lazy_stack_once(viewer, make_widget, settle, make_discs):
+    stack = make_discs(24)
+    read: Counter[int] = Counter()
+
+    def block(part: Any, block_id: Any = None) -> Any:
+        if part.size:  # dask asks with nothing what comes out
+            read[block_id[0]] += 1
+        return part
+
+    lazy = da.from_array(stack, chunks=(1, *stack.shape[1:])).map_blocks(block, dtype=stack.dtype)
+    viewer.add_image(lazy, contrast_limits=(0, 255))
+    widget = make_widget(viewer)
+    widget.form.live.setChecked(False)
+    mark(viewer, widget, (2, 14, 16))
+    settle(widget)
+    viewer.dims.set_point(0, 3)
+    read.clear()
+    widget.segment_all()
+    settle(widget)
+    assert np.array_equal(result(widget).layer.data > 0, stack > 100)
+    # By the first one a stack is known again; the marks are read with their slice; the shown one is
+    # answered ahead of its turn as well.
+    assert {z: n for z, n in read.items() if n != 1 and z not in (0, 2, 3)} == {}
+    assert max(read.values()) <= 4
+
+
+def test_layers_may_be_renamed_at_any_time(viewer, make_widget, settle, make_discs, grey, qtbot):
+    stack = make_discs(20)
+    image = viewer.add_image(stack, name="first")
+    widget = make_widget(viewer)
+    points = mark(viewer, widget, (2, 14, 16))
+    settle(widget)
+    grey.seconds = 0.02
+    widget.segment_all()
+    qtbot.waitUntil(lambda: bool(result(widget).findings), timeout=20_000)
+    image.name, points.name, result(widget).layer.name = "other", "dots", "answer"
+    settle(widget)
+    assert widget.form.image.currentText() == "other"
+    assert np.array_equal(viewer.layers["answer"].data > 0, stack > 100)
+    widget.segment_all()
+    settle(widget)
+    assert [record.layer.name for record in widget.session.results] == ["answer"]

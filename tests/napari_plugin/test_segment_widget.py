@@ -167,9 +167,10 @@ def test_the_window_lives_while_a_run_is_stopped_and_resumed(
 
 
 def test_a_layer_that_is_deleted_stops_its_run(
-    viewer, make_widget, settle, disc_stack, grey, qtbot
+    viewer, make_widget, settle, make_discs, grey, qtbot
 ):
-    image = viewer.add_image(disc_stack)
+    stack = make_discs(40)
+    image = viewer.add_image(stack)
     widget = make_widget(viewer)
     brush(viewer, widget)
     settle(widget)
@@ -180,7 +181,7 @@ def test_a_layer_that_is_deleted_stops_its_run(
     viewer.layers.remove(record.layer)
     viewer.layers.remove(image)
     settle(widget)
-    assert len(record.findings) < len(disc_stack)
+    assert len(record.findings) < len(stack)
     assert widget.session.results == ()
     assert not widget.form.all_slices.isEnabled()
 

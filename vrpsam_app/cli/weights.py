@@ -157,8 +157,7 @@ def _show_remote(name: str) -> None:
             f"There is nothing called {name!r}: expected a name that `vrpsam weights list` shows, "
             "or organisation/name on the Hub."
         )
-    licence = hub_weights.licence_of(repo.repo_id, revision=repo.revision)
-    remote = hub_weights.look_up(repo.repo_id, "model.safetensors", revision=repo.revision)
+    remote, licence = hub_weights.ask_about_model(repo)
     size = "of unknown size" if remote.size is None else hub_weights.in_bytes(remote.size)
     print(f"{repo}: {size}, on the Hub")
     print(f"licence:  {licence}")

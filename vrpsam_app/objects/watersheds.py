@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
@@ -28,6 +29,9 @@ SMOOTHING = 0.2
 
 LEAST_NECK = 0.5
 """In pixels: steps of a distance that are smaller come from the grid."""
+
+PIXELS_A_WINDOW = 600
+"""Pixels of a plane whose distances take as long as opening one window."""
 
 
 def split_mask(
@@ -68,8 +72,7 @@ def split_mask(
     if method == "components" or not mask.any() or (method == "distance" and mask.all()):
         return np.asarray(ndimage.label(mask, connectivity)[0], np.int32)
     if method == "distance":
-        height = ndimage.distance_transform_edt(mask)
-        return _watershed(height, mask, max(NECK * diameter / 2, LEAST_NECK), connectivity)
+        return _watershed(None, mask, max(NECK * diameter / 2, LEAST_NECK), connectivity)
     what, values = (
         ("probability", probability)
         if method == "probability"
@@ -86,6 +89,37 @@ def split_mask(
     return _watershed(_relief(values, mask, diameter), mask, DIP, connectivity)
 
 
+def pieces_of(
+    mask: NDArray[np.bool_], structure: NDArray[np.bool_] | None = None
+) -> Iterator[tuple[tuple[slice, slice], NDArray[np.bool_]]]:
+    """Yield each connected piece of a mask by itself, in raster order of where they begin.
+
+    What is asked about the pieces then costs what they do, however large and empty the plane is.
+    The circle around a pixel up to the nearest one outside lies in its own piece, so distances to
+    the border of the mask are the same in here.
+
+    Parameters
+    ----------
+    mask : shape (H, W), bool
+    structure : shape (3, 3), bool
+        Which neighbours are connected; None the four beside a pixel.
+
+    Yields
+    ------
+    window : rows and columns, with a pixel more on each side where the plane has one
+    inside : of the window's shape, where the piece is
+    """
+    from scipy import ndimage
+
+    pieces, _ = ndimage.label(mask, structure)
+    for number, (rows, cols) in enumerate(ndimage.find_objects(pieces), start=1):
+        window = (
+            slice(max(rows.start - 1, 0), rows.stop + 1),
+            slice(max(cols.start - 1, 0), cols.stop + 1),
+        )
+        yield window, pieces[window] == number
+
+
 def _relief(values: ArrayLike, mask: NDArray[np.bool_], diameter: float) -> NDArray[np.float64]:
     """Return a smooth map that is high in the middle of objects, its span inside the mask 1.
 
@@ -97,16 +131,20 @@ def _relief(values: ArrayLike, mask: NDArray[np.bool_], diameter: float) -> NDAr
     if mask.all() or grey[mask].mean() >= grey[~mask].mean():
         low = np.percentile(grey[mask], 1)
     else:
-        grey = -grey
+        np.negative(grey, out=grey)
         low = np.percentile(grey[mask], 1)
-    raised = np.where(mask, np.maximum(grey - low, 0), 0.0)
-    smooth = ndimage.gaussian_filter(raised, SMOOTHING * diameter)
+    grey -= low
+    np.maximum(grey, 0, out=grey)
+    grey[~mask] = 0
+    smooth: NDArray[np.float64] = ndimage.gaussian_filter(grey, SMOOTHING * diameter)
     bottom, top = np.percentile(smooth[mask], [5, 95])
-    return np.asarray((smooth - bottom) / max(top - bottom, 1e-12))
+    smooth -= bottom
+    smooth /= max(top - bottom, 1e-12)
+    return smooth
 
 
 def _watershed(
-    height: NDArray[np.floating],
+    height: NDArray[np.floating] | None,
     mask: NDArray[np.bool_],
     prominence: float,
     connectivity: NDArray[np.bool_],
@@ -115,27 +153,20 @@ def _watershed(
 
     Pieces of the mask that do not even touch at a corner know nothing of each other, so each is cut
     in its own window: a large plane with few objects takes the time and memory of its objects.
+    Without a `height` it is the distance from the mask's border.
     """
     from scipy import ndimage
 
-    groups, _ = ndimage.label(mask, np.ones((3, 3), np.bool_))
-    windows = ndimage.find_objects(groups)
     objects = np.zeros(mask.shape, np.int32)
     order: list[NDArray[np.int64]] = []
     last = 0
-    for number, (rows, cols) in enumerate(windows, start=1):
-        # One pixel more on each side, so that nothing of the mask touches the window's border
-        # unless it touches the plane's.
-        wide = (
-            slice(max(rows.start - 1, 0), rows.stop + 1),
-            slice(max(cols.start - 1, 0), cols.stop + 1),
-        )
-        inside = groups[wide] == number
-        parts, first = _watershed_of_group(height[wide], inside, prominence, connectivity)
-        objects[wide][inside] = parts[inside] + last
+    for window, inside in pieces_of(mask, np.ones((3, 3), np.bool_)):
+        relief = ndimage.distance_transform_edt(inside) if height is None else height[window]
+        parts, first = _watershed_of_group(relief, inside, prominence, connectivity)
+        objects[window][inside] = parts[inside] + last
         # Raster positions in the window -> in the plane.
         at = np.stack(np.unravel_index(first[:, 1:].clip(0), inside.shape), axis=-1)
-        place = (at[..., 0] + wide[0].start) * mask.shape[1] + at[..., 1] + wide[1].start
+        place = (at[..., 0] + window[0].start) * mask.shape[1] + at[..., 1] + window[1].start
         order.append(np.column_stack([first[:, 0], place]))
         last += len(first)
     if not last:
@@ -143,7 +174,7 @@ def _watershed(
     keys = np.concatenate(order)
     numbers = np.zeros(last + 1, np.int32)
     numbers[1 + np.lexsort((keys[:, 2], keys[:, 1], keys[:, 0]))] = np.arange(1, last + 1)
-    return np.asarray(numbers[objects])
+    return renumbered(objects, numbers)
 
 
 def _watershed_of_group(
@@ -208,12 +239,23 @@ def grey_map(values: ArrayLike | None, hw: tuple[int, ...], name: str) -> NDArra
     ImageError
         If it is no map or picture, or of another size.
     """
+    return grey_values(check_map(values, hw, name))
+
+
+def check_map(values: ArrayLike | None, hw: tuple[int, ...], name: str) -> NDArray[Any]:
+    """Return a map or a picture as it is; errors as for :func:`grey_map`."""
     array = np.asarray(values)
-    if array.ndim == 3 and array.shape[-1] in (3, 4):
-        array = array[..., :3].mean(axis=-1)
-    if array.ndim != 2 or array.dtype.kind not in "buif":
+    in_colour = array.ndim == 3 and array.shape[-1] in (3, 4)
+    if not (array.ndim == 2 or in_colour) or array.dtype.kind not in "buif":
         raise ImageError(
             f"{name} has shape {array.shape} and type {array.dtype}: expected (H, W) of numbers."
         )
-    check_same_size(array.shape, hw, name, "the mask")
-    return np.nan_to_num(array.astype(np.float64))
+    check_same_size(array.shape[:2], hw, name, "the mask")
+    return array
+
+
+def grey_values(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Return values, the mean of colours if the last of three axes has them, 0 for those that are
+    no numbers; a row of a map has one axis less.
+    """
+    raise NotImplementedError

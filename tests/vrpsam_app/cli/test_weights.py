@@ -31,11 +31,7 @@ CONFIG = {
 WEIGHTS = b"weights " * 1000
 
 
-@pytest.fixture(autouse=True)
-def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("VRPSAM_MODELS", str(tmp_path / "models"))
-    monkeypatch.setenv("VRPSAM_FOUNDATION", str(tmp_path / "foundation"))
+pytestmark = pytest.mark.usefixtures("own_folders")
 
 
 @pytest.fixture
