@@ -83,6 +83,22 @@ def tiny_sam(fill_by_key: Callable[..., None]) -> FrozenSAM:
 
 
 @pytest.fixture
+def colour_segmenter() -> Any:
+    """Return a segmenter that finds what has the reference's colour."""
+    from tests.colour_segmenter import ColourSegmenter
+
+    return ColourSegmenter()
+
+
+@pytest.fixture
+def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let weights and models lie in folders of the test's own."""
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("VRPSAM_MODELS", str(tmp_path / "models"))
+    monkeypatch.setenv("VRPSAM_FOUNDATION", str(tmp_path / "foundation"))
+
+
+@pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A Hub on this computer that the real huggingface_hub asks, and an empty cache."""
     import huggingface_hub

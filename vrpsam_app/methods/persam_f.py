@@ -12,7 +12,7 @@ fifty nuclei a click is to give one nucleus.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -20,17 +20,15 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vrpsam_app.corrections import Corrections
 from vrpsam_app.geometry import resize_mask_area
 from vrpsam_app.images import IntensityRange, to_rgb
+from vrpsam_app.methods.fitted_scales import FittedScales
 from vrpsam_app.methods.mark_prompts import complete_marks, innermost_xy, parts_of
 from vrpsam_app.methods.object_model import ObjectModel, object_model_of
 from vrpsam_app.methods.persam import DEFAULT, SCALES, PerSAM, PerSAMSettings, Question
-from vrpsam_app.methods.sam_method import marked_references, scales_of, showing_references
 from vrpsam_app.methods.sam_pictures import SAMPictures, SAMPrompt
 from vrpsam_app.models.scale_weights import STEPS, ScaleWeights, fit_scale_weights
 from vrpsam_app.references import Reference
-from vrpsam_app.segmenter import Prediction
 
 FIT_OBJECTS = 8
 """Marked objects of a reference that are fitted, the largest first."""
@@ -42,7 +40,7 @@ SURROUNDINGS = 1.0
 """How far these reach beyond the object on each side, as a share of its longer side."""
 
 
-class PerSAMF(PerSAM):
+class PerSAMF(FittedScales, PerSAM):
     """PerSAM-F with the defaults of :class:`PerSAM`.
 
     Parameters
@@ -76,52 +74,8 @@ class PerSAMF(PerSAM):
         self.scales = scales
         self.steps = steps
 
-    def describe(self) -> dict[str, object]:
-        """Return what a recipe must pin; the weights themselves if they are fitted."""
-        return {**super().describe(), **scales_of(self.scales)}
-
-    def fit(
-        self, references: Sequence[Reference], *, intensity_range: IntensityRange | None = None
-    ) -> PerSAMF:
-        """Return a copy whose weights are fitted on the references.
-
-        Raises
-        ------
-        EmptyReferenceError
-            If none marks an object.
-        """
-        scales = self._fit(references, showing_references(references), intensity_range)
-        return self._with(scales)
-
-    def _predict_one(
-        self,
-        target: NDArray[Any],
-        references: Sequence[Reference],
-        label: str,
-        corrections: Corrections | None,
-        intensity_range: IntensityRange | None,
-        threshold: float,
-    ) -> Prediction:
-        marked = marked_references(target, references, label, corrections)
-        fitted = self
-        if self.scales is None:
-            showing = showing_references(marked, before=references)
-            shown = "+".join(r.content_key for r in references)
-            key = f"{self.pictures.origin}/{self.name}-{self.steps}/{intensity_range}/{shown}"
-            scales = self.pictures.store.get_or_compute(
-                f"{key}/{'+'.join(r.content_key for r in showing)}",
-                lambda: self._fit(marked, showing, intensity_range),
-            )
-            fitted = self._with(scales)
-        return super(PerSAMF, fitted)._predict_one(
-            target, references, label, corrections, intensity_range, threshold
-        )
-
     def _with(self, scales: ScaleWeights) -> PerSAMF:
         return PerSAMF(self.pictures, settings=self.settings, scales=scales, steps=self.steps)
-
-    def _settings(self) -> dict[str, object]:
-        return {**super()._settings(), "steps": self.steps}
 
     def _first(self, question: Question, prompts: Sequence[SAMPrompt]) -> Tensor:
         """Ask by the points on the object alone, as in the fit, and mix the scales."""

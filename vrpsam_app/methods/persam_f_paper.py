@@ -7,7 +7,7 @@ The published loop asks the decoder a thousand times on the reference; here it i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vrpsam_app.corrections import Corrections
 from vrpsam_app.images import IntensityRange, to_rgb
+from vrpsam_app.methods.fitted_scales import FittedScales
 from vrpsam_app.methods.persam_paper import (
     SCALES,
     PaperPass,
@@ -28,15 +28,13 @@ from vrpsam_app.methods.persam_paper import (
     one_pass,
     with_clicks,
 )
-from vrpsam_app.methods.sam_method import marked_references, scales_of, showing_references
 from vrpsam_app.methods.sam_pictures import SAMPicture, SAMPictures
 from vrpsam_app.models.object_features import cosine_map
 from vrpsam_app.models.scale_weights import STEPS, ScaleWeights, fit_scale_weights, mean_of_fits
 from vrpsam_app.references import Reference
-from vrpsam_app.segmenter import Prediction
 
 
-class PaperPerSAMF(PaperPerSAM):
+class PaperPerSAMF(FittedScales, PaperPerSAM):
     """PerSAM-F, number for number.
 
     Parameters
@@ -57,25 +55,6 @@ class PaperPerSAMF(PaperPerSAM):
         super().__init__(pictures)
         self.scales = scales
         self.steps = steps
-
-    def describe(self) -> dict[str, object]:
-        """Return what a recipe must pin; the weights themselves if they are fitted."""
-        return {**super().describe(), **scales_of(self.scales)}
-
-    def fit(
-        self, references: Sequence[Reference], *, intensity_range: IntensityRange | None = None
-    ) -> PaperPerSAMF:
-        """Return a copy whose weights are fitted on the references.
-
-        The published code fits one picture; of several each is fitted alone, and the mean counts.
-
-        Raises
-        ------
-        EmptyReferenceError
-            If none marks an object.
-        """
-        scales = self._fit(showing_references(references), intensity_range)
-        return PaperPerSAMF(self.pictures, scales=scales, steps=self.steps)
 
     def follow(
         self,
@@ -102,32 +81,16 @@ class PaperPerSAMF(PaperPerSAM):
         answer = one_pass(self.pictures.ask(picture, [by_index(points, [True], picture)]), SCALES)
         return PaperSteps(similarity, points, None, (answer,))
 
-    def _predict_one(
-        self,
-        target: NDArray[Any],
-        references: Sequence[Reference],
-        label: str,
-        corrections: Corrections | None,
-        intensity_range: IntensityRange | None,
-        threshold: float,
-    ) -> Prediction:
-        marked = marked_references(target, references, label, corrections)
-        fitted = self
-        if self.scales is None:
-            showing = showing_references(marked, before=references)
-            shown = "+".join(r.content_key for r in showing)
-            scales = self.pictures.store.get_or_compute(
-                f"{self.pictures.origin}/{self.name}-{self.steps}/{intensity_range}/{shown}",
-                lambda: self._fit(showing, intensity_range),
-            )
-            fitted = PaperPerSAMF(self.pictures, scales=scales, steps=self.steps)
-        return super(PaperPerSAMF, fitted)._predict_one(
-            target, references, label, corrections, intensity_range, threshold
-        )
+    def _with(self, scales: ScaleWeights) -> PaperPerSAMF:
+        return PaperPerSAMF(self.pictures, scales=scales, steps=self.steps)
 
     def _fit(
-        self, showing: Sequence[Reference], intensity_range: IntensityRange | None
+        self,
+        references: Sequence[Reference],
+        showing: Sequence[Reference],
+        intensity_range: IntensityRange | None,
     ) -> ScaleWeights:
+        """Fit each picture alone, as published; of several the mean counts."""
         with torch.inference_mode():
             rows = self.target_rows(showing, intensity_range)
             asked = []
@@ -140,9 +103,6 @@ class PaperPerSAMF(PaperPerSAM):
         return mean_of_fits(
             [fit_scale_weights(logits, truth, steps=self.steps) for logits, truth in asked]
         )
-
-    def _settings(self) -> dict[str, object]:
-        return {"steps": self.steps}
 
     @staticmethod
     def _similarity(picture: SAMPicture, rows: Tensor) -> tuple[Tensor, NDArray[np.int64]]:

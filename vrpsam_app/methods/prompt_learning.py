@@ -9,33 +9,26 @@ The idea, and what is ours in it: :mod:`vrpsam_app.models.prompt_learner`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, ClassVar
 
 from numpy.typing import NDArray
 
 from vrpsam_app.corrections import Corrections
-from vrpsam_app.embeddings.store import EmbeddingStore
 from vrpsam_app.images import IntensityRange
+from vrpsam_app.methods.fitted_prompts import QUICK, FittedPrompts, said_of
 from vrpsam_app.methods.found_objects import FoundObject, evidence_under
 from vrpsam_app.methods.learned_prompts import LearnedPrompts
 from vrpsam_app.methods.persam import DEFAULT, PerSAM, PerSAMSettings, Question
-from vrpsam_app.methods.prompt_examples import PromptExample, examples_of_references
-from vrpsam_app.methods.prompt_fit import PromptFitSettings, fit_prompts
-from vrpsam_app.methods.prompted_pictures import PromptedModel, PromptedSAM
-from vrpsam_app.methods.sam_method import marked_references, showing_references
+from vrpsam_app.methods.prompt_fit import PromptFitSettings
+from vrpsam_app.methods.prompted_pictures import PromptedSAM
 from vrpsam_app.methods.sam_pictures import SAMPictures, SAMPrompt
 from vrpsam_app.references import Reference
 from vrpsam_app.segmenter import Prediction
 
-QUICK = PromptFitSettings(steps=100)
-"""For prompts that are learned from the references of a question."""
 
-Report = Callable[[int, float], None]
-
-
-class PromptLearning(PerSAM):
+class PromptLearning(FittedPrompts, PerSAM):
     """Prompt learning on a SAM.
 
     Likeness in SAM's features proposes places as in :class:`PerSAM`, and says which answers count;
@@ -69,43 +62,13 @@ class PromptLearning(PerSAM):
         fit_settings: PromptFitSettings = QUICK,
     ) -> None:
         super().__init__(pictures, settings=settings)
+        self.model, self.store = PromptedSAM(pictures), pictures.store
         self.learned, self.fit_settings = learned, fit_settings
         self._learner = None if learned is None else learned.build(pictures.device)
 
     def describe(self) -> dict[str, object]:
         """Return what a recipe must pin; which prompts, if they were learned beforehand."""
         return {**super().describe(), **said_of(self.learned)}
-
-    def fit(
-        self,
-        references: Sequence[Reference],
-        *,
-        intensity_range: IntensityRange | None = None,
-        report: Report | None = None,
-    ) -> PromptLearning:
-        """Return a copy with prompts learned from the objects that references mark.
-
-        Raises
-        ------
-        EmptyReferenceError
-            If none marks an object that is large enough.
-        """
-        model = PromptedSAM(self.pictures)
-        examples = examples_of_references(model, showing_references(references), intensity_range)
-        return self.fit_examples(examples, report=report)
-
-    def fit_examples(
-        self, examples: Sequence[PromptExample], *, report: Report | None = None
-    ) -> PromptLearning:
-        """Return a copy with prompts learned from pictures with their objects.
-
-        Raises
-        ------
-        ConfigError
-            If there is no object.
-        """
-        model = PromptedSAM(self.pictures)
-        return self._with(fit_prompts(model, examples, self.fit_settings, report=report))
 
     def _with(self, learned: LearnedPrompts) -> PromptLearning:
         return PromptLearning(
@@ -126,13 +89,8 @@ class PromptLearning(PerSAM):
     ) -> Prediction:
         fitted = self
         if self.learned is None:
-            marked = marked_references(target, references, label, corrections)
-            showing = showing_references(marked, before=references)
-            model = PromptedSAM(self.pictures)
             fitted = self._with(
-                learned_once(
-                    model, self.pictures.store, self.fit_settings, showing, intensity_range
-                )
+                self._learned_for(target, references, label, corrections, intensity_range)
             )
         return super(PromptLearning, fitted)._predict_one(
             target, references, label, corrections, intensity_range, threshold
@@ -150,32 +108,6 @@ class PromptLearning(PerSAM):
                 answers.logits[:, 0], answers.scores[:, 0], evidence, strict=True
             )
         ]
-
-
-def learned_once(
-    model: PromptedModel,
-    store: EmbeddingStore,
-    settings: PromptFitSettings,
-    references: Sequence[Reference],
-    intensity_range: IntensityRange | None,
-) -> LearnedPrompts:
-    """Learn prompts from references, or find what was learned from the same ones."""
-    said = model.describe()
-    shown = "+".join(r.content_key for r in references)
-    key = f"prompts/{said['model']}-{said['sha256']}/{settings}/{intensity_range}/{shown}"
-
-    def learn() -> LearnedPrompts:
-        examples = examples_of_references(model, references, intensity_range)
-        return fit_prompts(model, examples, settings)
-
-    return store.get_or_compute(key, learn)
-
-
-def said_of(learned: LearnedPrompts | None) -> dict[str, object]:
-    """Return which prompts these are and what they were learned on; nothing of none."""
-    if learned is None:
-        return {}
-    return {"prompts": {"sha256": learned.sha256, **learned.facts}}
 
 
 def _without(prompt: SAMPrompt, point_xy: NDArray[Any]) -> SAMPrompt:

@@ -15,18 +15,16 @@ from numpy.typing import NDArray
 
 from vrpsam_app.corrections import Corrections
 from vrpsam_app.images import IntensityRange, to_rgb
+from vrpsam_app.methods.fitted_prompts import QUICK, FittedPrompts, said_of
 from vrpsam_app.methods.found_objects import FoundObject, mean_score, paint_objects
 from vrpsam_app.methods.learned_prompts import LearnedPrompts
 from vrpsam_app.methods.mark_prompts import innermost_xy, parts_of
-from vrpsam_app.methods.prompt_examples import LEAST_OBJECT, PromptExample, examples_of_references
-from vrpsam_app.methods.prompt_fit import PromptFitSettings, fit_prompts
-from vrpsam_app.methods.prompt_learning import QUICK, Report, learned_once, said_of
+from vrpsam_app.methods.prompt_examples import LEAST_OBJECT
+from vrpsam_app.methods.prompt_fit import PromptFitSettings
 from vrpsam_app.methods.prompted_pictures import ModelPromptedPicture, PromptedVRPSAM, answered
-from vrpsam_app.methods.sam_method import marked_references, showing_references
 from vrpsam_app.methods.sam_pictures import SAMPrompt
 from vrpsam_app.models.prompt_learner import PromptLearner
 from vrpsam_app.predictor import VRPSAMPredictor
-from vrpsam_app.reference_segmenter import ReferenceSegmenter
 from vrpsam_app.references import Reference
 from vrpsam_app.segmenter import Prediction
 
@@ -40,7 +38,7 @@ SUPPORT = 0.4
 """Mean probability of the class, by the model itself, that an object needs inside."""
 
 
-class ModelPromptLearning(ReferenceSegmenter):
+class ModelPromptLearning(FittedPrompts):
     """Prompt learning on a model with a shared backbone, such as the embedded one.
 
     Parameters
@@ -58,6 +56,7 @@ class ModelPromptLearning(ReferenceSegmenter):
     """
 
     name: ClassVar[str] = "prompt_learning"
+    model: PromptedVRPSAM
 
     def __init__(
         self,
@@ -67,7 +66,7 @@ class ModelPromptLearning(ReferenceSegmenter):
         fit_settings: PromptFitSettings = QUICK,
     ) -> None:
         self.model = PromptedVRPSAM(predictor)
-        self.predictor = predictor
+        self.predictor, self.store = predictor, predictor.store
         self.learned, self.fit_settings = learned, fit_settings
 
     @property
@@ -80,35 +79,7 @@ class ModelPromptLearning(ReferenceSegmenter):
         said = {**self.predictor.describe(), "method": self.name}
         return {**said, "settings": {"fit": asdict(self.fit_settings)}, **said_of(self.learned)}
 
-    def fit(
-        self,
-        references: Sequence[Reference],
-        *,
-        intensity_range: IntensityRange | None = None,
-        report: Report | None = None,
-    ) -> ModelPromptLearning:
-        """Return a copy with prompts learned from the objects that references mark.
-
-        Raises
-        ------
-        EmptyReferenceError
-            If none marks an object that is large enough.
-        """
-        showing = showing_references(references)
-        examples = examples_of_references(self.model, showing, intensity_range)
-        return self.fit_examples(examples, report=report)
-
-    def fit_examples(
-        self, examples: Sequence[PromptExample], *, report: Report | None = None
-    ) -> ModelPromptLearning:
-        """Return a copy with prompts learned from pictures with their objects.
-
-        Raises
-        ------
-        ConfigError
-            If there is no object.
-        """
-        learned = fit_prompts(self.model, examples, self.fit_settings, report=report)
+    def _with(self, learned: LearnedPrompts) -> ModelPromptLearning:
         return ModelPromptLearning(self.predictor, learned=learned, fit_settings=self.fit_settings)
 
     def _predict_one(
@@ -120,13 +91,7 @@ class ModelPromptLearning(ReferenceSegmenter):
         intensity_range: IntensityRange | None,
         threshold: float,
     ) -> Prediction:
-        marked = marked_references(target, references, label, corrections)
-        learned = self.learned
-        if learned is None:
-            showing = showing_references(marked, before=references)
-            learned = learned_once(
-                self.model, self.predictor.store, self.fit_settings, showing, intensity_range
-            )
+        learned = self._learned_for(target, references, label, corrections, intensity_range)
         whole = self.predictor.predict(
             target,
             # References of rival classes only say "not this": their label does not matter.

@@ -15,7 +15,6 @@ from vrpsam_app.images import IntensityRange
 from vrpsam_app.methods.found_objects import FoundObject, mean_score, paint_objects
 from vrpsam_app.methods.sam_grid import SAMGrid
 from vrpsam_app.methods.sam_pictures import SAMPictures
-from vrpsam_app.models.scale_weights import ScaleWeights
 from vrpsam_app.reference_segmenter import ReferenceSegmenter
 from vrpsam_app.references import Reference
 from vrpsam_app.segmenter import Prediction
@@ -133,8 +132,3 @@ def showing_references(
         "No reference marks an object, all say 'not this': expected at least one with "
         "positive marks. Mark an object in one of them."
     )
-
-
-def scales_of(scales: ScaleWeights | None) -> dict[str, object]:
-    """Return fitted weights as plain numbers, by name; nothing if there are none."""
-    return {} if scales is None else {"scales": scales.weights.tolist()}

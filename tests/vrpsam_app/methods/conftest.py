@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from vrpsam_app.annotations import Box, Point
 from vrpsam_app.config import EMBEDDED_CONFIG, SAM_TINY
 from vrpsam_app.embeddings.store import EmbeddingStore
 from vrpsam_app.methods import MethodSources
@@ -40,6 +41,15 @@ def scene() -> SceneMaker:
         return picture, light
 
     return draw
+
+
+@pytest.fixture(params=[None, Point(15, 14), Box(8, 6, 22, 22)], ids=["all", "point", "box"])
+def marked_light(scene: SceneMaker, request: pytest.FixtureRequest) -> Reference:
+    """Return a reference on which all light blocks are marked, or one of them."""
+    picture, light = scene()
+    if request.param is None:
+        return Reference.from_mask(picture, light, exhaustive=True)
+    return Reference.from_annotations(picture, [request.param])
 
 
 @pytest.fixture(scope="session")

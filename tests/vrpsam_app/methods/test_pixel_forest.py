@@ -10,18 +10,9 @@ from vrpsam_app.methods.pixel_forest import PixelForest, multiscale_features
 from vrpsam_app.references import Reference
 
 
-@pytest.mark.parametrize(
-    "mark", [None, Point(15, 14), Box(8, 6, 22, 22)], ids=["all", "point", "box"]
-)
-def test_it_finds_the_like_of_what_was_marked(scene, mark):
-    picture, light = scene()
+def test_it_finds_the_like_of_what_was_marked(scene, marked_light):
     target, truth = scene(1)
-    reference = (
-        Reference.from_mask(picture, light, exhaustive=True)
-        if mark is None
-        else Reference.from_annotations(picture, [mark])
-    )
-    assert iou(PixelForest().predict(target, reference).mask, truth) > 0.5
+    assert iou(PixelForest().predict(target, marked_light).mask, truth) > 0.5
 
 
 def test_not_this_lowers_a_look_alike(scene):

@@ -53,16 +53,16 @@ def test_what_was_learned_beforehand_answers_as_what_is_learned_on_the_way(metho
 
 
 def test_it_is_learned_once_for_the_same_references(method, outlined, scene, monkeypatch):
-    from vrpsam_app.methods import prompt_learning
+    from vrpsam_app.methods import fitted_prompts
 
     fits = []
-    whole = prompt_learning.fit_prompts
+    whole = fitted_prompts.fit_prompts
 
     def counted(*arguments, **settings):
         fits.append(1)
         return whole(*arguments, **settings)
 
-    monkeypatch.setattr(prompt_learning, "fit_prompts", counted)
+    monkeypatch.setattr(fitted_prompts, "fit_prompts", counted)
     outlined = dataclasses.replace(outlined, exhaustive=False)
     for seed in (1, 2):
         method.predict(scene(seed)[0], outlined)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from vrpsam_app.annotations import Box, Point
 from vrpsam_app.evaluation.metrics import iou
@@ -9,18 +8,9 @@ from vrpsam_app.methods.training_free_prior import TrainingFreePrior
 from vrpsam_app.references import Reference
 
 
-@pytest.mark.parametrize(
-    "mark", [None, Point(15, 14), Box(8, 6, 22, 22)], ids=["all", "point", "box"]
-)
-def test_it_finds_the_like_of_what_was_marked(scene, mark):
-    picture, light = scene()
+def test_it_finds_the_like_of_what_was_marked(scene, marked_light):
     target, truth = scene(1)
-    reference = (
-        Reference.from_mask(picture, light, exhaustive=True)
-        if mark is None
-        else Reference.from_annotations(picture, [mark])
-    )
-    assert iou(TrainingFreePrior().predict(target, reference).mask, truth) > 0.6
+    assert iou(TrainingFreePrior().predict(target, marked_light).mask, truth) > 0.6
 
 
 def test_a_dim_target_is_answered_like_a_bright_one(scene):

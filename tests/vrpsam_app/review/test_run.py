@@ -75,7 +75,7 @@ def test_a_run_goes_on_where_it_was(project: ReviewProject, colour_segmenter):
 KILLED = """
 import os, signal, sys
 sys.path.insert(0, sys.argv[2])
-from conftest import ColourSegmenter
+from colour_segmenter import ColourSegmenter
 from vrpsam_app.review import run as review_run
 from vrpsam_app.review.project import ReviewProject
 class Dying(ColourSegmenter):
@@ -104,7 +104,7 @@ list(review_run.run_review(project, segmenter))
 def test_killed_it_goes_on_with_equal_results(
     project: ReviewProject, colour_segmenter, moment: str, left: tuple[list[str], ...]
 ):
-    folder = Path(__file__).parents[1]  # where ColourSegmenter is
+    folder = Path(__file__).parents[2]  # where ColourSegmenter is
     arguments = [sys.executable, "-c", KILLED, str(project.folder), str(folder), moment]
     dying = subprocess.run(arguments, check=False, capture_output=True, text=True)
     assert dying.returncode == -9, dying.stderr

@@ -9,9 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vrpsam_app.images import to_rgb
 from vrpsam_app.references import Reference
-from vrpsam_app.segmenter import Prediction
 
 RED, GREEN = (220, 40, 40), (40, 200, 60)
 HW = (60, 80)
@@ -54,49 +52,11 @@ class MovingSquares:
         )
 
 
-class ColourFinder:
-    """Finds every pixel of a colour that a reference marks; counts its questions."""
-
-    def __init__(self) -> None:
-        self.asked: list[int] = []
-
-    def describe(self) -> dict[str, Any]:
-        return {"method": "colour", "model": "colour", "sha256": "0" * 64, "device": "cpu"}
-
-    def predict(
-        self,
-        target: NDArray[Any],
-        references: Sequence[Reference],
-        *,
-        corrections: Any = None,
-        intensity_range: Any = None,
-        threshold: float = 0.5,
-    ) -> Prediction:
-        self.asked.append(len(references))
-        pixels = to_rgb(target, intensity_range).astype(int)
-        near = np.full(pixels.shape[:2], 999)
-        for reference in references:
-            if not reference.is_not_this:
-                colour = to_rgb(reference.image, intensity_range)[reference.positive].mean(0)
-                near = np.minimum(near, np.abs(pixels - colour).max(-1))
-        probability = np.clip(1 - near / 80, 0, 1).astype(np.float32)
-        mask = probability > threshold
-        return Prediction(
-            mask=mask,
-            probability=probability,
-            score=0.9,
-            presence=float(probability.max()),
-            present=bool(mask.any()),
-            pseudo_mask=probability,
-            label=references[0].label,
-            made_by=self.describe(),
-            threshold=threshold,
-        )
-
-
 @pytest.fixture
-def finder() -> ColourFinder:
-    return ColourFinder()
+def finder(colour_segmenter: Any) -> Any:
+    """Return a segmenter that finds every pixel of a marked colour, and is sure of it."""
+    colour_segmenter.score = 0.9
+    return colour_segmenter
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 
 from vrpsam_app.images import to_rgb
@@ -18,7 +17,10 @@ class ColourSegmenter:
     """Says "object" where the colour is within `tolerance` of the mean marked one."""
 
     tolerance = 40.0
-    made_by: Mapping[str, Any] = {"method": "colour", "sha256": "0" * 64, "device": "cpu"}
+    score = 0.5
+    made_by: Mapping[str, Any] = {
+        "method": "colour", "model": "colour", "sha256": "0" * 64, "device": "cpu",
+    }  # fmt: skip
 
     def __init__(self) -> None:
         self.calls: list[dict[str, Any]] = []
@@ -35,7 +37,8 @@ class ColourSegmenter:
         intensity_range: Any = None,
         threshold: float = 0.5,
     ) -> Prediction:
-        self.calls.append({"intensity_range": intensity_range, "threshold": threshold})
+        said = {"intensity_range": intensity_range, "threshold": threshold}
+        self.calls.append({**said, "references": len(references)})
         shown = [r for r in references if not r.is_not_this]
         colours = [to_rgb(r.image, intensity_range)[r.positive].mean(axis=0) for r in shown]
         pixels = to_rgb(target, intensity_range).astype(np.float32)
@@ -45,7 +48,7 @@ class ColourSegmenter:
         return Prediction(
             mask=mask,
             probability=probability,
-            score=0.5,
+            score=self.score,
             presence=float(probability.max()),
             present=bool(mask.any()),
             pseudo_mask=probability,
@@ -57,17 +60,9 @@ class ColourSegmenter:
     def predict_classes(
         self, target: NDArray[Any], references: Sequence[Reference], **settings: Any
     ) -> ClassPredictions:
-        names = tuple(dict.fromkeys(r.label for r in references))
+        names = dict.fromkeys(r.label for r in references if not r.is_not_this)
         predictions = {
             name: self.predict(target, [r for r in references if r.label == name], **settings)
             for name in names
         }
-        labels = np.zeros(target.shape[:2], np.int32)
-        for i, name in enumerate(names, start=1):
-            labels[predictions[name].mask] = i
-        return ClassPredictions(predictions, labels, names)
-
-
-@pytest.fixture
-def colour_segmenter() -> ColourSegmenter:
-    return ColourSegmenter()
+        return ClassPredictions.compete(predictions)
