@@ -7,14 +7,14 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from vrpsam_app.web.marked import Asked, marked_references
-from vrpsam_app.web.model import Choice
+from vrpsam_app.web.marked import DEFAULT_THRESHOLD, Asked, marked_references
+from vrpsam_app.web.model import DEFAULT_METHOD, EMBEDDED, Choice
 from vrpsam_app.web.session import Session
 
-RECIPE_NOTE = (
+PAINTED_NOTE = (
     "The references hold painted or saved marks: recipe.json, in the zip of results, has them."
 )
-_CORRECTED = "Corrections on results are not in here; the zip of results has them."
+CORRECTED_NOTE = "Results are corrected by marks: recipe.json, in the zip of results, has them."
 
 
 def as_command(session: Session, asked: Asked) -> str:
@@ -26,18 +26,19 @@ def as_command(session: Session, asked: Asked) -> str:
         If nothing, or nothing sensible, is marked.
     """
     marked_references(session, asked)
-    notes = [f"# {_CORRECTED}"] if asked.corrections else []
+    notes = _notes(asked, painted=not _as_options(asked))
     words: list[list[str]] = [["vrpsam", "segment"]]
-    if _as_options(asked):
+    if notes:
+        words.append(["--recipe", "recipe.json"])
+    else:
         for item in asked.references:
             words += _reference_words(session, item)
-    else:
-        notes.append(f"# {RECIPE_NOTE}")
-        words.append(["--recipe", "recipe.json"])
     words.append(["--target", *(_as_path(target.name) for target in session.targets)])
     words.append(["--out", "results", "--overlay"])
-    if asked.threshold != 0.5:
+    if notes or asked.threshold != DEFAULT_THRESHOLD:
         words.append(["--threshold", f"{asked.threshold:g}"])
+    if asked.min_area > 1:
+        words.append(["--smallest-piece", f"{asked.min_area}"])
     words += _choice_words(session.choice)
     lines = " \\\n  ".join(" ".join(map(shlex.quote, group)) for group in words)
     return "\n".join([*notes, lines]) + "\n"
@@ -52,41 +53,46 @@ def as_python(session: Session, asked: Asked) -> str:
         If nothing, or nothing sensible, is marked.
     """
     marked_references(session, asked)
-    own_marks = _in_json(asked)
-    choice = session.choice
-    lines = ["from pathlib import Path", ""]
-    if own_marks:
-        lines.append("from vrpsam_app.annotations import annotations_from_json")
-    lines.append("from vrpsam_app.batch import segment_files, shared_intensity_range")
-    if own_marks:
-        lines.append("from vrpsam_app.image_files import read_image")
-    if choice.method != "vrp_sam":
-        lines.append("from vrpsam_app.methods import METHODS, MethodSources")
-    lines += [
-        "from vrpsam_app.output_paths import plan_outputs, prepare_folder",
-        "from vrpsam_app.predictor import VRPSAMPredictor",
+    notes = _notes(asked, painted=not _in_json(asked))
+    lines = _python_replay(session) if notes else _python_run(session, asked)
+    return "\n".join([*notes, *lines]) + "\n"
+
+
+def _notes(asked: Asked, *, painted: bool) -> list[str]:
+    """Say why a recipe is needed; nothing if none is."""
+    reasons = {PAINTED_NOTE: painted, CORRECTED_NOTE: bool(asked.corrections)}
+    return [f"# {reason}" for reason, holds in reasons.items() if holds]
+
+
+def _python_replay(session: Session) -> list[str]:
+    return [
+        "from vrpsam_app.folder_run import replay",
+        *_python_imports(session.choice),
+        "",
+        f"targets = {[target.name for target in session.targets]!r}",
+        *_python_segmenter(session.choice),
+        'for result in replay("recipe.json", segmenter, targets, "results"):',
+        '    print(result.error or "done")',
     ]
-    if own_marks:
-        lines.append("from vrpsam_app.references import Reference, labels_of")
-    else:
-        lines += [
-            "from vrpsam_app.recipe import Recipe",
-            "from vrpsam_app.references import labels_of",
-        ]
-    lines.append("")
-    if asked.corrections:
-        lines.append(f"# {_CORRECTED}")
-    if own_marks:
-        lines += _python_references(session, asked.references)
-    else:
-        lines += [
-            f"# {RECIPE_NOTE}",
-            'references = Recipe.load(Path("recipe.json")).references',
-        ]
-    lines += ["targets = ["]
-    lines += [f"    Path({target.name!r})," for target in session.targets]
-    lines += ["]", *_python_segmenter(choice)]
-    lines += [
+
+
+def _python_run(session: Session, asked: Asked) -> list[str]:
+    return [
+        "from pathlib import Path",
+        "",
+        "from vrpsam_app.annotations import annotations_from_json",
+        "from vrpsam_app.batch import segment_files, shared_intensity_range",
+        "from vrpsam_app.image_files import read_image",
+        *_python_imports(
+            session.choice, "from vrpsam_app.output_paths import plan_outputs, prepare_folder"
+        ),
+        "from vrpsam_app.references import Reference, labels_of",
+        "",
+        *_python_references(session, asked.references),
+        "targets = [",
+        *(f"    Path({target.name!r})," for target in session.targets),
+        "]",
+        *_python_segmenter(session.choice),
         'plan = plan_outputs(targets, prepare_folder(Path("results")), labels_of(references))',
         "for result in segment_files(",
         "    segmenter,",
@@ -94,11 +100,19 @@ def as_python(session: Session, asked: Asked) -> str:
         "    plan,",
         "    intensity_range=shared_intensity_range(references, targets),",
         f"    threshold={asked.threshold:g},",
+        *([f"    smallest_piece={asked.min_area},"] if asked.min_area > 1 else []),
         "):",
         "    for prediction in result.predictions:",
         "        print(result.outputs.target, prediction.label, prediction.score)",
     ]
-    return "\n".join(lines) + "\n"
+
+
+def _python_imports(choice: Choice, *others: str) -> list[str]:
+    """Return what the segmenter needs, with other lines among them in the order of the alphabet."""
+    lines = [*others, "from vrpsam_app.predictor import VRPSAMPredictor"]
+    if choice.method != DEFAULT_METHOD:
+        lines.append("from vrpsam_app.methods import METHODS, MethodSources")
+    return sorted(lines)
 
 
 def _reference_words(session: Session, item: Mapping[str, Any]) -> Iterable[list[str]]:
@@ -164,7 +178,7 @@ def _python_segmenter(choice: Choice) -> list[str]:
     load = f"VRPSAMPredictor.from_pretrained({choice.model!r}"
     load += "" if choice.device == "auto" else f", device={choice.device!r}"
     load += ")"
-    if choice.method == "vrp_sam":
+    if choice.method == DEFAULT_METHOD:
         return [f"segmenter = {load}"]
     return [
         f"sources = MethodSources.of(lambda: {load}, device={choice.device!r})",
@@ -174,9 +188,9 @@ def _python_segmenter(choice: Choice) -> list[str]:
 
 def _choice_words(choice: Choice) -> list[list[str]]:
     words = []
-    if choice.model != "embedded":
+    if choice.model != EMBEDDED:
         words.append(["--model", choice.model])
-    if choice.method != "vrp_sam":
+    if choice.method != DEFAULT_METHOD:
         words.append(["--method", choice.method])
     if choice.device != "auto":
         words.append(["--device", choice.device])

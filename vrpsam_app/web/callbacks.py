@@ -6,6 +6,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,22 +17,16 @@ from vrpsam_app.errors import AnnotationError, Cancelled, ImageFileError, VRPSAM
 from vrpsam_app.images import IntensityRange
 from vrpsam_app.objects.finding import typical_in
 from vrpsam_app.objects.instances import ObjectOptions
-from vrpsam_app.progress import CancelToken
 from vrpsam_app.references import Reference, labels_of
 from vrpsam_app.segmenter import ClassPredictions
 from vrpsam_app.stack_runs.targets import StackReading, common_pixel_size
 from vrpsam_app.tiles.plan import TileOptions
 from vrpsam_app.tiles.tiling import predict_classes_tiled, predict_tiled
-from vrpsam_app.web.line import Line
-from vrpsam_app.web.marked import (
-    Asked,
-    any_positive,
-    marked_references,
-    target_corrections,
-)
+from vrpsam_app.web.inquiry import Inquiry
+from vrpsam_app.web.marked import Asked, any_positive, target_corrections
 from vrpsam_app.web.model import WebPredictor, get_ready_for
 from vrpsam_app.web.pictures import Picture, decoded
-from vrpsam_app.web.session import Answers, ClassFinding, Finding, Question, Session
+from vrpsam_app.web.session import Answers, ClassFinding, Finding, Session
 
 NO_TARGET = "There is no picture to look in. Add one, then press Find."
 _RANGES_KEPT = 64
@@ -63,34 +58,26 @@ class Progress:
     before: int = 0
 
 
-def prepare(
-    predictor: WebPredictor, line: Line, session: Session, asked: Asked, cancel: CancelToken
-) -> None:
+def prepare(inquiry: Inquiry) -> None:
     """Encode the visible target and the marked pictures while the person is still drawing.
 
     Stops between pictures, without a word, when it is no longer wanted.
     """
+    session, asked = inquiry.session, inquiry.asked
     target = shown_target(session, asked.shown)
     wanted = [] if target is None else [target]
     images = {item["image"] for item in asked.references}
     wanted += [picture for picture in session.marked if picture.id in images][:5]
     for picture in dict.fromkeys(wanted):
         try:
-            with line.join() as place:
-                place.wait(cancel)
-                get_ready_for(predictor, decoded.read(picture), _range_without_marks(session))
+            with inquiry.line.join() as place:
+                place.wait(inquiry.cancel)
+                place.do(partial(_get_ready, inquiry.predictor, session, picture))
         except Cancelled:
             return
 
 
-def preview(
-    predictor: WebPredictor,
-    line: Line,
-    session: Session,
-    answers: Answers,
-    asked: Asked,
-    cancel: CancelToken,
-) -> Iterator[Progress]:
+def preview(inquiry: Inquiry) -> Iterator[Progress]:
     """Answer for the visible target only: what follows every stroke.
 
     Marks that do not yet say what to look for are no error here: there is no answer to them.
@@ -107,29 +94,23 @@ def preview(
     Cancelled
         If that was asked for.
     """
-    start, target = time.monotonic(), shown_target(session, asked.shown)
+    start, asked = time.monotonic(), inquiry.asked
+    target = shown_target(inquiry.session, asked.shown)
     if target is None or not any_positive(asked):
         yield Progress(Answers(), None, 0, 0, 0.0)
         return
-    references = marked_references(session, asked)
-    answers = answers.to(Question.of(asked.references, session))
+    inquiry.check()
+    answers = inquiry.known
     if not answers.has(target.id, asked.corrected(target)):
-        with line.join() as place:
-            for before in place.waiting(cancel):
+        with inquiry.line.join() as place:
+            for before in place.waiting(inquiry.cancel):
                 yield Progress(answers, target, 0, 1, time.monotonic() - start, before)
-            finding = ask(predictor, session, references, asked, target, cancel)
+            finding = place.do(partial(ask, inquiry, target))
         answers = answers.with_finding(target.id, finding)
     yield Progress(answers, None, 1, 1, time.monotonic() - start)
 
 
-def find(
-    predictor: WebPredictor,
-    line: Line,
-    session: Session,
-    answers: Answers,
-    asked: Asked,
-    cancel: CancelToken,
-) -> Iterator[Progress]:
+def find(inquiry: Inquiry) -> Iterator[Progress]:
     """Look in every target, the visible one first; what is known already is not asked again.
 
     A target that fails is answered by the reason; the others go on.
@@ -148,20 +129,21 @@ def find(
     Cancelled
         If that was asked for; what was yielded is answered.
     """
-    references = marked_references(session, asked)
+    session, asked = inquiry.session, inquiry.asked
+    inquiry.check()
     if not session.targets:
         raise ImageFileError(NO_TARGET)
-    answers = answers.to(Question.of(asked.references, session))
+    answers = inquiry.known
     start, total = time.monotonic(), len(session.targets)
     waiting = [t for t in session.targets if not answers.has(t.id, asked.corrected(t))]
     waiting.sort(key=lambda target: target.id != asked.shown)
     for done, target in enumerate(waiting, start=total - len(waiting)):
         yield Progress(answers, target, done, total, time.monotonic() - start)
-        with line.join() as place:
-            for before in place.waiting(cancel):
+        with inquiry.line.join() as place:
+            for before in place.waiting(inquiry.cancel):
                 yield Progress(answers, target, done, total, time.monotonic() - start, before)
             try:
-                finding = ask(predictor, session, references, asked, target, cancel)
+                finding = place.do(partial(ask, inquiry, target))
             except (Cancelled, AnnotationError):
                 raise
             except VRPSAMError as error:
@@ -170,25 +152,13 @@ def find(
     yield Progress(answers, None, total, total, time.monotonic() - start)
 
 
-def answers_now(session: Session, answers: Answers, asked: Asked) -> Answers:
-    """Return the answers if they are to what the page asks now, none otherwise."""
-    return answers.to(Question.of(asked.references, session))
-
-
 def shown_target(session: Session, shown: object) -> Picture | None:
     """Return the target with the id `shown`, else the first; None if there is none."""
     chosen = [target for target in session.targets if target.id == shown]
     return next(iter((*chosen, *session.targets)), None)
 
 
-def ask(
-    predictor: WebPredictor,
-    session: Session,
-    references: Sequence[Reference],
-    asked: Asked,
-    target: Picture,
-    cancel: CancelToken,
-) -> Finding:
+def ask(inquiry: Inquiry, target: Picture) -> Finding:
     """Answer for one target, and keep what the page needs.
 
     Raises
@@ -196,47 +166,41 @@ def ask(
     Cancelled
         If that was asked for: looked at after each tile and each class.
     """
-    found = predict_target(predictor, session, references, asked, target, cancel)
+    session, asked = inquiry.session, inquiry.asked
+    found = predict_target(inquiry, target)
     pixel_size = common_pixel_size([target.path], StackReading())
     shown = tile_options(session, asked).reference_pixel_size
     classes = []
     for label, prediction in found.predictions.items():
-        typical = typical_in(references, label, pixel_size, reference_pixel_size=shown)
+        typical = typical_in(inquiry.references, label, pixel_size, reference_pixel_size=shown)
         least = ObjectOptions().resolved(diameter=typical).min_area
         classes.append(ClassFinding.from_prediction(prediction, target.preview_hw, least or 0.0))
     return Finding(tuple(classes), corrected=asked.corrected(target))
 
 
 def predict_target(
-    predictor: WebPredictor,
-    session: Session,
-    references: Sequence[Reference],
-    asked: Asked,
+    inquiry: Inquiry,
     target: Picture,
-    cancel: CancelToken | None = None,
     threshold: float = 0.5,
+    intensity_range: IntensityRange | None = None,
 ) -> ClassPredictions:
-    """Find every class in a target, at its full size, exactly as the command line does."""
+    """Find every class in a target, at its full size, exactly as the command line does.
+
+    Parameters
+    ----------
+    intensity_range : None takes that of all references and targets on the page
+    """
+    predictor, references = inquiry.predictor, inquiry.references
     image = decoded.read(target)
-    intensity_range = shared_range(session, references)
-    if corrections := target_corrections(asked, target):
-        return predict_corrected(
-            predictor,
-            image,
-            references,
-            corrections,
-            intensity_range=intensity_range,
-            threshold=threshold,
-            cancel=cancel,
-        )
-    pixel_size = common_pixel_size([target.path], StackReading())
     settings: dict[str, Any] = {
-        "tiling": tile_options(session, asked),
-        "pixel_size": pixel_size,
-        "intensity_range": intensity_range,
+        "intensity_range": intensity_range or shared_range(inquiry.session, references),
         "threshold": threshold,
-        "cancel": cancel,
+        "cancel": inquiry.cancel,
     }
+    if corrections := target_corrections(inquiry.asked, target):
+        return predict_corrected(predictor, image, references, corrections, **settings)
+    settings["tiling"] = tile_options(inquiry.session, inquiry.asked)
+    settings["pixel_size"] = common_pixel_size([target.path], StackReading())
     if len(labels_of(references)) > 1:
         return predict_classes_tiled(predictor, image, references, **settings)
     return ClassPredictions.compete(
@@ -268,6 +232,10 @@ def shared_range(session: Session, references: Sequence[Reference]) -> Intensity
         while len(_ranges) > _RANGES_KEPT:
             _ranges.popitem(last=False)
     return _ranges[key]
+
+
+def _get_ready(predictor: WebPredictor, session: Session, picture: Picture) -> None:
+    get_ready_for(predictor, decoded.read(picture), _range_without_marks(session))
 
 
 def _range_without_marks(session: Session) -> IntensityRange | None:

@@ -5,29 +5,28 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vrpsam_app.corrected import predict_corrected
+from vrpsam_app.corrected_targets import SECTION, CorrectedTargets
 from vrpsam_app.errors import ImageFileError
 from vrpsam_app.image_files import write_mask
 from vrpsam_app.library.reference_library import ReferenceLibrary
-from vrpsam_app.objects.instances import ObjectOptions
-from vrpsam_app.progress import CancelToken
+from vrpsam_app.objects.instances import ObjectOptions, without_small_pieces
 from vrpsam_app.recipe import Recipe, TargetRecord
 from vrpsam_app.references import Reference, labels_of
 from vrpsam_app.review.project import AddedPicture, ReviewProject
-from vrpsam_app.review.run import project_range, run_review
+from vrpsam_app.review.run import ReviewedPicture, project_range, run_review
 from vrpsam_app.segmenter import Prediction
 from vrpsam_app.web.callbacks import NO_TARGET, predict_target, shown_target, tile_options
 from vrpsam_app.web.collection import folder_of
-from vrpsam_app.web.line import Line
+from vrpsam_app.web.inquiry import Inquiry
 from vrpsam_app.web.marked import Asked, marked_references, target_corrections
-from vrpsam_app.web.model import WebPredictor
 from vrpsam_app.web.pictures import Picture, decoded, new_folder
-from vrpsam_app.web.result_files import ResultFiles, without_small_pieces
+from vrpsam_app.web.result_files import ResultFiles
 from vrpsam_app.web.session import Session
 
 WHO = "web"
@@ -63,14 +62,7 @@ class Saving:
     failed: tuple[str, ...] = ()
 
 
-def save_archive(
-    predictor: WebPredictor,
-    line: Line,
-    session: Session,
-    asked: Asked,
-    cancel: CancelToken,
-    objects: ObjectOptions | None = None,
-) -> Iterator[Saving]:
+def save_archive(inquiry: Inquiry, objects: ObjectOptions | None = None) -> Iterator[Saving]:
     """Write everything into one zip file.
 
     It holds masks, overlays, numbered objects with their measurements, COCO annotations, cut-outs,
@@ -95,20 +87,18 @@ def save_archive(
     Cancelled
         If that was asked for; nothing is left behind.
     """
-    references = marked_references(session, asked)
-    if not session.targets:
+    inquiry.check()
+    if not inquiry.session.targets:
         raise ImageFileError(NO_TARGET)
-    work = new_folder(folder_of(session))
+    work = new_folder(folder_of(inquiry.session))
     try:
-        yield from _archived(predictor, line, session, asked, cancel, objects, references, work)
+        yield from _archived(inquiry, objects, work)
     except BaseException:
         shutil.rmtree(work, ignore_errors=True)
         raise
 
 
-def save_mask(
-    predictor: WebPredictor, line: Line, session: Session, asked: Asked, cancel: CancelToken
-) -> Path:
+def save_mask(inquiry: Inquiry) -> Path:
     """Write the mask of the visible target: a PNG of 0 and 255 in the size of the original.
 
     Of several classes all are in it.
@@ -118,29 +108,21 @@ def save_mask(
     EmptyReferenceError, AnnotationError, ImageFileError, Cancelled
         As for :func:`save_archive`.
     """
-    target = shown_target(session, asked.shown)
+    target = shown_target(inquiry.session, inquiry.asked.shown)
     if target is None:
         raise ImageFileError(NO_TARGET)
-    masks = masks_of(predictor, line, session, asked, target, cancel)
-    whole = np.logical_or.reduce(list(masks.values()))
-    return write_mask(new_folder(folder_of(session)) / f"{target.path.stem}_mask.png", whole)
+    whole = np.logical_or.reduce(list(masks_of(inquiry, target).values()))
+    folder = new_folder(folder_of(inquiry.session))
+    return write_mask(folder / f"{target.path.stem}_mask.png", whole)
 
 
-def masks_of(
-    predictor: WebPredictor,
-    line: Line,
-    session: Session,
-    asked: Asked,
-    target: Picture,
-    cancel: CancelToken,
-) -> dict[str, NDArray[np.bool_]]:
+def masks_of(inquiry: Inquiry, target: Picture) -> dict[str, NDArray[np.bool_]]:
     """Return the masks of a target by class, at its full size, without small pieces."""
-    references = marked_references(session, asked)
-    with line.join() as place:
-        place.wait(cancel)
-        found = predict_target(
-            predictor, session, references, asked, target, cancel, asked.threshold
-        )
+    inquiry.check()
+    asked = inquiry.asked
+    with inquiry.line.join() as place:
+        place.wait(inquiry.cancel)
+        found = place.do(partial(predict_target, inquiry, target, asked.threshold))
     return {
         label: without_small_pieces(prediction.mask, asked.min_area)
         for label, prediction in found.predictions.items()
@@ -159,16 +141,8 @@ def save_library(session: Session, asked: Asked) -> Path:
     return library.save(new_folder(folder_of(session)) / "references.zip")
 
 
-def _archived(
-    predictor: WebPredictor,
-    line: Line,
-    session: Session,
-    asked: Asked,
-    cancel: CancelToken,
-    objects: ObjectOptions | None,
-    references: Sequence[Reference],
-    work: Path,
-) -> Iterator[Saving]:
+def _archived(inquiry: Inquiry, objects: ObjectOptions | None, work: Path) -> Iterator[Saving]:
+    session, asked, references = inquiry.session, inquiry.asked, inquiry.references
     tiling = tile_options(session, asked)
     project, added = _new_project(session, references, asked, work / "project")
     files = ResultFiles(
@@ -180,29 +154,24 @@ def _archived(
         reference_pixel_size=tiling.reference_pixel_size,
         smallest_piece=asked.min_area,
     )
-    run = run_review(project, predictor, threshold=asked.threshold, tiling=tiling, cancel=cancel)
+    run = run_review(
+        project,
+        inquiry.predictor,
+        threshold=asked.threshold,
+        tiling=tiling,
+        cancel=inquiry.cancel,
+    )
     failed: list[str] = []
-    records = []
+    records, corrected = [], CorrectedTargets()
     for done, (target, entry) in enumerate(zip(session.targets, added, strict=True)):
         yield Saving(done, len(added), target.name)
-        with line.join() as place:
-            for before in place.waiting(cancel):
+        with inquiry.line.join() as place:
+            for before in place.waiting(inquiry.cancel):
                 yield Saving(done, len(added), target.name, before)
-            predictions: tuple[Prediction, ...] = ()
-            if entry.name is None:  # the same pixels as another one: asked for, not reviewed twice
-                found = predict_target(
-                    predictor, session, references, asked, target, cancel, asked.threshold
-                )
-                predictions = tuple(found.predictions.values())
-            else:
-                reviewed = next(run)
-                if reviewed.error is not None:
-                    failed.append(str(reviewed.error))
-                    continue
-                predictions = reviewed.predictions
-                predictions = _corrected(
-                    predictor, project, references, asked, target, entry.name, predictions, cancel
-                )
+            answer = place.do(partial(_answer, inquiry, project, run, target, entry.name))
+        if isinstance(answer, str):
+            failed.append(answer)
+            continue
         verdict = asked.decisions.get(target.id)
         if entry.name is not None:
             if verdict == "accept":
@@ -211,28 +180,49 @@ def _archived(
                 project.reject([entry.name], who=WHO)
         if verdict != "reject":
             image = decoded.read(target)
-            files.add(target.path, image, predictions, references)
+            files.add(target.path, image, answer, references)
             records.append(TargetRecord.from_image(target.name, image))
+            corrected = corrected.with_target(image, target_corrections(asked, target))
+    sections = {"tiling": tiling.to_json(), "objects": files.objects.to_json()}
     recipe = Recipe.from_run(
         references,
         records,
-        predictor.describe(),
+        inquiry.predictor.describe(),
         intensity_range=files.intensity_range,
-        settings={
-            "threshold": asked.threshold,
-            "smallest_piece": asked.min_area,
-            "corrections": {
-                target.name: asked.corrections[target.id]
-                for target in session.targets
-                if target.id in asked.corrections
-            },
-        },
-        sections={"tiling": tiling.to_json(), "objects": files.objects.to_json()},
+        settings={"threshold": asked.threshold, "smallest_piece": asked.min_area},
+        sections=sections | ({SECTION: corrected.to_json()} if corrected else {}),
     )
     path = files.finish(work / "vrpsam-results.zip", recipe, project)
     for name in ("project", "results"):
         shutil.rmtree(work / name, ignore_errors=True)
     yield Saving(len(added), len(added), path=path, failed=tuple(failed))
+
+
+def _answer(
+    inquiry: Inquiry,
+    project: ReviewProject,
+    run: Iterator[ReviewedPicture],
+    target: Picture,
+    name: str | None,
+) -> tuple[Prediction, ...] | str:
+    """Find every class in a target, or say why not; marks on it make it a fixed one.
+
+    Parameters
+    ----------
+    run : over the project's pictures, of which this target is the next
+    name : of the target in the project; None if that has the same pixels already, and no second one
+    """
+    if name is not None:
+        reviewed = next(run)
+        if reviewed.error is not None:
+            return str(reviewed.error)
+        if not target_corrections(inquiry.asked, target):
+            return reviewed.predictions
+    shown_in = project_range(project, inquiry.references)
+    found = predict_target(inquiry, target, inquiry.asked.threshold, shown_in).predictions
+    if name is not None:
+        project.fix(name, {label: p.mask for label, p in found.items()}, who=WHO)
+    return tuple(found.values())
 
 
 def _new_project(
@@ -262,30 +252,3 @@ def _new_project(
         },
     )
     return project, added
-
-
-def _corrected(
-    predictor: WebPredictor,
-    project: ReviewProject,
-    references: Sequence[Reference],
-    asked: Asked,
-    target: Picture,
-    name: str,
-    predictions: tuple[Prediction, ...],
-    cancel: CancelToken,
-) -> tuple[Prediction, ...]:
-    """Ask again with a person's marks on the target, if there are any, and keep that as fixed."""
-    marks = target_corrections(asked, target)
-    if not marks:
-        return predictions
-    found = predict_corrected(
-        predictor,
-        decoded.read(target),
-        references,
-        marks,
-        intensity_range=project_range(project, references),
-        threshold=asked.threshold,
-        cancel=cancel,
-    )
-    project.fix(name, {label: p.mask for label, p in found.predictions.items()}, who=WHO)
-    return tuple(found.predictions.values())

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -132,7 +133,7 @@ def _run(
     for _ in plan:
         with shelf.line.join() as place:
             place.wait()
-            result = next(results)
+            result = place.do(partial(next, results))
         if result.error is not None:
             raise result.error
     return [path for outputs in plan for path in outputs.masks.values()]

@@ -9,7 +9,7 @@ import gradio as gr
 from vrpsam_app.web.endpoint import DESCRIPTION, info_endpoint, segment_endpoint
 from vrpsam_app.web.handlers import Handlers, idle_buttons, start_visit, stop_work
 from vrpsam_app.web.model import ModelShelf
-from vrpsam_app.web.more_events import connect_more
+from vrpsam_app.web.more_events import QUIET, connect_more
 from vrpsam_app.web.plain_words import in_plain_words, status_line
 from vrpsam_app.web.visits import visits
 
@@ -21,7 +21,6 @@ __all__ = ["connect", "serve_endpoint", "status_line"]
 # People who may be answered side by side; in front of the model they stand in a line of ours.
 AT_ONCE = 32
 ON_MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": AT_ONCE}
-QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 IDLE: dict[str, Any] = {"queue": False, **QUIET}
 
 # The button is invisible and filled by the server; the browser then saves what it holds.

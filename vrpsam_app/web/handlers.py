@@ -12,6 +12,7 @@ from vrpsam_app.errors import ImageFileError
 from vrpsam_app.objects.instances import ObjectOptions
 from vrpsam_app.progress import CancelToken
 from vrpsam_app.web import callbacks, collection, downloads, projects, view
+from vrpsam_app.web.inquiry import Inquiry, known_answers
 from vrpsam_app.web.marked import Asked, read_page
 from vrpsam_app.web.model import ModelShelf
 from vrpsam_app.web.plain_words import for_visitors, status_line
@@ -52,48 +53,26 @@ class Handlers:
         self, session: Session | None, answers: Answers | None, canvas: object, board: object
     ) -> None:
         """Encode what is visible."""
-        session = session or opening_session()
-        callbacks.prepare(
-            self._shelf.of(session.choice),
-            self._shelf.line,
-            session,
-            read_page(session, canvas, board),
-            _begin(session, "ready"),
-        )
+        callbacks.prepare(self._inquiry("ready", session, answers, canvas, board))
 
     def show_live(
         self, session: Session | None, answers: Answers | None, canvas: object, board: object
     ) -> Iterator[Updates]:
         """Answer a stroke, or marks on a result."""
-        session, asked = _asked(session, canvas, board)
-        for progress in callbacks.preview(
-            self._shelf.of(session.choice),
-            self._shelf.line,
-            session,
-            answers or Answers(),
-            asked,
-            _begin(session, "live"),
-        ):
+        inquiry = self._inquiry("live", session, answers, canvas, board)
+        for progress in callbacks.preview(inquiry):
             if progress.before:
                 yield gr.skip(), gr.skip(), status_line(view.progress_words(progress))
             else:
-                words = view.preview_words(session, progress.answers)
-                yield _results(session, progress.answers, words)
+                yield _results(inquiry.session, progress.answers)
 
     def show_findings(
         self, session: Session | None, answers: Answers | None, canvas: object, board: object
     ) -> Iterator[Updates]:
         """Answer the button, one target after the other."""
-        session, asked = _asked(session, canvas, board)
-        for progress in callbacks.find(
-            self._shelf.of(session.choice),
-            self._shelf.line,
-            session,
-            answers or Answers(),
-            asked,
-            _begin(session, "find"),
-        ):
-            found = view.board_answers(session, progress.answers, progress.searching)
+        inquiry = self._inquiry("find", session, answers, canvas, board)
+        for progress in callbacks.find(inquiry):
+            found = view.board_answers(inquiry.session, progress.answers, progress.searching)
             yield (
                 progress.answers,
                 gr.skip() if progress.before else gr.HTML(answers=found),
@@ -138,24 +117,24 @@ class Handlers:
         uploads: Sequence[str],
     ) -> Iterator[Updates]:
         """Show uploaded pictures on the board, and say which could not be taken."""
-        session, asked = _asked(session, canvas, board)
+        session, asked = read_visit(session, canvas, board)
         paths = [Path(upload) for upload in uploads]
         if len(paths) > 3:
             yield session, gr.skip(), gr.skip(), status_line(f"Reading {len(paths)} files …")
         session, words = collection.add_targets(session, paths)
         _warn(words)
-        found = callbacks.answers_now(session, answers or Answers(), asked)
-        yield session, *_with_pictures(session, found)
+        found = known_answers(session, asked, answers)
+        yield session, *_results(session, found, same_pictures=False)
 
     def remove_target(
         self, session: Session | None, answers: Answers | None, canvas: object, board: object
     ) -> Updates:
         """Take the picture out whose cross was pressed."""
         stop_work(session)
-        session, asked = _asked(session, canvas, board)
+        session, asked = read_visit(session, canvas, board)
         session = collection.remove_target(session, asked.about)
-        found = callbacks.answers_now(session, answers or Answers(), asked)
-        return session, *_with_pictures(session, found)
+        found = known_answers(session, asked, answers)
+        return session, *_results(session, found, same_pictures=False)
 
     def remove_marked(
         self, session: Session | None, answers: Answers | None, canvas: object, board: object
@@ -170,19 +149,13 @@ class Handlers:
         self, session: Session | None, answers: Answers | None, canvas: object, board: object
     ) -> Updates:
         """Make a result the next reference."""
-        session, asked = _asked(session, canvas, board)
-        target = next((t for t in session.targets if t.id == asked.about), None)
+        inquiry = self._inquiry("reuse", session, answers, canvas, board)
+        targets = {target.id: target for target in inquiry.session.targets}
+        target = targets.get(inquiry.asked.about or "")
         if target is None:
             raise ImageFileError(callbacks.NO_TARGET)
-        masks = downloads.masks_of(
-            self._shelf.of(session.choice),
-            self._shelf.line,
-            session,
-            asked,
-            target,
-            _begin(session, "reuse"),
-        )
-        given = projects.reuse_result(session, asked, target, masks)
+        masks = downloads.masks_of(inquiry, target)
+        given = projects.reuse_result(inquiry.session, inquiry.asked, target, masks)
         return _given(given, f"{target.name} is a reference now.")
 
     def take_mask(
@@ -213,22 +186,15 @@ class Handlers:
         self, session: Session | None, answers: Answers | None, canvas: object, board: object
     ) -> Updates:
         """Write the references into a file."""
-        session, asked = _asked(session, canvas, board)
+        session, asked = read_visit(session, canvas, board)
         return str(downloads.save_library(session, asked)), status_line("Saved.")
 
     def save_mask(
         self, session: Session | None, answers: Answers | None, canvas: object, board: object
     ) -> Updates:
         """Write the visible target's mask."""
-        session, asked = _asked(session, canvas, board)
-        path = downloads.save_mask(
-            self._shelf.of(session.choice),
-            self._shelf.line,
-            session,
-            asked,
-            _begin(session, "mask"),
-        )
-        return str(path), status_line("Saved.")
+        inquiry = self._inquiry("mask", session, answers, canvas, board)
+        return str(downloads.save_mask(inquiry)), status_line("Saved.")
 
     def save_all(
         self,
@@ -239,19 +205,12 @@ class Handlers:
         touching: str,
     ) -> Iterator[Updates]:
         """Write everything into one file."""
-        session, asked = _asked(session, canvas, board)
+        inquiry = self._inquiry("save", session, answers, canvas, board)
         objects = ObjectOptions(
             method=touching,  # type: ignore[arg-type]  # checked there
-            min_area=asked.min_area or None,
+            min_area=inquiry.asked.min_area or None,
         )
-        for saving in downloads.save_archive(
-            self._shelf.of(session.choice),
-            self._shelf.line,
-            session,
-            asked,
-            _begin(session, "save"),
-            objects,
-        ):
+        for saving in downloads.save_archive(inquiry, objects):
             done = saving.path is not None
             yield (
                 str(saving.path) if done else gr.skip(),
@@ -259,25 +218,36 @@ class Handlers:
                 *(idle_buttons() if done else busy_buttons()),
             )
 
+    def _inquiry(
+        self,
+        kind: str,
+        session: Session | None,
+        answers: Answers | None,
+        canvas: object,
+        board: object,
+    ) -> Inquiry:
+        """Begin a kind of work for a visitor, in the place of what runs of it."""
+        session, asked = read_visit(session, canvas, board)
+        return Inquiry(
+            self._shelf.of(session.choice),
+            self._shelf.line,
+            session,
+            asked,
+            answers or Answers(),
+            CancelToken() if session.work is None else session.work.begin(kind),
+        )
 
-def _asked(session: Session | None, canvas: object, board: object) -> tuple[Session, Asked]:
+
+def read_visit(session: Session | None, canvas: object, board: object) -> tuple[Session, Asked]:
+    """Return what a visitor has and asks; who has nothing yet has what everybody starts from."""
     session = session or opening_session()
     return session, read_page(session, canvas, board)
 
 
-def _begin(session: Session, kind: str) -> CancelToken:
-    return CancelToken() if session.work is None else session.work.begin(kind)
-
-
-def _results(session: Session, answers: Answers, words: str) -> Updates:
+def _results(session: Session, answers: Answers, *, same_pictures: bool = True) -> Updates:
     """Return the updates of the answers, the board and the status line."""
-    return answers, _board(session, answers, same_pictures=True), status_line(words)
-
-
-def _with_pictures(session: Session, answers: Answers) -> Updates:
-    """Return the same updates where the targets have changed."""
     words = view.preview_words(session, answers)
-    return answers, _board(session, answers, same_pictures=False), status_line(words)
+    return answers, _board(session, answers, same_pictures=same_pictures), status_line(words)
 
 
 def _board(session: Session, answers: Answers, *, same_pictures: bool) -> Any:

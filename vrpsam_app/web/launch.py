@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vrpsam_app.errors import MissingExtraError
+from vrpsam_app.web.allocator import limit_heaps
 from vrpsam_app.web.limits import MEGAPIXELS_VARIABLE, limits, on_space
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def launch_app(
     from vrpsam_app.web.layout import build_app
     from vrpsam_app.web.model import embedded_predictor
 
+    limit_heaps()
     if block:
         _end_in_order()
     app = build_app(predictor_factory or embedded_predictor, on_gpu)

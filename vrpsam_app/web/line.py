@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from vrpsam_app.errors import BusyError
 from vrpsam_app.progress import CancelToken
 from vrpsam_app.web.limits import limits
+from vrpsam_app.web.worker import Worker
+
+T = TypeVar("T")
 
 # How often a place is told anew, and a pressed button looked at.
 _TELL_SECONDS = 0.25
@@ -29,6 +32,7 @@ class Line:
     def __init__(self, most: int | None = None) -> None:
         self._most = most
         self._places: list[Place] = []
+        self._worker = Worker()
         self._moved = threading.Condition()
 
     def __len__(self) -> int:
@@ -106,3 +110,7 @@ class Place:
         """Wait until this place is the first; see :meth:`waiting`."""
         for _ in self.waiting(cancel):
             pass
+
+    def do(self, work: Callable[[], T]) -> T:
+        """Have work done by the line's one thread; this place has to be the first by now."""
+        return self._line._worker.do(work)

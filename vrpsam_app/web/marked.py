@@ -69,7 +69,7 @@ def read_page(session: Session, canvas: object, board: object) -> Asked:
     """
     if not isinstance(canvas, Mapping) or not isinstance(canvas.get("references"), list):
         raise AnnotationError(f"The marks are not a list. {_RELOAD}")
-    state: Mapping[str, Any] = board if isinstance(board, Mapping) else {}
+    state = as_mapping(board)
     return Asked(
         references=tuple(_references(session, canvas["references"])),
         shown=_text(state.get("shown")),
@@ -77,7 +77,7 @@ def read_page(session: Session, canvas: object, board: object) -> Asked:
         min_area=_area(state.get("min_area")),
         decisions={
             key: verdict
-            for key, verdict in _mapping(state.get("decisions")).items()
+            for key, verdict in as_mapping(state.get("decisions")).items()
             if isinstance(key, str) and verdict in ("accept", "fix", "reject")
         },
         corrections=_corrections(state.get("corrections")),
@@ -204,10 +204,10 @@ def _kept(session: Session, mark: Item) -> Reference:
 
 def _corrections(value: object) -> dict[str, dict[str, list[Item]]]:
     found: dict[str, dict[str, list[Item]]] = {}
-    for target, classes in _mapping(value).items():
+    for target, classes in as_mapping(value).items():
         by_class = {
             str(label)[:MAX_LABEL_LENGTH].strip(): marks
-            for label, marks in _mapping(classes).items()
+            for label, marks in as_mapping(classes).items()
             if isinstance(marks, list) and marks
         }
         if by_class:
@@ -215,7 +215,8 @@ def _corrections(value: object) -> dict[str, dict[str, list[Item]]]:
     return found
 
 
-def _mapping(value: object) -> Mapping[Any, Any]:
+def as_mapping(value: object) -> Mapping[Any, Any]:
+    """Return a value of the page, or of a file, if it has keys; else nothing."""
     return value if isinstance(value, Mapping) else {}
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from numpy.typing import NDArray
 
+from vrpsam_app.embeddings.store import EmbeddingStore
 from vrpsam_app.errors import ConfigError, WeightsError
 from vrpsam_app.images import IntensityRange
 from vrpsam_app.methods import GUARDS, METHODS, MethodSources
@@ -30,6 +31,9 @@ EMBEDDED = "embedded"
 DEFAULT_METHOD = "vrp_sam"
 # Models beside the embedded one that stay loaded; the one that was not used for longest goes.
 MOST_LOADED = 2
+# Of all models together. Every stroke makes a reference that is hardly ever asked for again: those
+# have room for as many as one visitor may bring, and leave the rest to pictures.
+EMBEDDING_BYTES, REFERENCE_BYTES = 512 * 2**20, 32 * 2**20
 
 
 class WebPredictor(Segmenter, Protocol):
@@ -73,7 +77,13 @@ def embedded_predictor() -> WebPredictor:
 def _embedded_predictor() -> WebPredictor:
     from vrpsam_app.predictor import VRPSAMPredictor
 
-    return VRPSAMPredictor.from_pretrained(EMBEDDED)
+    return VRPSAMPredictor.from_pretrained(EMBEDDED, store=embeddings())
+
+
+@functools.cache
+def embeddings() -> EmbeddingStore:
+    """Return what all models of this process keep of pictures and references."""
+    return EmbeddingStore(EMBEDDING_BYTES, max_fleeting_bytes=REFERENCE_BYTES)
 
 
 class ModelShelf:
@@ -243,12 +253,12 @@ def _make(choice: Choice, progress: DownloadCallback | None) -> WebPredictor:
 
     def load() -> VRPSAMPredictor:
         return VRPSAMPredictor.from_pretrained(
-            choice.model, device=choice.device, progress=progress
+            choice.model, device=choice.device, store=embeddings(), progress=progress
         )
 
     if choice.method == DEFAULT_METHOD:
         return load()
-    sources = MethodSources.of(load, sam=_sam_here(), device=choice.device)
+    sources = MethodSources.of(load, sam=_sam_here(), device=choice.device, store=embeddings())
     made: WebPredictor = METHODS[choice.method](sources)
     return made
 

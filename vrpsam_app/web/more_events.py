@@ -12,8 +12,7 @@ import gradio as gr
 
 from vrpsam_app.errors import VRPSAMError
 from vrpsam_app.web import as_code, model_words, projects, view
-from vrpsam_app.web.handlers import busy_buttons, idle_buttons
-from vrpsam_app.web.marked import read_page
+from vrpsam_app.web.handlers import busy_buttons, idle_buttons, read_visit
 from vrpsam_app.web.model import Choice, ModelShelf, check_choice, method_names
 from vrpsam_app.web.plain_words import in_plain_words, status_line
 from vrpsam_app.web.session import Answers, Session, opening_session
@@ -23,16 +22,17 @@ if TYPE_CHECKING:
     from hub_weights import DownloadProgress
     from vrpsam_app.web.layout import Page
 
+QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+"""Of events that programs do not see, and that tell by themselves how far they are."""
 _TELL_SECONDS = 0.5
 
 
 def connect_more(page: Page, shelf: ModelShelf, cancels: Sequence[Any]) -> None:
     """Connect the panel's events."""
     more = page.more
-    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     wish = [more.model, more.other_model]
     for component in (more.model.input, more.other_model.submit, more.other_model.blur):
-        component(in_plain_words(describe), wish, [more.about_model, more.method], **quiet)
+        component(in_plain_words(describe), wish, [more.about_model, more.method], **QUIET)
     loading = more.use_model.click(
         in_plain_words(Loading(shelf).load),
         [page.session, *wish, more.method, more.device],
@@ -40,22 +40,22 @@ def connect_more(page: Page, shelf: ModelShelf, cancels: Sequence[Any]) -> None:
         trigger_mode="once",
         concurrency_id="loading",
         concurrency_limit=4,
-        **quiet,
+        **QUIET,
     )
-    loading.then(idle_buttons, None, [page.find, page.stop], queue=False, **quiet)
-    page.stop.click(None, cancels=[loading], **quiet)
+    loading.then(idle_buttons, None, [page.find, page.stop], queue=False, **QUIET)
+    page.stop.click(None, cancels=[loading], **QUIET)
     more.project.upload(
         in_plain_words(open_project),
         [page.session, more.project],
         [page.session, page.canvas, page.answers, page.board, page.status],
         cancels=list(cancels),
-        **quiet,
+        **QUIET,
     )
     more.show_code.click(
         in_plain_words(show_code),
         [page.session, page.canvas, page.board],
         [more.command, more.python],
-        **quiet,
+        **QUIET,
     )
 
 
@@ -83,8 +83,7 @@ def open_project(session: Session | None, upload: str) -> tuple[Any, ...]:
 
 def show_code(session: Session | None, canvas: object, board: object) -> tuple[Any, Any]:
     """Return what the page does as a command and as Python."""
-    session = session or opening_session()
-    asked = read_page(session, canvas, board)
+    session, asked = read_visit(session, canvas, board)
     return (
         gr.Code(as_code.as_command(session, asked), visible=True),
         gr.Code(as_code.as_python(session, asked), visible=True),

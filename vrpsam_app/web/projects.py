@@ -24,7 +24,7 @@ from vrpsam_app.web.collection import folder_of
 from vrpsam_app.web.downloads import PAGE_FACT
 from vrpsam_app.web.incoming import check_space
 from vrpsam_app.web.limits import limits
-from vrpsam_app.web.marked import Asked, read_page
+from vrpsam_app.web.marked import Asked, as_mapping, read_page
 from vrpsam_app.web.painting import mask_url
 from vrpsam_app.web.pictures import Picture, decoded, free_path, new_folder, open_picture
 from vrpsam_app.web.session import Answers, ClassFinding, Finding, Session
@@ -101,7 +101,7 @@ def take_mask(session: Session, canvas: object, upload: Path) -> Given:
         If it has another size, or marks nothing.
     """
     read_page(session, canvas, None)
-    state: Mapping[str, Any] = canvas if isinstance(canvas, Mapping) else {}
+    state = as_mapping(canvas)
     picture = next((p for p in session.marked if p.id == state.get("shown")), session.marked[0])
     label = str(state.get("label") or "object").strip()[:80] or "object"
     mask = read_mask(upload, max_pixels=limits().max_pixels)
@@ -239,8 +239,8 @@ def _item(picture: Picture, key: str, name: str, reference: Reference) -> dict[s
 
 def _board(project: ReviewProject, targets: Mapping[str, Picture]) -> dict[str, Any]:
     """Return what the page knew, brought up to date by what was decided since."""
-    page = _mapping(project.state.fact(PAGE_FACT, {}))
-    kept, marks = _mapping(page.get("decisions")), _mapping(page.get("corrections"))
+    page = as_mapping(project.state.fact(PAGE_FACT, {}))
+    kept, marks = as_mapping(page.get("decisions")), as_mapping(page.get("corrections"))
     decisions: dict[str, str] = {}
     for picture in project.state.pictures():
         verdict = _verdict(picture, kept.get(picture.name))
@@ -255,10 +255,6 @@ def _board(project: ReviewProject, targets: Mapping[str, Picture]) -> dict[str, 
             targets[name].id: classes for name, classes in marks.items() if name in targets
         },
     }
-
-
-def _mapping(value: object) -> Mapping[Any, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _verdict(picture: PictureState, on_page: object) -> str | None:

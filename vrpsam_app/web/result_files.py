@@ -19,7 +19,7 @@ from vrpsam_app.image_files import write_image, write_mask
 from vrpsam_app.images import IntensityRange, to_rgb
 from vrpsam_app.objects.files import write_objects
 from vrpsam_app.objects.finding import find_objects
-from vrpsam_app.objects.instances import ObjectOptions, instances_of
+from vrpsam_app.objects.instances import ObjectOptions, without_small_pieces
 from vrpsam_app.objects.paths import ObjectPaths
 from vrpsam_app.output_paths import plan_outputs, prepare_folder
 from vrpsam_app.overlays import overlay
@@ -239,14 +239,3 @@ class ResultFiles:
             writer = csv.DictWriter(file, list(columns), lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)
-
-
-def without_small_pieces(mask: NDArray[np.bool_], smallest: int) -> NDArray[np.bool_]:
-    """Return a mask without connected pieces of fewer than `smallest` pixels, as the page does.
-
-    Pixels that touch at a corner only belong to different pieces.
-    """
-    if smallest <= 1:
-        return mask
-    pieces = instances_of(mask, ObjectOptions(method="components", min_area=smallest))
-    return np.asarray(pieces > 0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 from vrpsam_app.web.callbacks import Progress
@@ -103,8 +102,6 @@ def _picture(picture: Picture) -> dict[str, Any]:
     }
 
 
-# While results arrive one by one, those that are there already are sent again each time.
-@functools.lru_cache(maxsize=256)
 def _answer(finding: Finding) -> dict[str, Any]:
     if finding.failure:
         return {"state": "failed", "note": finding.failure, "classes": []}

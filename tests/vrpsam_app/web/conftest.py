@@ -125,25 +125,36 @@ def token() -> Any:
 
 
 @pytest.fixture
-def search(session: Session, segmenter: Any, line: Any, token: Any):
-    """Look in all targets, and return the last step."""
-    from vrpsam_app.web import callbacks
+def inquiry(session: Session, segmenter: Any, line: Any, token: Any):
+    """The visitor's question, or that of another one, to the segmenter or another one."""
+    from vrpsam_app.web.inquiry import Inquiry
     from vrpsam_app.web.session import Answers
 
+    def begin(asked: Any, answers: Any = None, of: Any = None, by: Any = None) -> Inquiry:
+        return Inquiry(by or segmenter, line, of or session, asked, answers or Answers(), token)
+
+    return begin
+
+
+@pytest.fixture
+def search(inquiry: Any):
+    """Look in all targets, and return the last step."""
+    from vrpsam_app.web import callbacks
+
     def run(asked: Any, answers: Any = None, of: Any = None) -> Any:
-        steps = callbacks.find(segmenter, line, of or session, answers or Answers(), asked, token)
+        steps = callbacks.find(inquiry(asked, answers, of=of))
         return list(steps)[-1]
 
     return run
 
 
 @pytest.fixture
-def zipped(session: Session, segmenter: Any, line: Any, token: Any):
+def zipped(inquiry: Any):
     """Save everything, and return the path of the zip file."""
     from vrpsam_app.web import downloads
 
     def save(asked: Any, of: Any = None, by: Any = None) -> Path:
-        steps = downloads.save_archive(by or segmenter, line, of or session, asked, token)
+        steps = downloads.save_archive(inquiry(asked, of=of, by=by))
         *_, last = steps
         assert last.failed == ()
         return last.path

@@ -72,12 +72,23 @@ def test_names_cannot_break_out(session, asked, red_box):
     assert evil in strings
 
 
-def test_corrections_are_pointed_out(session, asked, red_box):
+def test_corrections_are_in_the_recipe(session, asked, red_box):
     marks = {session.targets[0].id: {"object": [{"type": "point", "xy": [5, 5]}]}}
+    question = asked(red_box, corrections=marks, threshold=0.3)
+    said = words(as_code.as_command(session, question))
+    assert said[2:4] == ["--recipe", "recipe.json"]
+    assert said[-2:] == ["--threshold", "0.3"]
+    assert 'replay("recipe.json", ' in as_code.as_python(session, question)
     for write in (as_code.as_command, as_code.as_python):
-        assert "Corrections on results are not in here" in write(
-            session, asked(red_box, corrections=marks)
-        )
+        assert write(session, question).startswith(f"# {as_code.CORRECTED_NOTE}\n")
+
+
+def test_small_pieces_are_left_out_there_too(session, asked, red_box):
+    question = asked(red_box, min_area=12)
+    said = words(as_code.as_command(session, question))
+    assert said[-2:] == ["--smallest-piece", "12"]
+    assert cli.build_parser().parse_args(said[1:]).smallest_piece == 12
+    assert "    smallest_piece=12,\n" in as_code.as_python(session, question)
 
 
 def test_without_marks_there_is_nothing_to_write(session, asked):

@@ -15,16 +15,14 @@ from vrpsam_app.web.marked import marked_references
 from vrpsam_app.web.session import Answers
 
 
-def preview(segmenter, line, session, asked, token, answers=None):
-    *_, last = callbacks.preview(segmenter, line, session, answers or Answers(), asked, token)
+def preview(inquiry):
+    *_, last = callbacks.preview(inquiry)
     return last.answers
 
 
-def test_find_answers_target_by_target_the_visible_one_first(
-    session, segmenter, line, token, asked, red_box
-):
+def test_find_answers_target_by_target_the_visible_one_first(session, inquiry, asked, red_box):
     question = asked(red_box, shown=session.targets[1].id)
-    steps = list(callbacks.find(segmenter, line, session, Answers(), question, token))
+    steps = list(callbacks.find(inquiry(question)))
     assert [step.searching.name if step.searching else None for step in steps] == [
         "second.png",
         "first.png",
@@ -38,11 +36,9 @@ def test_find_answers_target_by_target_the_visible_one_first(
     assert present == {"first.png": True, "second.png": True, "without.png": False}
 
 
-def test_find_does_not_ask_again_what_it_knows(
-    session, segmenter, line, token, asked, search, red_box
-):
+def test_find_does_not_ask_again_what_it_knows(session, segmenter, inquiry, asked, search, red_box):
     question = asked(red_box)
-    known = preview(segmenter, line, session, question, token)
+    known = preview(inquiry(question))
     assert list(known.findings) == [session.targets[0].id]
     last = search(question, known)
     assert len(last.answers.findings) == 3
@@ -53,7 +49,7 @@ def test_find_does_not_ask_again_what_it_knows(
 
 @pytest.mark.parametrize("change", ["marks", "exhaustive", "label", "model"])
 def test_answers_to_another_question_are_forgotten(
-    session, segmenter, line, token, asked, search, canvas_with, red_box, change
+    session, inquiry, asked, search, canvas_with, red_box, change
 ):
     last = search(asked(red_box))
     moved = red_box | {"xyxy": [41, 51, 60, 70]} if change == "marks" else red_box
@@ -66,17 +62,17 @@ def test_answers_to_another_question_are_forgotten(
         other = dataclasses.replace(session.choice, method="tuned_threshold")
         session = dataclasses.replace(session, choice=other)
     question = asked(canvas=canvas, shown=session.targets[2].id)
-    found = preview(segmenter, line, session, question, token, last.answers)
+    found = preview(inquiry(question, last.answers, of=session))
     assert list(found.findings) == [session.targets[2].id]
 
 
-def test_the_model_is_shown_what_was_marked(session, segmenter, line, token, asked, canvas_with):
+def test_the_model_is_shown_what_was_marked(segmenter, inquiry, asked, canvas_with):
     marks = (
         {"type": "point", "xy": [50.5, 60.5], "positive": True, "radius": 3},
         {"type": "scribble", "xy": [[140, 60], [160, 60]], "width": 4, "positive": False},
     )
     question = asked(canvas=canvas_with(*marks, exhaustive=True))
-    preview(segmenter, line, session, question, token)
+    preview(inquiry(question))
     (reference,) = segmenter.asked
     assert reference.exhaustive
     assert reference.positive.sum() == 29
@@ -85,7 +81,7 @@ def test_the_model_is_shown_what_was_marked(session, segmenter, line, token, ask
     assert not reference.negative[:, :130].any()
 
 
-def test_several_classes_compete(session, segmenter, line, token, asked, search, red_box):
+def test_several_classes_compete(session, asked, search, red_box):
     image = session.marked[0].id
     blue_box = red_box | {"xyxy": [140, 50, 160, 70]}
     canvas = {
@@ -104,14 +100,14 @@ def test_several_classes_compete(session, segmenter, line, token, asked, search,
 
 
 def test_a_correction_changes_the_answer_of_its_target_only(
-    session, segmenter, line, token, asked, search, red_box
+    session, segmenter, inquiry, asked, search, red_box
 ):
     loose = red_box | {"xyxy": [30, 40, 170, 80]}
     before = search(asked(loose))
     target = session.targets[0]
     against = {"type": "point", "xy": [160, 40], "positive": False}
     question = asked(loose, shown=target.id, corrections={target.id: {"object": [against]}})
-    after = preview(segmenter, line, session, question, token, before.answers)
+    after = preview(inquiry(question, before.answers))
     changed = [
         target.name
         for target in session.targets
@@ -119,28 +115,26 @@ def test_a_correction_changes_the_answer_of_its_target_only(
     ]
     assert changed == ["first.png"]
     asked_so_far = len(segmenter.asked)
-    assert preview(segmenter, line, session, question, token, after).findings == after.findings
+    assert preview(inquiry(question, after)).findings == after.findings
     assert len(segmenter.asked) == asked_so_far
 
 
-def test_corrections_of_an_unknown_class_are_a_sentence(
-    session, segmenter, line, token, asked, red_box
-):
+def test_corrections_of_an_unknown_class_are_a_sentence(session, inquiry, asked, red_box):
     target = session.targets[0]
     marks = {target.id: {"other": [{"type": "point", "xy": [5, 5]}]}}
     question = asked(red_box, shown=target.id, corrections=marks)
     with pytest.raises(ValueError, match="'other'"):
-        preview(segmenter, line, session, question, token)
+        preview(inquiry(question))
 
 
 @pytest.mark.parametrize(
     "marks", [[], [{"type": "point", "xy": [50, 60], "positive": False}]], ids=["none", "not this"]
 )
 def test_without_a_positive_mark_live_waits_and_find_says_so(
-    session, segmenter, line, token, asked, search, marks
+    segmenter, inquiry, asked, search, marks
 ):
     question = asked(*marks)
-    assert preview(segmenter, line, session, question, token).findings == {}
+    assert preview(inquiry(question)).findings == {}
     with pytest.raises(EmptyReferenceError, match="Mark one object"):
         search(question)
     assert segmenter.asked == []
@@ -169,40 +163,40 @@ def test_a_target_that_fails_does_not_stop_the_rest(session, asked, search, red_
     ],
     ids=lambda marks: str(marks)[:40],
 )
-def test_hostile_marks_are_a_sentence(session, segmenter, line, token, asked, marks):
+def test_hostile_marks_are_a_sentence(segmenter, inquiry, asked, marks):
     with pytest.raises(AnnotationError):
-        preview(segmenter, line, session, asked(*marks), token)
+        preview(inquiry(asked(*marks)))
     assert segmenter.asked == []
 
 
-def test_ten_thousand_points_are_answered(session, segmenter, line, token, asked):
+def test_ten_thousand_points_are_answered(session, inquiry, asked):
     rng = np.random.default_rng(0)
     places = rng.uniform((45, 55), (55, 65), size=(10_000, 2)).tolist()
-    found = preview(
-        segmenter, line, session, asked(*({"type": "point", "xy": xy} for xy in places)), token
-    )
+    found = preview(inquiry(asked(*({"type": "point", "xy": xy} for xy in places))))
     assert found.findings[session.targets[0].id].present
 
 
-def test_without_targets_find_says_so(session, segmenter, line, token, asked, search, red_box):
+def test_without_targets_find_says_so(session, inquiry, asked, search, red_box):
     empty = dataclasses.replace(session, targets=())
-    assert preview(segmenter, line, empty, asked(red_box), token) == Answers()
+    assert preview(inquiry(asked(red_box), of=empty)) == Answers()
     with pytest.raises(ImageFileError, match="no picture to look in"):
         search(asked(red_box), of=empty)
 
 
 def test_visible_target_and_marked_pictures_are_prepared(
-    session, segmenter, line, token, asked, red_box
+    session, segmenter, inquiry, token, asked, red_box
 ):
-    callbacks.prepare(segmenter, line, session, asked(red_box, shown=session.targets[1].id), token)
+    callbacks.prepare(inquiry(asked(red_box, shown=session.targets[1].id)))
     assert segmenter.prepared == [(150, 160, 3), (120, 200, 3)]
     assert callbacks.shown_target(session, "unknown") == session.targets[0]
     token.cancel()
-    callbacks.prepare(segmenter, line, session, asked(red_box), token)
+    callbacks.prepare(inquiry(asked(red_box)))
     assert len(segmenter.prepared) == 2
 
 
-def test_cancel_stops_within_one_target(session, segmenter, line, token, asked, red_box, tmp_path):
+def test_cancel_stops_within_one_target(
+    session, segmenter, line, inquiry, token, asked, red_box, tmp_path
+):
     """A picture of many tiles is left after the one that is being looked at."""
     rng = np.random.default_rng(0)
     wide = rng.integers(100, 120, (300, 3000, 3), np.uint8)
@@ -213,7 +207,7 @@ def test_cancel_stops_within_one_target(session, segmenter, line, token, asked, 
     )
     assert words == []
     small = red_box | {"xyxy": [46, 56, 54, 64]}
-    whole = len(_asked_tiles(segmenter, line, session, asked(small), token))
+    whole = len(_asked_tiles(segmenter, inquiry(asked(small), of=session)))
     assert whole > 4
 
     def stop_at_second(reference) -> None:
@@ -223,7 +217,7 @@ def test_cancel_stops_within_one_target(session, segmenter, line, token, asked, 
 
     segmenter.asked = _Told(stop_at_second)
     with pytest.raises(Cancelled):
-        preview(segmenter, line, session, asked(small), token)
+        preview(inquiry(asked(small), of=session))
     assert 2 <= len(segmenter.asked) <= 4
     assert len(line) == 0
 
@@ -239,18 +233,18 @@ class _Told(list):
         self._told(item)
 
 
-def _asked_tiles(segmenter, line, session, question, token) -> list:
-    preview(segmenter, line, session, question, token)
+def _asked_tiles(segmenter, inquiry) -> list:
+    preview(inquiry)
     asked, segmenter.asked = segmenter.asked, []
     return asked
 
 
 def test_others_are_answered_between_the_targets_of_a_search(
-    session, segmenter, line, token, asked, search, red_box
+    segmenter, line, inquiry, asked, search, red_box
 ):
     order = []
     question = asked(red_box)
-    steps = callbacks.find(segmenter, line, session, Answers(), question, token)
+    steps = callbacks.find(inquiry(question))
     next(steps)
 
     def other() -> None:
@@ -274,7 +268,7 @@ def test_others_are_answered_between_the_targets_of_a_search(
     assert segmenter.at_once == 1
 
 
-def test_one_intensity_range_for_the_set(session, segmenter, line, token, asked, tmp_path):
+def test_one_intensity_range_for_the_set(session, asked, tmp_path):
     ramp = np.linspace(1000, 5000, 64 * 64).reshape(64, 64).astype(np.uint16)
     tifffile.imwrite(tmp_path / "ramp.tif", ramp)
     box = {"type": "box", "xyxy": [40, 50, 60, 70]}

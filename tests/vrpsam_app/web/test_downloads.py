@@ -16,7 +16,7 @@ from vrpsam_app import batch, output_paths
 from vrpsam_app.errors import Cancelled, EmptyReferenceError, ImageFileError
 from vrpsam_app.image_files import decode_png, read_image, read_mask
 from vrpsam_app.library.reference_library import ReferenceLibrary
-from vrpsam_app.recipe import Recipe
+from vrpsam_app.recipe import Recipe, pixels_sha256
 from vrpsam_app.references import labels_of
 from vrpsam_app.review.archive import unpack_project
 from vrpsam_app.web import downloads
@@ -124,10 +124,10 @@ def test_decisions_and_corrections_are_kept(session, asked, zipped, red_box, tmp
         assert "masks/first_mask.png" in bundle.namelist()
         assert "masks/without_mask.png" not in bundle.namelist()
         corrected = decode_png(bundle.read("masks/second_mask.png")) > 0
-        settings = json.loads(bundle.read("recipe.json"))["settings"]
+        sections = json.loads(bundle.read("recipe.json"))["sections"]
     pixels = read_image(session.targets[1].path)
     np.testing.assert_array_equal(corrected, pixels.max(axis=-1) > 180)
-    assert settings["corrections"] == {"second.png": {"object": [also]}}
+    assert sections["corrections"] == {pixels_sha256(pixels): {"object": [also]}}
     project = unpack_project(path, tmp_path / "project")
     assert {p.name: p.status for p in project.state.pictures()} == {
         "first": "accepted",
@@ -169,11 +169,9 @@ def test_several_classes_have_a_label_image_and_a_mask_each(session, asked, zipp
     assert [row["class"] for row in rows] == ["red", "red", "blue one"]
 
 
-def test_a_target_that_fails_is_named_and_the_others_are_there(
-    session, segmenter, line, token, asked, red_box
-):
+def test_a_target_that_fails_is_named_and_the_others_are_there(session, inquiry, asked, red_box):
     session.targets[1].path.write_bytes(b"no picture")
-    *_, last = downloads.save_archive(segmenter, line, session, asked(red_box), token)
+    *_, last = downloads.save_archive(inquiry(asked(red_box)))
     assert len(last.failed) == 1
     assert "second.png" in last.failed[0]
     with zipfile.ZipFile(last.path) as bundle:
@@ -181,9 +179,9 @@ def test_a_target_that_fails_is_named_and_the_others_are_there(
         assert "masks/second_mask.png" not in bundle.namelist()
 
 
-def test_stopping_leaves_nothing_behind(session, segmenter, line, token, asked, red_box):
+def test_stopping_leaves_nothing_behind(session, inquiry, line, token, asked, red_box):
     before = sorted(session.folder.rglob("*"))
-    steps = downloads.save_archive(segmenter, line, session, asked(red_box), token)
+    steps = downloads.save_archive(inquiry(asked(red_box)))
     next(steps)
     token.cancel()
     with pytest.raises(Cancelled):
@@ -192,9 +190,9 @@ def test_stopping_leaves_nothing_behind(session, segmenter, line, token, asked, 
     assert len(line) == 0
 
 
-def test_single_mask_is_of_the_visible_target(session, segmenter, line, token, asked, red_box):
+def test_single_mask_is_of_the_visible_target(session, inquiry, asked, red_box):
     shown = session.targets[1]
-    path = downloads.save_mask(segmenter, line, session, asked(red_box, shown=shown.id), token)
+    path = downloads.save_mask(inquiry(asked(red_box, shown=shown.id)))
     assert path.name == "second_mask.png"
     np.testing.assert_array_equal(read_mask(path), read_image(shown.path)[..., 0] > 180)
 
@@ -214,11 +212,11 @@ def test_references_are_saved_as_a_library(session, asked, red_box):
     assert library.references()[0].content_key == reference.content_key
 
 
-def test_nothing_to_save_is_said(session, zipped, asked, red_box, segmenter, line, token):
+def test_nothing_to_save_is_said(session, zipped, asked, red_box, inquiry):
     with pytest.raises(EmptyReferenceError):
         zipped(asked())
     empty = dataclasses.replace(session, targets=())
     with pytest.raises(ImageFileError, match="no picture to look in"):
         zipped(asked(red_box), of=empty)
     with pytest.raises(ImageFileError, match="no picture to look in"):
-        downloads.save_mask(segmenter, line, empty, asked(red_box), token)
+        downloads.save_mask(inquiry(asked(red_box), of=empty))

@@ -8,21 +8,19 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_closing, binary_fill_holes, binary_opening
 
 from vrpsam_app.image_files import read_image
-from vrpsam_app.progress import CancelToken
 from vrpsam_app.web import callbacks
+from vrpsam_app.web.inquiry import Inquiry
 from vrpsam_app.web.line import Line
 from vrpsam_app.web.marked import read_page
 from vrpsam_app.web.model import embedded_predictor
-from vrpsam_app.web.session import Answers, opening_references, opening_session
+from vrpsam_app.web.session import opening_references, opening_session
 
 
 @pytest.fixture(scope="module")
 def findings() -> dict[str, object]:
     session = opening_session()
     asked = read_page(session, {"references": opening_references()}, {})
-    *_, last = callbacks.find(
-        embedded_predictor(), Line(), session, Answers(), asked, CancelToken()
-    )
+    *_, last = callbacks.find(Inquiry(embedded_predictor(), Line(), session, asked))
     return {t.path.stem: last.answers.findings[t.id] for t in session.targets}
 
 

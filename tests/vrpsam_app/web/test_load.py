@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import pytest
 
 from tests.vrpsam_app.web.conftest import served_by
@@ -14,7 +17,7 @@ def real_app(tmp_path_factory):
 
 
 def test_a_few_people_for_a_moment(load, served):
-    seen = load.run_load(served, served.pid, visitors=6, seconds=2.0, compare=4)
+    seen = load.run_load(served, served.pid, visitors=6, seconds=2.0, rounds=1, compare=4)
     figures = load.figures_of(seen, 6)
     assert figures["visitors_served"] == 6
     assert figures["turned_away"] == 0
@@ -29,15 +32,27 @@ def test_twenty_people_for_a_minute(load, real_app):
     assert load.verdicts(figures, 60.0) == dict.fromkeys(load.verdicts(figures, 60.0), True)
 
 
-def test_memory_slope_is_a_line_after_the_first_minute(load):
-    steep = [(float(at), 500.0 if at > 60 else 5.0 * at) for at in range(180)]
-    growing = [(at, mb + 2 * at / 60) for at, mb in steep]
-    assert load.memory_slope(steep) == pytest.approx(0.0, abs=1e-6)
-    assert load.memory_slope(growing) == pytest.approx(2.0, rel=1e-6)
-    assert load.memory_slope(steep[:60]) == 0.0
+def test_growth_is_that_of_the_rests(load):
+    rests = [load.Rest(70.0 * i, 60.0 * i, 500.0 + 2.5 * i) for i in range(1, 6)]
+    assert load.growth(rests) == pytest.approx(2.5, rel=1e-6)
+    assert load.growth([replace(rest, megabytes=500.0) for rest in rests]) == pytest.approx(
+        0.0, abs=1e-6
+    )
+    assert math.isnan(load.growth(rests[:1]))
+    figures = load.figures_of(load.Load(60.0, rests=rests[:1]), 1)
+    assert not load.verdicts(figures, 60.0)["growth_mb_per_minute"]
+    figures["growth_mb_per_minute"] = 2.5
+    assert not load.verdicts(figures, 300.0)["growth_mb_per_minute"]
+    assert load.verdicts(figures, 60.0)["growth_mb_per_minute"]
+    figures["growth_mb_per_minute"] = 10.0
+    assert not load.verdicts(figures, 60.0)["growth_mb_per_minute"]
 
 
 def test_memory_is_drawn(load, tmp_path):
     seen = load.Load(120.0, memory=[(float(at), 400.0 + at) for at in range(120)])
     load.draw_memory(seen, tmp_path / "memory.png")
-    assert (tmp_path / "memory.png").stat().st_size > 5_000
+    plain = (tmp_path / "memory.png").read_bytes()
+    assert len(plain) > 5_000
+    seen.rests.append(load.Rest(60.0, 50.0, 420.0))
+    load.draw_memory(seen, tmp_path / "memory.png")
+    assert (tmp_path / "memory.png").read_bytes() != plain

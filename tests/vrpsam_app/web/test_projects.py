@@ -114,12 +114,12 @@ def test_a_mask_of_another_size_or_without_marks_is_a_sentence(session, canvas_w
         projects.take_mask(session, canvas_with(), tmp_path / "black.png")
 
 
-def test_a_result_becomes_the_next_reference(session, segmenter, line, token, asked, red_box):
+def test_a_result_becomes_the_next_reference(session, inquiry, asked, red_box):
     target = session.targets[0]
     for verdict, exhaustive in ((None, False), ("accept", True)):
         decisions = {} if verdict is None else {target.id: verdict}
         question = asked(red_box, about=target.id, decisions=decisions)
-        masks = downloads.masks_of(segmenter, line, session, question, target, token)
+        masks = downloads.masks_of(inquiry(question), target)
         given = projects.reuse_result(session, question, target, masks)
         (built,) = marked_references(given.session, read_page(given.session, sent_back(given), {}))
         np.testing.assert_array_equal(built.positive, read_image(target.path)[..., 0] > 180)
@@ -128,10 +128,10 @@ def test_a_result_becomes_the_next_reference(session, segmenter, line, token, as
         assert [p.name for p in given.session.marked] == ["reference.png", "first.png"]
 
 
-def test_an_empty_result_is_no_reference(session, segmenter, line, token, asked, red_box):
+def test_an_empty_result_is_no_reference(session, inquiry, asked, red_box):
     target = session.targets[2]
     question = asked(red_box, about=target.id)
-    masks = downloads.masks_of(segmenter, line, session, question, target, token)
+    masks = downloads.masks_of(inquiry(question), target)
     with pytest.raises(EmptyReferenceError, match=r"without\.png"):
         projects.reuse_result(session, question, target, masks)
 

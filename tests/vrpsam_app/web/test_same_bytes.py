@@ -12,8 +12,8 @@ from gradio_client import Client, handle_file
 
 from tests.vrpsam_app.web.conftest import served_by
 from vrpsam_app import cli
-from vrpsam_app.progress import CancelToken
 from vrpsam_app.web import as_code, collection, downloads
+from vrpsam_app.web.inquiry import Inquiry
 from vrpsam_app.web.line import Line
 from vrpsam_app.web.marked import read_page
 from vrpsam_app.web.model import embedded_predictor
@@ -57,21 +57,32 @@ def workplace(visitor, tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def saved(visitor, workplace):
+    """Save everything, leave the recipe in the workplace, and return the masks by name."""
+
+    def save(page) -> dict[str, bytes]:
+        *_, saved = downloads.save_archive(Inquiry(embedded_predictor(), Line(), visitor, page))
+        assert saved.failed == ()
+        with zipfile.ZipFile(saved.path) as bundle:
+            bundle.extract("recipe.json", workplace)
+            return {
+                name.removeprefix("masks/"): bundle.read(name)
+                for name in bundle.namelist()
+                if name.startswith("masks/")
+            }
+
+    return save
+
+
 def masks_in(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.glob("*_mask.png"))}
 
 
 def test_page_endpoint_command_and_python_write_equal_bytes(
-    visitor, page, workplace, real_app, pictures
+    visitor, page, saved, workplace, real_app, pictures
 ):
-    *_, saved = downloads.save_archive(embedded_predictor(), Line(), visitor, page, CancelToken())
-    with zipfile.ZipFile(saved.path) as bundle:
-        by_page = {
-            name.removeprefix("masks/"): bundle.read(name)
-            for name in bundle.namelist()
-            if name.startswith("masks/")
-        }
-        bundle.extract("recipe.json", workplace)
+    by_page = saved(page)
     assert sorted(by_page) == ["first_mask.png", "second_mask.png"]
     assert len(set(by_page.values())) == 2
 
@@ -97,3 +108,50 @@ def test_page_endpoint_command_and_python_write_equal_bytes(
         api_name="/segment",
     )
     assert {Path(mask).name: Path(mask).read_bytes() for mask in masks} == by_page
+
+
+@pytest.mark.parametrize("classes", [("disc",), ("disc", "other one")])
+def test_corrections_are_replayed_by_the_command_and_by_python(
+    visitor, saved, workplace, capsys, classes
+):
+    image, (first, second) = visitor.marked[0].id, visitor.targets
+    marks = {"disc": MARKS[:1], "other one": [{"type": "box", "xyxy": [140, 50, 160, 70]}]}
+    references = [
+        {"image": image, "label": label, "exhaustive": False, "marks": marks[label]}
+        for label in classes
+    ]
+    board = {"threshold": 0.35, "min_area": 9}
+    plain = saved(read_page(visitor, {"references": references}, board))
+    corrections = {
+        first.id: {
+            "disc": [
+                {"type": "point", "xy": [120.5, 80], "positive": False},
+                {"type": "point", "xy": [160, 40], "positive": True},
+            ]
+        },
+        second.id: {classes[-1]: [{"type": "box", "xyxy": [25, 25, 55.5, 55]}]},
+    }
+    page = read_page(visitor, {"references": references}, {**board, "corrections": corrections})
+    by_page = saved(page)
+    corrected = {name for name in plain if by_page[name] != plain[name]}
+    assert {name.split("_")[0] for name in corrected} == {"first", "second"}
+
+    command = shlex.split(as_code.as_command(visitor, page).split("\n", 1)[1].replace("\\\n", ""))
+    capsys.readouterr()
+    assert cli.main(command[1:]) == 0
+    assert "2 of 2 pictures that were corrected" in capsys.readouterr().out
+    masks = {name: mask for name, mask in by_page.items() if name.endswith("_mask.png")}
+    assert masks_in(workplace / "results") == masks
+
+    # Whatever the files are called now, and as often as a replay is replayed.
+    shutil.move("second.png", "renamed.png")
+    again = ["segment", "--recipe", "results/recipe.json", "--target", "renamed.png"]
+    assert cli.main([*again, "--out", "again"]) == 0
+    assert "1 of 2 pictures that were corrected" in capsys.readouterr().out
+    for name, mask in masks_in(workplace / "again").items():
+        assert mask == by_page[name.replace("renamed", "second")]
+
+    shutil.move("renamed.png", "second.png")
+    shutil.rmtree(workplace / "results")
+    exec(compile(as_code.as_python(visitor, page), "copied.py", "exec"), {})
+    assert masks_in(workplace / "results") == masks

@@ -46,8 +46,8 @@ def test_the_page_opens_with_marks(session):
     assert given["references"][0]["marks"][0]["type"] == "box"
 
 
-def test_progress_is_told(session, segmenter, line, token, asked, red_box):
-    steps = callbacks.find(segmenter, line, session, Answers(), asked(red_box), token)
+def test_progress_is_told(inquiry, asked, red_box):
+    steps = callbacks.find(inquiry(asked(red_box)))
     words = [view.progress_words(step) for step in steps]
     assert words[:3] == [
         "Looking at 1 of 3 · first.png",
@@ -63,9 +63,9 @@ def test_the_place_in_the_line_is_told():
     assert view.saving_words(Saving(0, 3, "a.png", before=2)) == "2 people are before you …"
 
 
-def test_next_step_is_told(session, segmenter, line, token, asked, search, red_box):
+def test_next_step_is_told(session, inquiry, asked, search, red_box):
     question = asked(red_box)
-    *_, one = callbacks.preview(segmenter, line, session, Answers(), question, token)
+    *_, one = callbacks.preview(inquiry(question))
     assert view.preview_words(session, Answers()) == view.START_MARKING
     assert view.preview_words(session, one.answers) == "Press Find to look in the other 2."
     assert "up to date" in view.preview_words(session, search(question).answers)

@@ -1,0 +1,71 @@
+"""All that goes into an answer: who asks what of which model, and the button that stops it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from vrpsam_app.progress import CancelToken
+from vrpsam_app.references import Reference
+from vrpsam_app.web.line import Line
+from vrpsam_app.web.marked import Asked, marked_references
+from vrpsam_app.web.model import WebPredictor
+from vrpsam_app.web.session import Answers, Question, Session
+
+
+@dataclass(frozen=True)
+class Inquiry:
+    """What one visitor asks.
+
+    Parameters
+    ----------
+    predictor
+        Answers.
+    line
+        Of those who wait for it.
+    session
+        The visitor's pictures.
+    asked
+        Marks and settings of the page.
+    answers
+        What is known already, to this question or another.
+    cancel
+        Looked at between steps; ends the work.
+    """
+
+    predictor: WebPredictor
+    line: Line
+    session: Session
+    asked: Asked
+    answers: Answers = field(default_factory=Answers)
+    cancel: CancelToken = field(default_factory=CancelToken)
+
+    @cached_property
+    def references(self) -> Sequence[Reference]:
+        """What the marks show.
+
+        Raises
+        ------
+        EmptyReferenceError
+            If nothing is marked as the object.
+        AnnotationError
+            If marks are malformed, or a class has only "not this" ones.
+        ImageFileError
+            If a picture is gone.
+        """
+        return marked_references(self.session, self.asked)
+
+    def check(self) -> None:
+        """Raise now what is wrong with the marks: before anybody waits, or a file is written."""
+        _ = self.references
+
+    @property
+    def known(self) -> Answers:
+        """The answers to this very question."""
+        return known_answers(self.session, self.asked, self.answers)
+
+
+def known_answers(session: Session, asked: Asked, answers: Answers | None) -> Answers:
+    """Return the answers if they are to what the page asks now, none otherwise."""
+    return (answers or Answers()).to(Question.of(asked.references, session))
