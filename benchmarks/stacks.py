@@ -1,6 +1,6 @@
 """Stacks from disk to disk: what the engine costs beside the model, in time and memory.
 
-Run ``python benchmarks/stacks.py`` (two minutes on two cores), with ``--full`` for 200 slices of
+Run ``python benchmarks/stacks.py`` (three minutes on two cores), with ``--full`` for 200 slices of
 512 x 512 and of 2048 x 2048. Three questions, each in a process of its own:
 
 - ``engine``: slices of 512 x 512 from Zarr to Zarr, beside the bare calls of the encoder and the
@@ -24,14 +24,14 @@ from typing import Any
 from measuring import Curve, Report, Times, finish, in_process, parser, peak_mb, start
 
 MOST_ENGINE, MOST_GROWTH_MB, MOST_READS, PROCESS_MB = 1.15, 400.0, 1, 1500.0
-SLICES, FULL_SLICES, SMALL_SLICES = 32, 200, 4
+SLICES, FULL_SLICES, SMALL_SLICES = 64, 200, 4
 LARGE, FULL_LARGE, SMALL_LARGE = 12, 200, 2
 
 
 def main() -> int:
     """Ask all questions and report."""
     asked = parser(__doc__)
-    asked.add_argument("--slices", type=int, help="of 512 x 512 (default: 32, 200 with --full)")
+    asked.add_argument("--slices", type=int, help="of 512 x 512 (default: 64, 200 with --full)")
     options = asked.parse_args()
     standard = SMALL_SLICES if options.small else FULL_SLICES if options.full else SLICES
     options.slices = options.slices or standard

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vrpsam_app.corrected import predict_corrected
+from vrpsam_app.corrected_targets import NO_CORRECTIONS, CorrectedTargets
 from vrpsam_app.errors import Cancelled, VRPSAMError
 from vrpsam_app.image_files import MAX_PIXELS, read_image, write_image, write_mask
 from vrpsam_app.images import IntensityRange, intensity_range_of, to_rgb
 from vrpsam_app.objects.files import write_objects
 from vrpsam_app.objects.finding import FoundObjects, can_be_prompted, find_objects
-from vrpsam_app.objects.instances import ObjectOptions
+from vrpsam_app.objects.instances import ObjectOptions, without_small_pieces
 from vrpsam_app.objects.measurements import require_pandas
 from vrpsam_app.objects.paths import ObjectPaths
 from vrpsam_app.output_paths import OutputPaths
@@ -105,6 +107,8 @@ class FileWork:
     tiling: Tiling | TileOptions
     objects: ObjectOptions | None = None
     pixel_size: PixelSize | None = None
+    corrections: CorrectedTargets = NO_CORRECTIONS
+    smallest_piece: int = 0
 
     def read(self, outputs: OutputPaths) -> NDArray[Any] | Exception:
         """Read a target, or say why it cannot be read."""
@@ -118,25 +122,41 @@ class FileWork:
     ) -> FileAnswer:
         """Find the classes that are to be written, all of them in one picture."""
         pixel_size = self._pixel_size_of(outputs.target)
-        settings: dict[str, Any] = {
-            "tiling": self.tiling,
-            "pixel_size": pixel_size,
-            "intensity_range": self.intensity_range,
-            "threshold": self.threshold,
-            "cancel": cancel,
-        }
-        labels = None
-        found: tuple[Prediction, ...]
-        if outputs.labels is None:
-            found = (predict_tiled(self.segmenter, image, self.references, **settings),)
-        else:
-            classes = predict_classes_tiled(self.segmenter, image, self.references, **settings)
-            found = tuple(classes.predictions[label] for label in outputs.masks)
-            labels = classes.labels
+        found, labels = self._found(outputs, image, pixel_size, cancel)
+        if self.smallest_piece > 1:
+            found = tuple(
+                replace(p, mask=without_small_pieces(p.mask, self.smallest_piece)) for p in found
+            )
+            if labels is not None:
+                labels = np.where(np.logical_or.reduce([p.mask for p in found]), labels, 0)
         objects: tuple[FoundObjects, ...] = ()
         if self.objects is not None:
             objects = tuple(self._cut(self.objects, p, image, pixel_size, cancel) for p in found)
         return FileAnswer(image, found, labels, objects, pixel_size)
+
+    def _found(
+        self,
+        outputs: OutputPaths,
+        image: NDArray[Any],
+        pixel_size: PixelSize | None,
+        cancel: CancelToken | None,
+    ) -> tuple[tuple[Prediction, ...], NDArray[np.int32] | None]:
+        """Ask the segmenter; a corrected picture is shown whole, with the marks on it."""
+        asked: dict[str, Any] = {
+            "intensity_range": self.intensity_range,
+            "threshold": self.threshold,
+            "cancel": cancel,
+        }
+        segmenter, references = self.segmenter, self.references
+        tiled = {**asked, "tiling": self.tiling, "pixel_size": pixel_size}
+        if marks := self.corrections.of(image):
+            classes = predict_corrected(segmenter, image, references, marks, **asked)
+        elif outputs.labels is None:
+            return (predict_tiled(segmenter, image, references, **tiled),), None
+        else:
+            classes = predict_classes_tiled(segmenter, image, references, **tiled)
+        found = tuple(classes.predictions[label] for label in outputs.masks)
+        return found, None if outputs.labels is None else classes.labels
 
     def _pixel_size_of(self, target: Path) -> PixelSize | None:
         """Return it where something depends on it."""
@@ -209,6 +229,8 @@ def segment_files(
     tiling: Tiling | TileOptions = "auto",
     objects: ObjectOptions | None = None,
     pixel_size: PixelSize | None = None,
+    corrections: CorrectedTargets = NO_CORRECTIONS,
+    smallest_piece: int = 0,
     client: Client | None = None,
     cancel: CancelToken | None = None,
     progress: ProgressCallback | None = None,
@@ -229,6 +251,10 @@ def segment_files(
         does not.
     pixel_size
         Of all targets, in the place of what their files say.
+    corrections
+        Marks on some of the targets, which are asked about again with them.
+    smallest_piece
+        Connected pieces of fewer pixels are left out of the masks; 0 leaves all in.
     client
         Of a cluster whose workers see the targets (:func:`vrpsam_app.stack_runs.cluster.connect`).
     cancel, progress
@@ -254,8 +280,9 @@ def segment_files(
         if objects.prompts:
             can_be_prompted(segmenter)
     work = FileWork(
-        segmenter, references, intensity_range, threshold, max_pixels, tiling, objects, pixel_size
-    )
+        segmenter, references, intensity_range, threshold, max_pixels, tiling, objects, pixel_size,
+        corrections, smallest_piece,
+    )  # fmt: skip
     meter = ProgressMeter(len(plan), progress, cancel=cancel)
     answers = _answers(work, plan, cancel) if client is None else _answers_of(client, work, plan)
     # What is found is written here, while another thread asks about the next target.

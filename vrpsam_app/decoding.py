@@ -118,7 +118,7 @@ def _prediction(
     config = encodings.model.config
     with torch.inference_mode():
         logits = geometry.to_original(output.mask_logits, align_corners=config.align_corners)
-    probability = torch.from_numpy(logits).sigmoid().numpy()
+    probability = torch.from_numpy(logits).sigmoid_().numpy()
     presence = float(output.presence[0])
     present = presence >= config.presence_threshold
     return Prediction(

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vrpsam_app.batch import FileResult, object_paths, segment_files, shared_intensity_range
+from vrpsam_app.corrected_targets import NO_CORRECTIONS, SECTION, CorrectedTargets
 from vrpsam_app.errors import Cancelled, ConfigError, VRPSAMError
 from vrpsam_app.image_files import MAX_PIXELS, find_files
 from vrpsam_app.images import IntensityRange
+from vrpsam_app.json_fields import json_whole
 from vrpsam_app.objects.instances import ObjectOptions
 from vrpsam_app.objects.linking import DEFAULT_LINKS, LinkOptions
 from vrpsam_app.output_paths import OutputPaths, check_outputs, plan_outputs, prepare_folder
@@ -49,6 +51,8 @@ class RunSettings:
     links : ids of objects from plane to plane of a stack
     memory : stacks are gone through in order, with what was seen before; None takes each plane
         by itself
+    corrections : marks on some of the pictures
+    smallest_piece : connected pieces of fewer pixels are left out of the masks of pictures
 
     Raises
     ------
@@ -62,6 +66,8 @@ class RunSettings:
     objects: ObjectOptions | None = None
     links: LinkOptions = DEFAULT_LINKS
     memory: MemoryOptions | None = None
+    corrections: CorrectedTargets = NO_CORRECTIONS
+    smallest_piece: int = 0
 
     def __post_init__(self) -> None:
         if self.memory is not None and self.objects is not None:
@@ -80,8 +86,7 @@ class RunSettings:
             If the recipe holds values that make no sense.
         """
         sections = recipe.sections
-        cut, linked = sections.get("objects"), sections.get("links")
-        memory = sections.get("memory")
+        cut, linked, memory = (sections.get(name) for name in ("objects", "links", "memory"))
         return cls(
             threshold=recipe.threshold,
             intensity_range=recipe.intensity_range,
@@ -89,6 +94,8 @@ class RunSettings:
             objects=None if cut is None else ObjectOptions.from_json(cut, "objects"),
             links=DEFAULT_LINKS if linked is None else LinkOptions.from_json(linked, "links"),
             memory=None if memory is None else MemoryOptions.from_run(memory),
+            corrections=CorrectedTargets.from_json(sections.get(SECTION, {})),
+            smallest_piece=json_whole(recipe.settings.get("smallest_piece", 0), "smallest_piece"),
         )
 
     def sections(self) -> dict[str, Mapping[str, Any]]:
@@ -96,7 +103,7 @@ class RunSettings:
         said: dict[str, Mapping[str, Any]] = {"tiling": self.tiling.to_json()}
         if self.objects is not None:
             said |= {"objects": self.objects.to_json(), "links": self.links.to_json()}
-        return said
+        return said | ({SECTION: self.corrections.to_json()} if self.corrections else {})
 
 
 @dataclass(frozen=True, eq=False)
@@ -246,6 +253,7 @@ class FolderRun:
         if not self.pictures:
             return
         settings, records = self.settings, list[TargetRecord]()
+        smallest = settings.smallest_piece
         targets = [outputs.target for outputs in self.pictures]
         shared = settings.intensity_range or shared_intensity_range(
             self.references, targets, max_pixels=self.reading.max_pixels
@@ -261,6 +269,8 @@ class FolderRun:
             tiling=settings.tiling,
             objects=settings.objects,
             pixel_size=self.reading.pixel_size,
+            corrections=settings.corrections,
+            smallest_piece=smallest,
             client=client,
             cancel=cancel,
             progress=progress,
@@ -275,7 +285,7 @@ class FolderRun:
                 records,
                 made_by,
                 intensity_range=shared,
-                settings={"threshold": settings.threshold},
+                settings={"threshold": settings.threshold, "smallest_piece": smallest},
                 sections={**settings.sections(), **self._reading_section()},
             ).save(self.recipe_path, overwrite=self.overwrite or self.resume)
 
@@ -385,7 +395,6 @@ def replay(
     """
     loaded = recipe if isinstance(recipe, Recipe) else Recipe.load(Path(recipe).expanduser())
     named = [targets] if isinstance(targets, str | Path) else targets
-    settings = RunSettings.of_recipe(loaded)
     choices.setdefault("reading", reading_of(loaded))
-    run = FolderRun.of(loaded.references, named, folder, settings, **choices)
+    run = FolderRun.of(loaded.references, named, folder, RunSettings.of_recipe(loaded), **choices)
     return list(run.carry_out(segmenter))

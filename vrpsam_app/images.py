@@ -22,8 +22,8 @@ _NOTHING_FINITE = (
     "has no finite value, only NaN or infinity: expected intensities. Check how it was computed or "
     "exported."
 )
-# Values converted at once, which bounds the memory that a large image needs.
-_BLOCK = 2**22
+# Values converted at once: a large image needs a few MB beside itself, and they stay in the cache.
+_BLOCK = 2**18
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,10 +211,12 @@ def _percentile_range(planes: Iterable[NDArray[Any]]) -> IntensityRange:
     if smallest > largest:
         raise ImageError(f"The set of images {_NOTHING_FINITE}")
     values = np.concatenate(samples)
+    samples.clear()
     if values.size == 0:  # all sampled values are NaN, others are not
         return IntensityRange(smallest, largest)
-    low = float(np.percentile(values, LOW_PERCENTILE, method="lower"))
-    high = float(np.percentile(values, HIGH_PERCENTILE, method="higher"))
+    # In their own place: a copy for each would be the largest thing in memory.
+    low = float(np.percentile(values, LOW_PERCENTILE, method="lower", overwrite_input=True))
+    high = float(np.percentile(values, HIGH_PERCENTILE, method="higher", overwrite_input=True))
     return IntensityRange(low, high) if low < high else IntensityRange(smallest, largest)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,9 @@ MOST_OBJECTS = int(np.iinfo(np.int32).max)
 """Object numbers are kept as int32, which napari, scikit-image and Cellpose take as they are."""
 
 _MOST_NAMED = 12  # objects in a message
+# Pixels looked at together: NumPy counts and looks up in 64 bits, which of a whole plane would be
+# several times its size.
+_TOGETHER = 2**18
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,16 +112,51 @@ def count_objects(labels: ArrayLike) -> ObjectCounts:
     highest = int(array.max(initial=0))
     if highest <= max(array.size, 2**16):
         # Counting needs no sorting: much quicker, as long as the table of numbers stays small.
-        counted = np.bincount(array.ravel(), minlength=1)
+        plain = array.view(np.uint8) if array.dtype == np.bool_ else array
+        counted = np.zeros(highest + 1, np.int64)
+        flat = plain.reshape(-1)
+        for part in pixel_parts(flat.size, least=len(counted)):
+            counted += np.bincount(flat[part], minlength=len(counted))
         ids = np.flatnonzero(counted[1:]) + 1
         lookup = np.zeros(len(counted), np.int32)
         lookup[ids] = np.arange(1, len(ids) + 1)
-        index = array.astype(np.uint8) if array.dtype == np.bool_ else array
-        return ObjectCounts(lookup[index], ids.astype(np.int64), counted[ids].astype(np.int64))
+        return ObjectCounts(renumbered(plain, lookup), ids.astype(np.int64), counted[ids])
     values, inverse, counted = np.unique(array, return_inverse=True, return_counts=True)
     first = int(values[0] == 0)
     dense = (inverse.reshape(array.shape) + (1 - first)).astype(np.int32)
     return ObjectCounts(dense, values[first:].astype(np.int64), counted[first:].astype(np.int64))
+
+
+def renumbered(labels: NDArray[np.integer[Any]], table: NDArray[Any]) -> NDArray[Any]:
+    """Return what a table says of each number.
+
+    Parameters
+    ----------
+    labels : any shape, integer
+    table : shape (N,)
+        At least one longer than the highest number.
+
+    Returns
+    -------
+    values : shape of the labels, of the table's type; a new array
+    """
+    values = np.empty(labels.shape, table.dtype)
+    source, target = labels.reshape(-1), values.reshape(-1)
+    for part in pixel_parts(source.size):
+        target[part] = table[source[part]]
+    return values
+
+
+def pixel_parts(size: int, *, least: int = 1) -> Iterator[slice]:
+    """Yield parts of so many pixels in a row that work on them takes little memory.
+
+    Parameters
+    ----------
+    size : pixels in all
+    least : pixels of a part, for work that itself needs so much for each
+    """
+    step = max(_TOGETHER, least)
+    return (slice(start, start + step) for start in range(0, size, step))
 
 
 def mask_of(labels: ArrayLike, ids: Sequence[int] | None = None) -> NDArray[np.bool_]:
@@ -171,20 +209,25 @@ def shared_pixels(first: ObjectCounts, second: ObjectCounts) -> SharedPixels:
     ImageError
         If the shapes differ.
     """
-    from scipy import sparse
-
     if first.dense.shape != second.dense.shape:
         raise ImageError(
             f"The label images have shapes {first.dense.shape} and {second.dense.shape}: expected "
             "the same. Was one resized or cropped?"
         )
-    both = (first.dense > 0) & (second.dense > 0)
-    rows, cols = first.dense[both] - 1, second.dense[both] - 1
-    table = sparse.coo_array(
-        (np.ones(len(rows), np.int64), (rows, cols)), shape=(len(first.ids), len(second.ids))
-    ).tocsr()
-    table.sum_duplicates()  # which also sorts: the same order everywhere
-    pairs = table.tocoo()
-    row, col = pairs.row.astype(np.int64), pairs.col.astype(np.int64)
-    union = first.pixels[row] + second.pixels[col] - pairs.data
-    return SharedPixels(row, col, pairs.data, pairs.data / union)
+    codes: list[NDArray[np.int64]] = []
+    lengths: list[NDArray[np.int64]] = []
+    one, other, width = first.dense.reshape(-1), second.dense.reshape(-1), len(second.ids) + 1
+    for part in pixel_parts(one.size):
+        code = one[part].astype(np.int64) * width + other[part]
+        # Neighbours mostly show the same pair: only where it changes is there something to count.
+        begins = np.flatnonzero(np.diff(code, prepend=-1))
+        codes.append(code[begins])
+        lengths.append(np.diff(begins, append=code.size))
+    pairs, which = np.unique(np.concatenate([[0], *codes]), return_inverse=True)
+    shared = np.zeros(len(pairs), np.int64)
+    np.add.at(shared, which, np.concatenate([[0], *lengths]))
+    row, col = pairs // width - 1, pairs % width - 1
+    both = (row >= 0) & (col >= 0)
+    row, col, shared = row[both], col[both], shared[both]
+    union = first.pixels[row] + second.pixels[col] - shared
+    return SharedPixels(row, col, shared, shared / union)

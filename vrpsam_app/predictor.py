@@ -196,14 +196,18 @@ class VRPSAMPredictor(ReferenceSegmenter):
         squash = self.config.resize == "squash"
         return self.config.vrp_encoder.image_size if squash else self.config.sam.image_size
 
-    def passing(self) -> VRPSAMPredictor:
+    def passing(self, *, planes: int | None = None) -> VRPSAMPredictor:
         """Return a predictor on the same model for planes that are each looked at once.
 
         It finds what this one has kept, but keeps few embeddings itself, so that a long stack does
         not fill the memory.
+
+        Parameters
+        ----------
+        planes : whose embeddings are kept at a time; None as many as fit in 128 MB
         """
         other = copy.copy(self)
-        other._encodings = self._encodings.kept_in(PassingStore(self.store))
+        other._encodings = self._encodings.kept_in(PassingStore(self.store, planes=planes))
         return other
 
     def describe(self) -> dict[str, object]:

@@ -37,7 +37,7 @@ SCHEMA_VERSION = 2
 READABLE_VERSIONS = (1, 2)
 
 # What a run may do beside asking the model; whoever does it writes its section and reads it back.
-SECTIONS = ("links", "memory", "objects", "reading", "stack", "tiling")
+SECTIONS = ("corrections", "links", "memory", "objects", "reading", "stack", "tiling")
 
 _MAX_TARGETS = 10_000_000
 _MAX_AXES = 8
@@ -112,8 +112,8 @@ class Recipe:
         Plain values: the threshold and what else a surface let the person choose.
     sections
         What was done beside asking the model, by the names in `SECTIONS`: how objects were told
-        apart, how planes were cut into tiles, which axes of a stack were gone through. Each holds
-        plain values that only its own module understands.
+        apart, how results were corrected, how planes were cut into tiles, which axes of a stack
+        were gone through. Each holds plain values that only its own module understands.
     environment
         What :func:`vrpsam_app.environment.current_environment` said: code, machine, threads.
 

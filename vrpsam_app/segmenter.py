@@ -129,8 +129,13 @@ def class_labels(
     labels : same shape
         0 where no class is, else 1 + the index of the class.
     """
-    claimed = np.stack([np.where(mask, probability, -1.0) for mask, probability in classes])
-    return np.where(claimed.max(0) >= 0, claimed.argmax(0) + 1, 0).astype(np.int32)
+    shape = classes[0][0].shape
+    labels, highest = np.zeros(shape, np.int32), np.full(shape, -1, np.float32)
+    for number, (mask, probability) in enumerate(classes, start=1):
+        won = mask & (probability > highest)
+        labels[won] = number
+        np.copyto(highest, probability, where=won)
+    return labels
 
 
 def _objects_within(

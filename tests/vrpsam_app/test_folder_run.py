@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,19 @@ import pytest
 import tifffile
 from PIL import Image
 
-from vrpsam_app.annotations import Box
+from vrpsam_app.annotations import Box, Point
 from vrpsam_app.batch import FileResult
+from vrpsam_app.corrected_targets import CorrectedTargets
+from vrpsam_app.corrections import Corrections
 from vrpsam_app.errors import Cancelled, ConfigError, ImageFileError, OutputError
 from vrpsam_app.folder_run import FolderRun, RunSettings, StackOutcome, reading_of, replay
 from vrpsam_app.objects.instances import ObjectOptions
 from vrpsam_app.objects.linking import LinkOptions
 from vrpsam_app.progress import CancelToken
 from vrpsam_app.recipe import Recipe
+from vrpsam_app.reference_segmenter import ReferenceSegmenter
 from vrpsam_app.references import Reference
+from vrpsam_app.segmenter import Prediction
 from vrpsam_app.stack_runs.targets import StackReading, UnopenedTarget
 from vrpsam_app.stacks.stack import PixelSize
 from vrpsam_app.tiles.plan import TileOptions
@@ -29,6 +34,8 @@ SETTINGS = RunSettings(
     tiling=TileOptions("whole"),
     objects=ObjectOptions(method="components", min_area=5),
     links=LinkOptions(rule="unique"),
+    corrections=CorrectedTargets({"0" * 64: {"cell": [{"type": "point", "xy": [3, 4]}]}}),
+    smallest_piece=7,
 )
 READING = StackReading(pixel_size=PixelSize(0.5, 0.5, 2.0))
 
@@ -91,10 +98,65 @@ def test_a_recipe_makes_equal_files(
             assert not alike or second[file] == first[file], file
 
 
-def test_settings_come_back_from_a_recipe(reference: Reference):
-    recipe = Recipe.from_run(
-        [reference], [], {}, settings={"threshold": 0.4}, sections=SETTINGS.sections()
+class Echo(ReferenceSegmenter):
+    """Finds everything bright, and what is marked on the target."""
+
+    def describe(self) -> dict[str, object]:
+        return {"method": "echo", "model": "echo", "sha256": "0" * 64}
+
+    def _predict_one(self, target, references, label, corrections, intensity_range, threshold):
+        probability = np.where(np.asarray(target) > 1000, 0.7, 0.1).astype(np.float32)
+        for marks in [] if corrections is None else corrections.as_references(target, label):
+            probability[marks.positive], probability[marks.negative] = 0.9, 0.0
+        return Prediction(
+            probability > threshold, probability, 0.5, 1.0, True, probability, label, {}
+        )
+
+
+@pytest.mark.parametrize("classes", [("cell",), ("cell", "rod")])
+def test_corrections_and_small_pieces_are_replayed(
+    reference: Reference, tmp_path: Path, classes: tuple[str, ...]
+):
+    shown = {"a": scene((3, 4), (20, 30)), "b": scene((10, 10)), "c": scene((3, 4), (20, 30)) + 1}
+    for image in shown.values():
+        image[35, 45:47] = 3000  # a speck
+    paths = []
+    for name, image in shown.items():
+        Image.fromarray(image).save(path := tmp_path / f"{name}.png")
+        paths.append(path)
+    references = [replace(reference, label=label) for label in classes]
+    marks = Corrections((Point(24, 34, positive=False, radius=3), Point(15, 45, radius=3)))
+    corrected = CorrectedTargets().with_target(shown["a"], {"cell": marks})
+    settings = RunSettings(threshold=0.4, corrections=corrected, smallest_piece=5)
+    run = FolderRun.of(references, paths, tmp_path / "first", settings)
+    results = list(run.carry_out(Echo()))
+    assert [r.error for r in results] == [None] * 3
+    first = [r.predictions[0].mask for r in results]
+    assert first[0][15, 45]
+    assert not first[0][24, 34]
+    assert not first[2][15, 45]
+    assert not any(mask[35, 45] for mask in first)
+    if len(classes) > 1:
+        labels = np.asarray(Image.open(tmp_path / "first" / "a_labels.png"))
+        assert (labels[15, 45], labels[24, 34], labels[35, 45]) == (1, 2, 0)
+    for path in paths:  # it is the pixels that tell which picture is which
+        path.rename(path.with_name(f"new_{path.name}"))
+    replay(
+        tmp_path / "first" / "recipe.json",
+        Echo(),
+        sorted(tmp_path.glob("new_*.png")),
+        tmp_path / "again",
     )
+    again = {k.removeprefix("new_"): v for k, v in contents(tmp_path / "again").items()}
+    recipe = again.pop("recipe.json")
+    before = contents(tmp_path / "first")
+    assert recipe.replace(b"new_", b"") == before.pop("recipe.json")
+    assert again == before
+
+
+def test_settings_come_back_from_a_recipe(reference: Reference):
+    asked = {"threshold": 0.4, "smallest_piece": 7}
+    recipe = Recipe.from_run([reference], [], {}, settings=asked, sections=SETTINGS.sections())
     assert RunSettings.of_recipe(Recipe.from_json(recipe.to_json())) == SETTINGS
     plain = Recipe.from_run([reference], [], {})
     assert RunSettings.of_recipe(plain) == RunSettings()
@@ -103,6 +165,9 @@ def test_settings_come_back_from_a_recipe(reference: Reference):
 def test_a_damaged_section_is_said(reference: Reference):
     recipe = Recipe.from_run([reference], [], {}, sections={"objects": {"method": "magic"}})
     with pytest.raises(ConfigError, match="objects: Method is 'magic'"):
+        RunSettings.of_recipe(recipe)
+    recipe = Recipe.from_run([reference], [], {}, settings={"smallest_piece": -1})
+    with pytest.raises(ConfigError, match="smallest_piece is -1"):
         RunSettings.of_recipe(recipe)
 
 

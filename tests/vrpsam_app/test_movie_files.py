@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-import builtins
 import struct
+import sys
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -151,14 +150,7 @@ def test_writing_keeps_what_is_there(tmp_path: Path, clip: Path):
 
 
 def test_without_the_library_the_extra_is_named(clip: Path, monkeypatch: pytest.MonkeyPatch):
-    real = builtins.__import__
-
-    def without(name: str, *args: Any, **settings: Any) -> Any:
-        if name == "av":
-            raise ImportError(name)
-        return real(name, *args, **settings)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.setitem(sys.modules, "av", None)  # as if it were not installed
     with pytest.raises(MissingExtraError, match=r"vrpsam-app\[video\]"):
         MovieFile(clip)
 

@@ -89,6 +89,12 @@ def add_parser(
         metavar="P",
         help="probability from which a pixel belongs to the object (default: 0.5)",
     )
+    parser.add_argument(
+        "--smallest-piece",
+        type=_positive,
+        metavar="N",
+        help="leave connected pieces of fewer pixels out of the masks of pictures",
+    )
     add_model_options(parser, default=None)  # None: that of a recipe, else the embedded one
     add_method_options(parser)
     parser.add_argument(
@@ -230,6 +236,7 @@ def _settings(options: argparse.Namespace, replayed: Recipe | None) -> RunSettin
         "objects": options.objects,
         "links": options.link,
         "memory": options.memory,
+        "smallest_piece": options.smallest_piece,
     }
     if replayed is None or options.tiles is not None:
         entries = options.references or ()
@@ -260,6 +267,11 @@ def _pictures(
             f"{replayed.count_known(records)} of {len(records)} pictures have the pixels that "
             "the recipe records"
         )
+        if corrected := planned.settings.corrections:
+            print(
+                f"{corrected.count(records)} of {len(corrected)} pictures that were corrected are "
+                "among them, and were corrected again"
+            )
 
 
 def _stacks(

@@ -19,6 +19,8 @@ from vrpsam_app.errors import OutputError
 _log = logging.getLogger(__name__)
 
 DEFAULT_MAX_BYTES = 512 * 1024**2
+# Values that depend on marks and are kept whatever their size: those of the last few questions.
+_FEWEST_FLEETING = 8
 
 
 class Storable(Protocol):
@@ -53,6 +55,9 @@ class EmbeddingStore:
     ----------
     max_bytes : int
         Memory for the values. A single larger value is computed, returned and not kept.
+    max_fleeting_bytes : int, optional
+        How much of it goes to values that are never kept on disk: they depend on marks, and where
+        people draw there is a new one after every stroke. None makes no difference between values.
 
     Attributes
     ----------
@@ -65,17 +70,22 @@ class EmbeddingStore:
     be found. Two threads that ask for the same missing key compute it once.
     """
 
-    def __init__(self, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
+    def __init__(
+        self, max_bytes: int = DEFAULT_MAX_BYTES, *, max_fleeting_bytes: int | None = None
+    ) -> None:
         self.max_bytes = max_bytes
+        self.max_fleeting_bytes = max_fleeting_bytes
         self.nbytes = 0
+        self.fleeting_nbytes = 0
         self.computed = 0
         self._values: OrderedDict[str, Storable] = OrderedDict()
+        self._fleeting: OrderedDict[str, None] = OrderedDict()
         self._lock = threading.Lock()
         self._computing: dict[str, threading.Lock] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
         # To another process goes an empty store of this size: values are found again by content.
-        return type(self), (self.max_bytes,)
+        return partial(type(self), max_fleeting_bytes=self.max_fleeting_bytes), (self.max_bytes,)
 
     def __len__(self) -> int:
         return len(self._values)
@@ -101,7 +111,7 @@ class EmbeddingStore:
                 return found  # type: ignore[return-value]
             try:
                 value = self._obtain(key, compute, record)
-                self._keep(key, value)
+                self._keep(key, value, fleeting=record is None)
             finally:
                 with self._lock:
                     self._computing.pop(key, None)
@@ -111,7 +121,8 @@ class EmbeddingStore:
         """Forget everything that is in memory."""
         with self._lock:
             self._values.clear()
-            self.nbytes = 0
+            self._fleeting.clear()
+            self.nbytes = self.fleeting_nbytes = 0
 
     def _obtain(self, key: str, compute: Callable[[], R], record: type[Archivable] | None) -> R:
         """Return a value that is not in memory."""
@@ -124,19 +135,35 @@ class EmbeddingStore:
         with self._lock:
             if key in self._values:
                 self._values.move_to_end(key)
+                if key in self._fleeting:
+                    self._fleeting.move_to_end(key)
                 return self._values[key]
         return None
 
-    def _keep(self, key: str, value: Storable) -> None:
+    def _keep(self, key: str, value: Storable, *, fleeting: bool) -> None:
         size = value.nbytes
         if size > self.max_bytes:
             return
         with self._lock:
             self._values[key] = value
             self.nbytes += size
+            if fleeting and self.max_fleeting_bytes is not None:
+                self._fleeting[key] = None
+                self.fleeting_nbytes += size
+                while (
+                    self.fleeting_nbytes > self.max_fleeting_bytes
+                    and len(self._fleeting) > _FEWEST_FLEETING
+                ):
+                    self._forget(next(iter(self._fleeting)))
             while self.nbytes > self.max_bytes:
-                _, old = self._values.popitem(last=False)
-                self.nbytes -= old.nbytes
+                self._forget(next(iter(self._values)))
+
+    def _forget(self, key: str) -> None:
+        size = self._values.pop(key).nbytes
+        self.nbytes -= size
+        if key in self._fleeting:
+            del self._fleeting[key]
+            self.fleeting_nbytes -= size
 
 
 class DiskEmbeddingStore(EmbeddingStore):

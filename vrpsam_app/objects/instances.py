@@ -11,8 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from vrpsam_app.annotation_types import as_mask
 from vrpsam_app.errors import ConfigError
-from vrpsam_app.label_images import count_objects
-from vrpsam_app.objects.watersheds import SplitMethod, grey_map, split_mask
+from vrpsam_app.label_images import count_objects, renumbered
+from vrpsam_app.objects.watersheds import (
+    SplitMethod,
+    check_map,
+    grey_values,
+    pieces_of,
+    split_mask,
+)
 from vrpsam_app.option_text import TextOptions, check_choice, check_number, check_switch
 from vrpsam_app.segmenter import Prediction
 from vrpsam_app.stacks.stack import PIXEL_UNIT, PixelSize, unit_of_length
@@ -192,6 +198,17 @@ def instances_of(
     return filter_objects(labels, chosen, probability=probability)
 
 
+def without_small_pieces(mask: NDArray[np.bool_], smallest: int) -> NDArray[np.bool_]:
+    """Return a mask without connected pieces of fewer than `smallest` pixels.
+
+    Pixels that touch at a corner only belong to different pieces.
+    """
+    if smallest <= 1:
+        return mask
+    pieces = instances_of(mask, ObjectOptions(method="components", min_area=smallest))
+    return np.asarray(pieces > 0)
+
+
 def filter_objects(
     instance_labels: ArrayLike,
     options: ObjectOptions,
@@ -242,7 +259,7 @@ def filter_objects(
         kept &= np.asarray(scores) >= chosen.min_score
     numbers = np.zeros(len(kept) + 1, np.int32)
     numbers[1:][kept] = np.arange(1, kept.sum() + 1)
-    return numbers[counts.dense]
+    return renumbered(counts.dense, numbers)
 
 
 def mean_inside(instance_labels: ArrayLike, values: ArrayLike | None) -> NDArray[np.float64]:
@@ -259,9 +276,11 @@ def mean_inside(instance_labels: ArrayLike, values: ArrayLike | None) -> NDArray
         In the order of the objects' numbers.
     """
     counts = count_objects(instance_labels)
-    array = grey_map(values, counts.dense.shape, "The map")
-    total = np.bincount(counts.dense.ravel(), array.ravel(), minlength=len(counts.ids) + 1)[1:]
-    means: NDArray[np.float64] = total / counts.pixels
+    array = check_map(values, counts.dense.shape, "The map")
+    total = np.zeros(len(counts.ids) + 1)
+    for row, numbers in enumerate(counts.dense):
+        np.add.at(total, numbers, grey_values(array[row : row + 1])[0])
+    means: NDArray[np.float64] = total[1:] / counts.pixels
     return means
 
 
@@ -280,13 +299,15 @@ def width_of(mask: ArrayLike) -> float:
     from scipy import ndimage
 
     area = as_mask(mask)
-    parts, count = ndimage.label(area)
-    if not count or area.all():
-        return float(min(area.shape)) if count else 1.0
-    numbers = np.arange(1, count + 1)
-    inner = np.asarray(ndimage.maximum(ndimage.distance_transform_edt(area), parts, numbers))
+    if not area.any() or area.all():
+        return float(min(area.shape)) if area.any() else 1.0
+    parts = [
+        (ndimage.distance_transform_edt(inside).max(), np.count_nonzero(inside))
+        for _, inside in pieces_of(area)
+    ]
+    inner, pixels = (np.array(column) for column in zip(*parts, strict=True))
     order = np.argsort(inner, kind="stable")
-    covered = np.cumsum(np.bincount(parts.ravel())[1:][order])
+    covered = np.cumsum(pixels[order])
     middle = int(np.searchsorted(covered, covered[-1] / 2))
     return float(max(1.0, 2 * inner[order][middle] - 1))
 

@@ -20,7 +20,7 @@ from vrpsam_app.stack_runs.result_array import Index, ResultArray, ResultLayout,
 from vrpsam_app.stack_runs.result_tiff import write_result_tiff
 from vrpsam_app.stacks.stack import PixelSize
 
-MOST_BYTES_IN_MEMORY = 2**28
+MOST_BYTES_IN_MEMORY = 2**25
 """Larger results wait on disk, beside the file they will become, until the last plane is there."""
 
 

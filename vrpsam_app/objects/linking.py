@@ -13,7 +13,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vrpsam_app.errors import ConfigError, ImageError
-from vrpsam_app.label_images import MOST_OBJECTS, ObjectCounts, count_objects, shared_pixels
+from vrpsam_app.label_images import (
+    MOST_OBJECTS,
+    ObjectCounts,
+    count_objects,
+    renumbered,
+    shared_pixels,
+)
 from vrpsam_app.option_text import TextOptions, check_choice, check_number, check_switch
 
 LinkRule = Literal["match", "unique", "separate"]
@@ -136,7 +142,7 @@ class Linker:
         self._planes += 1
         self._recent.appendleft(plane)
         table = np.concatenate([[0], plane.ids]).astype(np.int32)
-        return np.asarray(table[counts.dense])
+        return renumbered(counts.dense, table)
 
     def _continue(self, plane: _Plane) -> None:
         """Give objects that go on their ids; the newest plane that has an object speaks for it."""

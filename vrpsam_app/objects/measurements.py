@@ -12,14 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 from vrpsam_app.errors import ConfigError, ImageError, MissingExtraError
 from vrpsam_app.image_files import write_whole
 from vrpsam_app.label_images import ObjectCounts, count_objects
+from vrpsam_app.objects.intensities import intensities_of
 from vrpsam_app.stacks.stack import PIXEL_UNIT, PixelSize
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_COLOURS = ("red", "green", "blue")
-# Of intensities, what each plane's table says of each channel.
-_STATISTICS = ("mean", "std", "min", "max", "sum")
 _SHAPE = (
     "bbox",
     "centroid",
@@ -110,7 +108,7 @@ def measure(
         columns["score"] = [scores.get(int(number), np.nan) for number in counts.ids]
     columns |= _shapes(counts, pixel_size)
     if image is not None:
-        columns |= _intensities(counts, image, channels)
+        columns |= intensities_of(counts, image, channels)
     table = pd.DataFrame(columns)
     table.attrs["units"] = units_of(table.columns, pixel_size)
     return table
@@ -351,45 +349,3 @@ def _shapes(counts: ObjectCounts, pixel_size: PixelSize | None) -> dict[str, NDA
         "eccentricity": found["eccentricity"],
         "orientation_deg": np.rad2deg(found["orientation"]),
     }
-
-
-def _intensities(
-    counts: ObjectCounts, image: ArrayLike, channels: Sequence[str] | None
-) -> dict[str, NDArray[Any]]:
-    """Measure the brightness of objects in each channel."""
-    from scipy import ndimage
-
-    pixels = np.asarray(image)
-    if pixels.shape[:2] != counts.dense.shape or pixels.ndim not in (2, 3):
-        raise ImageError(
-            f"The image has shape {pixels.shape}, the objects {counts.dense.shape}: expected the "
-            "same rows and columns. Was one resized or cropped?"
-        )
-    if pixels.ndim == 2:
-        pixels = pixels[..., None]
-    elif pixels.shape[2] == 4 and channels is None:
-        pixels = pixels[..., :3]
-    names = channels or (_COLOURS if pixels.shape[2] == 3 else _numbered(pixels.shape[2]))
-    if len(names) != pixels.shape[2] or len(set(names)) < len(names):
-        raise ImageError(
-            f"{len(names)} names for {pixels.shape[2]} channels ({', '.join(names)}): expected a "
-            "different one for each."
-        )
-    inside = counts.dense.ravel()
-    numbers = np.arange(1, len(counts.ids) + 1)
-    columns: dict[str, NDArray[Any]] = {}
-    for channel, name in enumerate(names):
-        values = pixels[..., channel].astype(np.float64)
-        total = np.bincount(inside, values.ravel(), minlength=len(numbers) + 1)[1:]
-        mean = total / counts.pixels
-        off = values.ravel() - np.concatenate([[0.0], mean])[inside]
-        square = np.bincount(inside, off**2, minlength=len(numbers) + 1)[1:]
-        least = ndimage.minimum(values, counts.dense, numbers) if len(numbers) else numbers
-        most = ndimage.maximum(values, counts.dense, numbers) if len(numbers) else numbers
-        found = (mean, np.sqrt(square / counts.pixels), np.asarray(least), np.asarray(most), total)
-        columns |= {f"{name}_{s}": v for s, v in zip(_STATISTICS, found, strict=True)}
-    return columns
-
-
-def _numbered(count: int) -> tuple[str, ...]:
-    return ("intensity",) if count == 1 else tuple(f"channel{i}" for i in range(count))

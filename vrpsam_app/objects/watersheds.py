@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vrpsam_app.annotation_types import check_same_size
 from vrpsam_app.errors import ConfigError, ImageError
-from vrpsam_app.label_images import count_objects
+from vrpsam_app.label_images import count_objects, renumbered
 
 SplitMethod = Literal["components", "distance", "intensity", "probability"]
 
@@ -255,7 +255,6 @@ def check_map(values: ArrayLike | None, hw: tuple[int, ...], name: str) -> NDArr
 
 
 def grey_values(values: NDArray[Any]) -> NDArray[np.float64]:
-    """Return values, the mean of colours if the last of three axes has them, 0 for those that are
-    no numbers; a row of a map has one axis less.
-    """
-    raise NotImplementedError
+    """Return a map, a picture or some rows of one as grey values, 0 for what is no number."""
+    grey = values[..., :3].mean(axis=-1) if values.ndim == 3 else values
+    return np.nan_to_num(grey.astype(np.float64), copy=False)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vrpsam_app.heap import reuse_freed_memory
 from vrpsam_app.images import IntensityRange
 from vrpsam_app.reference_segmenter import References, as_sequence
 from vrpsam_app.references import Reference
@@ -137,11 +138,14 @@ def plan_stack(
     batch_size: int = 1,
 ) -> tuple[StackWork, TilePlan]:
     """Settle all that is the same for every plane; `intensity_range` is the stack's, or sampled."""
+    reuse_freed_memory()
     if intensity_range is None:
         intensity_range = sample_stack(stack, references).intensity_range
     # Most segmenters keep what they encode, because a person asks again; a stack is seen once.
     passing = getattr(segmenter, "passing", None)
-    segmenter = segmenter if passing is None else passing()
+    if passing is not None:
+        # Planes that are encoded together wait for their turn.
+        segmenter = passing(planes=1 if batch_size == 1 else None)
     plan = plan_tiles(
         segmenter,
         stack.plane_hw,

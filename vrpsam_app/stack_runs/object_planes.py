@@ -83,8 +83,9 @@ class ObjectTask:
         """
         if len(found) > 1:
             found = ClassPredictions.compete(found).predictions
-        cut = [
-            find_objects(
+        cut = np.empty((len(found), *pixels.shape[:2]), np.int32)
+        for number, (label, prediction) in enumerate(found.items()):
+            cut[number] = find_objects(
                 prediction,
                 self.options,
                 image=pixels,
@@ -94,9 +95,7 @@ class ObjectTask:
                 pixel_size=self.pixel_size,
                 reference_pixel_size=self.reference_pixel_size,
             ).instance_labels
-            for label, prediction in found.items()
-        ]
-        return np.stack(cut)
+        return cut
 
     def cut_again(
         self, mask: NDArray[np.bool_], pixels: NDArray[Any] | None, label: str

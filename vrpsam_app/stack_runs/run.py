@@ -44,8 +44,9 @@ if TYPE_CHECKING:
     from vrpsam_app.objects.paths import ObjectPaths
     from vrpsam_app.stack_runs.cluster import Client
 
-# Planes that lie read, and blocks that wait to be written.
-_AHEAD, _BEHIND = 2, 2
+# Planes that lie read, and blocks that wait to be written; those that bring the objects of their
+# plane are several times as large.
+_AHEAD, _BEHIND, _BEHIND_OF_OBJECTS = 2, 2, 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -266,7 +267,8 @@ class _Run:
             if client is None
             else self._answers_of(client, wanted, cancel)
         )
-        with Behind(self._store, _BEHIND) as writer, closing(answers):
+        behind = _BEHIND if self._objects is None else _BEHIND_OF_OBJECTS
+        with Behind(self._store, behind) as writer, closing(answers):
             for piece, answer in answers:
                 for block in assembly.take(piece, answer):
                     writer.give(block)

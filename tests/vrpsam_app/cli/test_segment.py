@@ -197,6 +197,18 @@ class TestRecipe:
         for name in ("a_mask.png", "recipe.json"):
             assert Path("results", name).read_bytes() == Path("again", name).read_bytes()
 
+    def test_small_pieces_are_left_out_again(self, vrpsam):
+        run = ("segment", *RED_BOX, "--target", "a.png", "--smallest-piece")
+        vrpsam(*run, 101, *TO)
+        assert not pixels("results/a_mask.png").any()
+        vrpsam(*run, 100, "--out", "all")
+        assert place_of(pixels("all/a_mask.png")) == (22, 3, 100)
+        replay = ("segment", "--recipe", "results/recipe.json", "--target", "a.png", "--out")
+        vrpsam(*replay, "again")
+        assert not pixels("again/a_mask.png").any()
+        vrpsam(*replay, "changed", "--smallest-piece", "1")
+        assert pixels("changed/a_mask.png").any()
+
     def test_replay_keeps_the_intensity_range(self, vrpsam, colour_segmenter):
         for name, top in (("one.png", 1000), ("two.png", 60000)):
             Image.fromarray(np.linspace(0, top, 400).reshape(20, 20).astype(np.uint16)).save(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,35 @@ def test_what_is_too_large_is_returned_and_not_kept() -> None:
     store.get_or_compute("a", value)
     assert store.get_or_compute("b", lambda: value(5)).nbytes == 5 * 1024
     assert ("a" in store, "b" in store) == (True, False)
+
+
+def test_what_depends_on_marks_goes_before_pictures() -> None:
+    store = EmbeddingStore(max_bytes=100 * 1024, max_fleeting_bytes=10 * 1024)
+    store.get_or_compute("picture", lambda: value(50), record=Value)
+    for i in range(30):
+        store.get_or_compute(f"marks {i}", value)
+        store.get_or_compute("marks 0", value)
+    assert "picture" in store
+    assert [i for i in range(30) if f"marks {i}" in store] == [0, *range(21, 30)]
+    assert (store.fleeting_nbytes, store.nbytes) == (10 * 1024, 60 * 1024)
+    for i in range(20):  # pictures may take the room of marks, as of all that is older
+        store.get_or_compute(f"other {i}", lambda: value(5), record=Value)
+    assert store.nbytes == 100 * 1024
+    assert store.fleeting_nbytes == 0
+    store.clear()
+    assert (store.fleeting_nbytes, store.nbytes, len(store)) == (0, 0, 0)
+
+
+def test_what_the_last_few_marks_need_stays_however_large_it_is() -> None:
+    store = EmbeddingStore(max_fleeting_bytes=1024)
+    for i in range(12):
+        store.get_or_compute(str(i), lambda: value(3))
+    assert [i for i in range(12) if str(i) in store] == list(range(4, 12))
+
+
+def test_its_limits_travel() -> None:
+    arrived = pickle.loads(pickle.dumps(EmbeddingStore(77, max_fleeting_bytes=5)))
+    assert (arrived.max_bytes, arrived.max_fleeting_bytes, len(arrived)) == (77, 5, 0)
 
 
 def test_a_failure_is_not_kept() -> None:

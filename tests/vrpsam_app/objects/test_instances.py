@@ -14,6 +14,7 @@ from vrpsam_app.objects.instances import (
     mean_inside,
     typical_diameter,
     width_of,
+    without_small_pieces,
 )
 from vrpsam_app.references import Reference
 from vrpsam_app.segmenter import Prediction
@@ -158,3 +159,14 @@ def test_references_tell_how_wide_an_object_is():
     assert typical_diameter([boxed]) == pytest.approx(30, abs=1)
     assert typical_diameter([clicked, masked.as_not_this()]) is None
     assert typical_diameter([clicked, masked]) == typical_diameter([masked])
+
+
+def test_small_pieces_of_a_mask_are_left_out():
+    mask = np.zeros((8, 8), np.bool_)
+    mask[0:2, 0:3] = mask[2, 3] = mask[6, 5:8] = True  # (2, 3) touches at a corner only
+    assert without_small_pieces(mask, 1) is mask
+    kept = without_small_pieces(mask, 4)
+    assert kept.dtype == np.bool_
+    np.testing.assert_array_equal(np.argwhere(kept).max(axis=0), [1, 2])
+    assert kept.sum() == 6
+    assert without_small_pieces(mask, 3).sum() == 9

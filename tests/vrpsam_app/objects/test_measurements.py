@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -213,3 +214,18 @@ def test_without_pandas_the_command_is_told(monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(MissingExtraError, match=r'pip install "vrpsam-app\[objects\]"'):
         measure(LABELS)
+
+
+def test_a_large_plane_is_measured_in_little_more_memory_than_it_takes():
+    side = 1024
+    rows, cols = np.mgrid[:side, :side] // 64
+    labels = (rows * 16 + cols + 1).astype(np.int32)
+    image = labels.astype(np.uint16)
+    measure(labels[:64, :64], image[:64, :64])
+    tracemalloc.start()
+    try:
+        measure(labels, image)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < 20 * side**2

@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 
 from vrpsam_app.errors import AnnotationError, ConfigError, ImageError
-from vrpsam_app.objects.watersheds import distance_inside, grey_map, split_mask
+from vrpsam_app.objects.watersheds import grey_map, pieces_of, split_mask
 
 
 def row_of_cells(count: int = 4, radius: int = 9, pitch: int = 15) -> tuple[np.ndarray, np.ndarray]:
@@ -88,9 +88,15 @@ def test_maps_of_another_size_are_refused():
     assert grey_map([[np.nan, 2]], (1, 2), "The map").tolist() == [[0, 2]]
 
 
+@pytest.mark.parametrize("structure", [None, np.ones((3, 3), np.bool_)])
 @pytest.mark.parametrize("share", [0.02, 0.5, 0.9])
-@pytest.mark.parametrize("width", [1.5, 6.0])  # many pieces, and a few
-def test_distances_piece_by_piece_are_those_of_the_whole(share: float, width: float) -> None:
-    drawn = ndimage.gaussian_filter(np.random.default_rng(0).random((160, 120)), width)
-    mask = drawn > np.quantile(drawn, 1 - share)
-    np.testing.assert_array_equal(distance_inside(mask), ndimage.distance_transform_edt(mask))
+def test_distances_piece_by_piece_are_those_of_the_whole(
+    share: float, structure: np.ndarray | None
+) -> None:
+    drawn = np.random.default_rng(0).random((60, 80))
+    mask = ndimage.gaussian_filter(drawn, 1.5)
+    mask = mask > np.quantile(mask, 1 - share)
+    distance = np.zeros(mask.shape)
+    for window, inside in pieces_of(mask, structure):
+        distance[window][inside] = ndimage.distance_transform_edt(inside)[inside]
+    np.testing.assert_array_equal(distance, ndimage.distance_transform_edt(mask))

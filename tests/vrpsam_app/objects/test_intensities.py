@@ -1,0 +1,46 @@
+"""Brightness of objects, row by row."""
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from vrpsam_app.errors import ImageError
+from vrpsam_app.label_images import count_objects
+from vrpsam_app.objects.intensities import intensities_of
+
+
+def test_row_by_row_is_what_the_whole_plane_says():
+    drawn = np.random.default_rng(0)
+    labels = drawn.integers(0, 9, (40, 50)) * drawn.integers(0, 2, (40, 50))
+    image = drawn.normal(size=(40, 50)).astype(np.float32)
+    counts = count_objects(labels)
+    found = intensities_of(counts, image)
+    values, numbers = image.astype(np.float64), np.arange(1, 9)
+    sums = np.bincount(labels.ravel(), values.ravel())[1:]
+    np.testing.assert_array_equal(found["intensity_sum"], sums)
+    np.testing.assert_array_equal(found["intensity_mean"], sums / counts.pixels)
+    np.testing.assert_allclose(
+        found["intensity_std"], ndimage.standard_deviation(values, labels, numbers), rtol=1e-12
+    )
+    np.testing.assert_array_equal(found["intensity_min"], ndimage.minimum(values, labels, numbers))
+    np.testing.assert_array_equal(found["intensity_max"], ndimage.maximum(values, labels, numbers))
+
+
+def test_what_is_no_number_is_shown_by_the_most_and_passed_over_by_the_least():
+    counts = count_objects([[1, 1, 2, 0]])
+    found = intensities_of(counts, [[np.nan, 3.0, np.nan, np.inf]])
+    assert found["intensity_min"].tolist()[0] == 3
+    assert np.isnan(found["intensity_min"][1])
+    assert np.isnan(found["intensity_max"]).all()
+
+
+def test_channels_have_names_of_their_own():
+    counts = count_objects([[1, 0]])
+    assert set(intensities_of(counts, np.zeros((1, 2, 4)))) >= {"red_mean", "blue_max"}
+    assert "channel1_sum" in intensities_of(counts, np.zeros((1, 2, 2)))
+    with pytest.raises(ImageError, match="expected a different one for each"):
+        intensities_of(counts, np.zeros((1, 2, 2)), ["a", "a"])
+
+
+def test_no_objects_have_no_brightness():
+    assert all(len(v) == 0 for v in intensities_of(count_objects([[0, 0]]), [[1, 2]]).values())
