@@ -96,6 +96,7 @@ def answer(
             references,
             None if corrections is None else _prompts(encodings, corrections, geometry),
             visual_prompts=visual_prompts,
+            together=_together(encodings, questions, seen.intensity_range),
         )
     described = {**made_by, "input_hw": geometry.input_hw, "range": seen.intensity_range}
     return [
@@ -104,6 +105,18 @@ def answer(
         )
         for i, q in enumerate(questions)
     ]
+
+
+def _together(
+    encodings: Encodings, questions: Sequence[Question], intensity_range: IntensityRange | None
+) -> TensorRecord | None:
+    """Join what the references of each question say together; None if one's say nothing."""
+    found = [encodings.together(q.references, intensity_range) for q in questions]
+    known = [each for each in found if each is not None]
+    if len(known) < len(found) or not known:
+        return None
+    first, *others = known
+    return (first.joined_with(others) if others else first).to(encodings.device)
 
 
 def _prediction(

@@ -139,6 +139,22 @@ class Encodings:
         key = f"{self.origin}/reference={reference.content_key}/{intensity_range}"
         return self.store.get_or_compute(key, compute)
 
+    def together(
+        self, references: Sequence[Reference], intensity_range: IntensityRange | None
+    ) -> TensorRecord | None:
+        """Compute what the references of a class say together, on the CPU; None if nothing."""
+        if not self.model.fits_together or not any(r.exhaustive for r in references):
+            return None
+
+        def compute() -> TensorRecord:
+            encoded = [self.reference(r, intensity_range).to(self.device) for r in references]
+            with torch.inference_mode():
+                return self.model.fit_together(encoded).to("cpu")
+
+        contents = " ".join(r.content_key for r in references)
+        key = f"{self.origin}/together={contents}/{intensity_range}"
+        return self.store.get_or_compute(key, compute)
+
     def _as_reference(self, rgb: NDArray[np.uint8]) -> TensorRecord:
         """Encode a picture as far as a reference needs it, or find more than that."""
         key, kind = self._key(rgb), self.model.reference_type

@@ -147,7 +147,8 @@ def as_sequence(references: References) -> Sequence[Reference]:
     EmptyReferenceError
         If there is none.
     """
-    sequence = [references] if isinstance(references, Reference) else list(references)
+    given = [references] if isinstance(references, Reference) else references
+    sequence = [part for reference in given for part in reference.spelled_out()]
     if not sequence:
         raise EmptyReferenceError(
             "No reference was given: expected at least one annotated image. "

@@ -172,6 +172,17 @@ class Reference:
         nowhere = np.zeros_like(self.positive)
         return replace(self, positive=nowhere, negative=self.positive, exhaustive=False)
 
+    def spelled_out(self) -> tuple[Reference, ...]:
+        """Return this and, of a whole picture's background, what somebody pointed at once more.
+
+        Where everything of a kind is marked, all the rest is background, in which a few strokes
+        that say "not this" would drown. As a reference of their own they are heard.
+        """
+        if not self.exhaustive or self.is_not_this or not self.negative.any():
+            return (self,)
+        nowhere = np.zeros_like(self.positive)
+        return self, replace(self, positive=nowhere, kind="mask", exhaustive=False)
+
     @property
     def is_not_this(self) -> bool:
         """True if the reference has negative marks only."""

@@ -103,7 +103,10 @@ def damaged(change: Any) -> dict[str, Any]:
         (lambda d: d["targets"][0].update(axes="z"), r"targets\[0\].axes is 'z'"),
         (lambda d: d.update(sections=[]), r"sections is \[\]"),
         (lambda d: d.update(sections={"tiling": 3}), "sections.tiling is 3"),
-        (lambda d: d.update(sections={"magic": {}}), "section 'magic': expected corrections, links"),
+        (
+            lambda d: d.update(sections={"magic": {}}),
+            "section 'magic': expected corrections, links",
+        ),
         (lambda d: d.update(environment="here"), "environment is 'here'"),
     ],
 )

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -169,3 +171,21 @@ def test_a_point_beside_a_box_has_no_ring():
 
 def test_a_reference_against_a_box_has_no_ring():
     assert not boxed(Box(2, 2, 8, 8)).as_not_this().known_background().weak.any()
+
+
+def test_strokes_that_say_not_this_stand_beside_a_background() -> None:
+    image = np.zeros((20, 30, 3), np.uint8)
+    positive, negative = np.zeros((2, 20, 30), np.bool_)
+    positive[2:6, 2:6], negative[10:12, 10:14] = True, True
+    reference = Reference(image, positive, negative, "box", exhaustive=True, label="cell")
+    same, against = reference.spelled_out()
+    assert same is reference
+    assert against.is_not_this
+    assert not against.exhaustive
+    assert against.label == "cell"
+    np.testing.assert_array_equal(against.negative, negative)
+    assert not against.known_background().weak.any()
+    # Where unmarked means unknown, strokes are not drowned; alone they say what they say.
+    few = dataclasses.replace(reference, exhaustive=False)
+    assert few.spelled_out() == (few,)
+    assert against.spelled_out() == (against,)

@@ -28,7 +28,8 @@ from vrpsam_app.methods.sam_pictures import (
     SAMPrompt,
 )
 from vrpsam_app.model_input import InputGeometry
-from vrpsam_app.models.embedded_vrp_sam import EmbeddedVRPSAM, ImageEmbedding
+from vrpsam_app.models.embedded_records import ImageEmbedding
+from vrpsam_app.models.embedded_vrp_sam import EmbeddedVRPSAM
 from vrpsam_app.models.embeddings import PromptTensors, TensorRecord
 from vrpsam_app.models.prompt_learner import PromptLearner
 from vrpsam_app.models.resize import resize_bilinear

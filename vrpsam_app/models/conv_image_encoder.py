@@ -1,9 +1,9 @@
 """The embedded model's image encoder: one convolutional backbone for SAM and for the semantics.
 
 A vision transformer at 1024 px costs minutes per stack on two cores. This encoder looks at 512 px
-and gives four maps of one forward pass: SAM's image embedding (stride 8), semantic features
-(stride 8), features for the closed-form prior (stride 4) and fine detail for the mask decoder's
-upscaling (strides 4 and 2).
+and gives maps of one forward pass: SAM's image embedding (stride 8), semantic features
+(stride 8), features for the closed-form priors (stride 4; fixed ones, stride 2) and fine detail for the
+mask decoder's upscaling (strides 4 and 2).
 
 ========================  =======================  ======
 output                    shape                    stride
@@ -13,6 +13,7 @@ output                    shape                    stride
 ``classifier``            (B, CLASSIFIER, 2h, 2w)  4
 ``mid_detail``            (B, 2 width, 2h, 2w)     4
 ``fine_detail``           (B, FINE, 4h, 4w)        2
+``texture``               (B, BANK, 4h, 4w)        2
 ========================  =======================  ======
 """
 
@@ -46,6 +47,7 @@ class ConvFeatures(NamedTuple):
     classifier: Tensor
     mid_detail: Tensor
     fine_detail: Tensor
+    texture: Tensor
 
 
 class ConvImageEncoder(nn.Module):
@@ -123,6 +125,7 @@ class ConvImageEncoder(nn.Module):
             classifier=torch.cat([learned, fixed.to(learned.dtype)], 1),
             mid_detail=self.mid_norm(stride4),
             fine_detail=self.fine_norm(stride2),
+            texture=bank,
         )
 
 

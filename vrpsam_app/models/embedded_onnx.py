@@ -1,25 +1,30 @@
-"""The embedded model as three ONNX graphs: pictures, references, and the mask they lead to.
+"""The embedded model as four ONNX graphs: pictures, references, classes, and masks.
 
 Pictures have one size, H x W, which is chosen when the graphs are written.
 
-``encoder.onnx`` takes ``image`` (1, 3, H, W), RGB in [0, 1], and gives the five maps of
-:mod:`vrpsam_app.models.conv_image_encoder`: ``embedding``, ``semantic``, ``classifier``,
-``mid_detail`` and ``fine_detail``.
+``encoder.onnx`` takes ``image`` (1, 3, H, W), RGB in [0, 1], and gives the six maps of
+:mod:`vrpsam_app.models.conv_image_encoder`, ``embedding`` to ``texture``.
 
-``reference.onnx`` takes ``semantic`` and ``classifier`` of a reference picture and
+``reference.onnx`` takes ``semantic``, ``classifier`` and ``texture`` of a reference picture and
 
 ==========  ===============  ======================================================================
 ``marks``   (1, 3, H, W)     share of each pixel that is object, certain background, weak background
 ``is_box``  (1,)             1 where the object marks are a box, else 0
 ==========  ===============  ======================================================================
 
-and gives seven arrays that say how object and background differ, ``gram`` to ``cells``, and what
-the object looks like: ``tokens`` (1, N, C), ``prototype`` (1, C) and ``foreground`` (1, K, C).
+and gives seven arrays that say how object and background differ, ``gram`` to ``cells``, three that
+say what the object looks like, ``tokens`` (1, N, C), ``prototype`` (1, C) and ``foreground``
+(1, K, C), and five for fits with curved borders: ``exhaustive`` (1,) and samples, ``features`` and
+``shares``, ``texture_features`` and ``texture_shares``.
 
-``decoder.onnx`` takes the five maps of a target, the seven of its references - of several, their
-sums - and ``tokens``, ``prototype`` and ``foreground`` of those that show the object, one below
-the other, (S, ...). Of a reference that says "not this" only the seven count. It also takes
-``points_xy``, ``point_labels``, ``mask_input`` and ``has_mask_input`` as
+``class.onnx`` takes these five of all references of a class that show the object, one below the
+other, (S, ...), and gives the fourteen arrays of the two curved fits, ``curved_mean`` to
+``curved_quality`` and ``curved_texture_mean`` to ``curved_texture_quality``.
+
+``decoder.onnx`` takes the six maps of a target, the seven arrays of its references - of several,
+their sums -, ``tokens``, ``prototype`` and ``foreground`` of those that show the object, one below
+the other, (S, ...), and the fourteen of its class. Of a reference that says "not this" only the
+sums count. It also takes ``points_xy``, ``point_labels``, ``mask_input`` and ``has_mask_input`` as
 :mod:`vrpsam_app.models.sam_onnx` describes them, and gives ``mask_logits`` (1, 1, H / 2, W / 2),
 ``score`` (1,), ``presence`` (1,) and ``pseudo_mask`` (1, 1, H / 4, W / 4).
 """
@@ -27,7 +32,7 @@ the other, (S, ...). Of a reference that says "not this" only the seven count. I
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +42,9 @@ from torch import Tensor, nn
 from vrpsam_app.errors import ConfigError
 from vrpsam_app.models.closed_form_prior import NormalEquations
 from vrpsam_app.models.conv_image_encoder import SIZE_MULTIPLE
-from vrpsam_app.models.embedded_vrp_sam import EmbeddedVRPSAM, ImageEmbedding, ReferenceEncoding
+from vrpsam_app.models.curved_prior import CurvedFit, Samples
+from vrpsam_app.models.embedded_records import CurvedFits, ImageEmbedding, ReferenceEncoding
+from vrpsam_app.models.embedded_vrp_sam import EmbeddedVRPSAM
 from vrpsam_app.models.embeddings import PromptTensors
 from vrpsam_app.models.frozen_sam import FrozenSAM
 from vrpsam_app.models.onnx_graphs import (
@@ -48,18 +55,23 @@ from vrpsam_app.models.onnx_graphs import (
     write_graph,
 )
 
-MAPS = ("embedding", "semantic", "classifier", "mid_detail", "fine_detail")
+MAPS = tuple(field.name for field in fields(ImageEmbedding))
 SHOWN = ("tokens", "prototype", "foreground")
 EQUATIONS = NormalEquations._fields
+MARKED = ("semantic", "classifier", "texture")
+SAMPLES = ("exhaustive", "features", "shares", "texture_features", "texture_shares")
+FITS = tuple(f"{p}_{name}" for p in ("curved", "curved_texture") for name in CurvedFit._fields)
+PROMPTS = ("points_xy", "point_labels", "mask_input", "has_mask_input")
 ANSWERS = ("mask_logits", "score", "presence", "pseudo_mask")
 
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedOnnxFiles:
-    """The three graphs, and what they are of."""
+    """The four graphs, and what they are of."""
 
     encoder: Path
     reference: Path
+    together: Path
     decoder: Path
     description: Path
 
@@ -84,13 +96,33 @@ class ReferenceGraph(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(
-        self, semantic: Tensor, classifier: Tensor, marks: Tensor, is_box: Tensor
-    ) -> tuple[Tensor, ...]:
-        """Encode a reference, of which two maps are looked at."""
-        maps = ImageEmbedding(semantic, semantic, classifier, classifier, classifier)
+    def forward(self, *arrays: Tensor) -> tuple[Tensor, ...]:
+        """Encode a reference from its maps of ``MARKED``, its marks and whether they are a box."""
+        semantic, classifier, texture, marks, is_box = arrays
+        maps = ImageEmbedding(semantic, semantic, classifier, classifier, classifier, texture)
         encoded = self.model.encode_reference(maps, marks, is_box > 0.5)
-        return (*encoded.equations, *(getattr(encoded, name) for name in SHOWN))
+        samples = (encoded.exhaustive, *encoded.samples, *encoded.texture_samples)
+        return (*encoded.equations, *(getattr(encoded, name) for name in SHOWN), *samples)
+
+
+class ClassGraph(nn.Module):
+    """Samples of references to the curved fits of a class."""
+
+    def __init__(self, model: EmbeddedVRPSAM, shots: int) -> None:
+        super().__init__()
+        self.model = model
+        self.shots = shots
+
+    def forward(self, *arrays: Tensor) -> tuple[Tensor, ...]:
+        """Fit from arrays of ``SAMPLES``."""
+        exhaustive, *samples = arrays
+        each = [[values[i : i + 1] for values in samples] for i in range(self.shots)]
+        fits = self.model.fit_samples(
+            [Samples(*s[:2]) for s in each],
+            [Samples(*s[2:]) for s in each],
+            exhaustive.amax(0, keepdim=True),
+        )
+        return (*fits.learned, *fits.fixed)
 
 
 class DecoderGraph(nn.Module):
@@ -110,49 +142,35 @@ class DecoderGraph(nn.Module):
         self.model.sam = _GraphSam(model.sam)  # type: ignore[assignment]
         self.shots = shots
 
-    def forward(
-        self,
-        embedding: Tensor,
-        semantic: Tensor,
-        classifier: Tensor,
-        mid_detail: Tensor,
-        fine_detail: Tensor,
-        gram: Tensor,
-        target: Tensor,
-        positive_mean: Tensor,
-        background_mean: Tensor,
-        has_positive: Tensor,
-        has_background: Tensor,
-        cells: Tensor,
-        tokens: Tensor,
-        prototype: Tensor,
-        foreground: Tensor,
-        points_xy: Tensor,
-        point_labels: Tensor,
-        mask_input: Tensor,
-        has_mask_input: Tensor,
-    ) -> tuple[Tensor, ...]:
-        """Find the object."""
-        sums = NormalEquations(
-            gram, target, positive_mean, background_mean, has_positive, has_background, cells
-        )
+    def forward(self, *arrays: Tensor) -> tuple[Tensor, ...]:
+        """Find the object: arrays of ``MAPS``, ``EQUATIONS``, ``SHOWN``, ``FITS``, ``PROMPTS``."""
+        given = dict(zip((*MAPS, *EQUATIONS, *SHOWN, *FITS, *PROMPTS), arrays, strict=True))
+        sums = NormalEquations(*(given[name] for name in EQUATIONS))
         nothing = NormalEquations(*(torch.zeros_like(value) for value in sums))
+        half = len(CurvedFit._fields)
         references = [
             ReferenceEncoding(
                 nothing if i else sums,
-                tokens[i : i + 1],
-                prototype[i : i + 1],
-                foreground[i : i + 1],
-                _Shown(),  # type: ignore[arg-type]
+                *(given[name][i : i + 1] for name in SHOWN),
+                has_object=_Shown(),  # type: ignore[arg-type]
+                exhaustive=None,  # type: ignore[arg-type]
+                samples=None,  # type: ignore[arg-type]
+                texture_samples=None,  # type: ignore[arg-type]
             )
             for i in range(self.shots)
         ]
         sam: Any = self.model.sam
-        sam.given = mask_input, has_mask_input
+        sam.given = given["mask_input"], given["has_mask_input"]
         answer = self.model.decode(
-            ImageEmbedding(embedding, semantic, classifier, mid_detail, fine_detail),
+            ImageEmbedding(*(given[name] for name in MAPS)),
             references,
-            PromptTensors(points_xy=points_xy, point_labels=point_labels),
+            PromptTensors(points_xy=given["points_xy"], point_labels=given["point_labels"]),
+            together=CurvedFits(
+                *(
+                    CurvedFit(*(given[name] for name in names))
+                    for names in (FITS[:half], FITS[half:])
+                )
+            ),
         )
         return tuple(getattr(answer, name) for name in ANSWERS)
 
@@ -206,7 +224,7 @@ def export_embedded(
     input_hw: tuple[int, int] | None = None,
     shots: int = 1,
 ) -> EmbeddedOnnxFiles:
-    """Write the three graphs and ``onnx.json``, which says what they are of.
+    """Write the four graphs and ``onnx.json``, which says what they are of.
 
     Parameters
     ----------
@@ -240,30 +258,34 @@ def export_embedded(
             f"Pictures of {hw[0]} x {hw[1]} and {shots} references: expected sides that are "
             f"multiples of {SIZE_MULTIPLE}, and at least one reference."
         )
-    names = ("encoder.onnx", "reference.onnx", "decoder.onnx", "onnx.json")
+    names = ("encoder.onnx", "reference.onnx", "class.onnx", "decoder.onnx", "onnx.json")
     files = EmbeddedOnnxFiles(*(folder / name for name in names))
     model = model.eval()
     image, marks, is_box = torch.rand(1, 3, *hw), torch.zeros(1, 3, *hw), torch.zeros(1)
     marks[:, 0, : hw[0] // 2, : hw[1] // 2] = 1
     with torch.no_grad():
         maps = dict(zip(MAPS, EncoderGraph(model)(image), strict=True))
-        marked = {n: maps[n] for n in ("semantic", "classifier")}
-        marked |= {"marks": marks, "is_box": is_box}
-        found = dict(
-            zip((*EQUATIONS, *SHOWN), ReferenceGraph(model)(*marked.values()), strict=True)
-        )
-    shown = {n: found[n].expand(shots, *found[n].shape[1:]).clone() for n in SHOWN}
+        marked = {**{n: maps[n] for n in MARKED}, "marks": marks, "is_box": is_box}
+        answers = (*EQUATIONS, *SHOWN, *SAMPLES)
+        found = dict(zip(answers, ReferenceGraph(model)(*marked.values()), strict=True))
+        several = {
+            n: found[n].expand(shots, *found[n].shape[1:]).clone() for n in (*SHOWN, *SAMPLES)
+        }
+        shown = {n: several[n] for n in SHOWN}
+        of_class = {n: several[n] for n in SAMPLES}
+        fits = dict(zip(FITS, ClassGraph(model, shots)(*of_class.values()), strict=True))
     prompts = {
         "points_xy": torch.zeros(1, 3, 2),
         "point_labels": torch.zeros(1, 3),
         "mask_input": torch.zeros(1, 1, hw[0] // 2, hw[1] // 2),
         "has_mask_input": torch.zeros(1),
     }
-    asked = {**maps, **{n: found[n] for n in EQUATIONS}, **shown, **prompts}
+    asked = {**maps, **{n: found[n] for n in EQUATIONS}, **shown, **fits, **prompts}
     many = {"points_xy": "points", "point_labels": "points"}
     with graph_folder(folder):
         write_graph(EncoderGraph(model), {"image": image}, MAPS, files.encoder)
-        write_graph(ReferenceGraph(model), marked, (*EQUATIONS, *SHOWN), files.reference)
+        write_graph(ReferenceGraph(model), marked, answers, files.reference)
+        write_graph(ClassGraph(model, shots), of_class, FITS, files.together)
         write_graph(DecoderGraph(model, shots), asked, ANSWERS, files.decoder, many=many)
         write_description(
             files.description,
@@ -272,6 +294,6 @@ def export_embedded(
             input_hw=list(hw),
             shots=shots,
             presence_threshold=model.config.presence_threshold,
-            shapes={n: list(value.shape) for n, value in {**marked, **asked}.items()},
+            shapes={n: list(value.shape) for n, value in {**marked, **of_class, **asked}.items()},
         )
     return files

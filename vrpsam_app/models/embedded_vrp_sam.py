@@ -6,11 +6,15 @@ backbone serves SAM and the semantics; the pseudo-mask is a classifier solved in
 pseudo-mask is also SAM's mask prompt and the floor of the answer; early features join the
 decoder's upscaling.
 
+Where a reference is marked throughout, a fit with curved borders, chosen by how well it does on
+parts of the reference, is heard beside the network.
+
 ========================  =========================================  =====================
 step                      shape                                      once per
 ========================  =========================================  =====================
 ``encode_images``         (B, 3, H, W) -> :class:`ImageEmbedding`    image
 ``encode_reference``      marks (B, 3, H, W) -> `ReferenceEncoding`  annotated reference
+``fit_together``          -> :class:`CurvedFits`                     class
 ``decode``                -> :class:`DecoderOutput`, (B, 1, H/2, W/2)  target and class
 ========================  =========================================  =====================
 """
@@ -18,16 +22,17 @@ step                      shape                                      once per
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vrpsam_app.config import ModelConfig
-from vrpsam_app.models.closed_form_prior import ClosedFormPrior, NormalEquations
-from vrpsam_app.models.conv_image_encoder import CLASSIFIER, ConvImageEncoder
+from vrpsam_app.models.closed_form_prior import ClosedFormPrior
+from vrpsam_app.models.conv_image_encoder import BANK_CHANNELS, CLASSIFIER, ConvImageEncoder
+from vrpsam_app.models.curved_prior import CurvedPrior, Samples, joined
 from vrpsam_app.models.detail_branch import DetailBranch
+from vrpsam_app.models.embedded_records import CurvedFits, ImageEmbedding, ReferenceEncoding
 from vrpsam_app.models.embeddings import DecoderOutput, PromptTensors, TensorRecord
 from vrpsam_app.models.feature_augmenter import FeatureAugmenter, masked_average_pool
 from vrpsam_app.models.frozen_sam import FrozenSAM
@@ -35,50 +40,21 @@ from vrpsam_app.models.prompt_generator import PromptGenerator
 from vrpsam_app.models.resize import pool_mask, resize_bilinear
 from vrpsam_app.models.vrp_sam import VRPSAM, require_object
 
+CURVED_CHOICE = 40.0
+"""How sharply the better of two curved fits is preferred; high enough to be a choice mostly."""
+
+KNOWN = 0.3
+"""With known background on more of a picture than this, everything of its kind is marked."""
+
 QUALITY_FACTS = 12
 """Scalars about a mask that the quality head reads beside SAM's IoU token."""
 
 
-@dataclass(frozen=True, eq=False)
-class ImageEmbedding(TensorRecord):
-    """All that depends on an image alone (shapes in :mod:`conv_image_encoder`)."""
-
-    embedding: Tensor
-    semantic: Tensor
-    classifier: Tensor
-    mid_detail: Tensor
-    fine_detail: Tensor
-
-
-@dataclass(frozen=True, eq=False)
-class ReferenceEncoding(TensorRecord):
-    """All that depends on annotated references alone.
-
-    Attributes
-    ----------
-    equations : NormalEquations
-        The reference's share of the closed-form fit.
-    tokens : shape (B, N, C)
-        Prompt queries after attending to the reference.
-    prototype : shape (B, C)
-        Mean feature of the object.
-    foreground : shape (B, K, C)
-        Unit feature vectors of the object, zero rows where it has fewer than K cells.
-    has_object : shape (B,)
-        0 for a "not this" reference, which only takes part in the closed-form fit.
-    """
-
-    equations: NormalEquations
-    tokens: Tensor
-    prototype: Tensor
-    foreground: Tensor
-    has_object: Tensor
-
-
 class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
-    """Shared backbone, closed-form prior, VRP encoder, SAM's decoder."""
+    """Shared backbone, closed-form priors, VRP encoder, SAM's decoder."""
 
     embedding_type = ImageEmbedding
+    fits_together = True
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
@@ -86,6 +62,8 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
         # Nothing is frozen while it is trained from nothing: there is no foundation model below.
         self.sam = FrozenSAM(config.sam, image_encoder=ConvImageEncoder(config.sam)).unfreeze()
         self.prior = ClosedFormPrior(CLASSIFIER)
+        self.curved = CurvedPrior(CLASSIFIER, width=0.5, samples=4096)
+        self.curved_texture = CurvedPrior(BANK_CHANNELS, width=0.7, samples=8192)
         self.augmenter = FeatureAugmenter(
             dim, encoder.hidden_dim, dropout=encoder.dropout, mask_gain=encoder.mask_gain
         )
@@ -124,7 +102,32 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
             prototype=prototype,
             foreground=self._foreground(reduced, positive),
             has_object=equations.has_positive,
+            exhaustive=(certain.mean((1, 2, 3)) > KNOWN).float(),
+            samples=self.curved.sample(embedding.classifier, fine_marks),
+            texture_samples=self.curved_texture.sample(
+                embedding.texture, pool_mask(marks, _hw(embedding.texture))
+            ),
         )
+
+    @torch.no_grad()
+    def fit_together(self, references: Sequence[ReferenceEncoding]) -> CurvedFits:
+        """Fit the curved priors where something is marked throughout; see :meth:`VRPSAM.decode`."""
+        return self.fit_samples(
+            [r.samples for r in references],
+            [r.texture_samples for r in references],
+            torch.stack([r.exhaustive for r in references]).amax(0),
+        )
+
+    def fit_samples(
+        self, samples: Sequence[Samples], texture_samples: Sequence[Samples], exhaustive: Tensor
+    ) -> CurvedFits:
+        """Fit the curved priors where `exhaustive` (B,) is 1."""
+        both = (self.curved, joined(samples)), (self.curved_texture, joined(texture_samples))
+        if torch.compiler.is_exporting():  # a graph cannot leave out what nobody needs
+            fits = [prior.fit(cells) for prior, cells in both]
+            return CurvedFits(*(f._replace(quality=f.quality * exhaustive) for f in fits))
+        which = exhaustive.nonzero()[:, 0]
+        return CurvedFits(*(prior.fit_some(cells, which) for prior, cells in both))
 
     def decode(
         self,
@@ -133,6 +136,7 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
         prompts: PromptTensors | None = None,
         *,
         visual_prompts: bool = True,
+        together: TensorRecord | None = None,
     ) -> DecoderOutput:
         """Find the references' object in each target; see :meth:`VRPSAM.decode`.
 
@@ -178,12 +182,36 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
         margin = self.prior.margin(equations)
         facts = _facts(logits, coarse, score, cosine, margin, equations.cells)
         quality = self.quality_head(torch.cat([decoded.iou_token, facts], 1))
+        if not self.training:  # what learns is answered without
+            fits = together if isinstance(together, CurvedFits) else self.fit_together(references)
+            logits = logits + self.prior.gain * self._curved_score(target, fits)
         return DecoderOutput(
             mask_logits=logits,
             score=torch.sigmoid(decoded.scores[:, 0] + quality[:, 0]),
             presence=torch.sigmoid(quality[:, 1]),
             pseudo_mask=prior_logits.sigmoid(),
         )
+
+    def _curved_score(self, target: ImageEmbedding, fits: CurvedFits) -> Tensor:
+        """Score targets by the two curved fits, (B, 1, h2, w2); 0 where none could be fitted."""
+        qualities = torch.stack([fits.learned.quality, fits.fixed.quality], 1)
+        quality = qualities.amax(1)
+        if torch.compiler.is_exporting():
+            usable = (quality > 0).float()[:, None, None, None]
+            return usable * self._weighed_score(target, fits, qualities)
+        score = quality.new_zeros((len(quality), 1, *_hw(target.texture)))
+        which = quality.nonzero()[:, 0]
+        if len(which):
+            some = target.take(which), fits.take(which), qualities[which]
+            score[which] = self._weighed_score(*some)
+        return score
+
+    def _weighed_score(self, target: ImageEmbedding, fits: CurvedFits, qualities: Tensor) -> Tensor:
+        learned = self.curved.score(target.classifier, fits.learned)
+        fixed = self.curved_texture.score(target.texture, fits.fixed)
+        shares = (CURVED_CHOICE * qualities).softmax(1)[..., None, None]
+        learned = resize_bilinear(learned, _hw(target.texture), align_corners=False)
+        return (torch.cat([learned, fixed], 1) * shares).sum(1, keepdim=True)
 
     def _foreground(self, reduced: Tensor, positive: Tensor) -> Tensor:
         """Take up to K marked cells as unit vectors, spread over the object."""
@@ -205,6 +233,10 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
         cells = F.normalize(reduced.flatten(2).float(), dim=1)  # (B, C, hw)
         best = torch.stack([(r.foreground @ cells).amax(1) for r in showing]).amax(0)
         return best.reshape(reduced.shape[0], 1, *reduced.shape[-2:])
+
+
+def _hw(maps: Tensor) -> tuple[int, int]:
+    return maps.shape[-2], maps.shape[-1]
 
 
 @torch.no_grad()

@@ -19,6 +19,8 @@ from vrpsam_app.errors import MissingExtraError, OutputError
 OPSET = 18
 LARGEST_GRAPH = 1_800_000_000
 """Bytes of weights that a file of protobuf can hold; more go into a file beside it."""
+REFINEMENTS = 3
+"""Of a solution by its own error, which products in single precision leave."""
 HALVINGS = 30
 """Iterations of :func:`invert`: enough for a condition number of 10 million."""
 
@@ -85,7 +87,9 @@ def _solve(matrices: Tensor, right: Tensor, *, left: bool = True) -> Tensor:
     """Stand in for the solver of linear systems, of which no graph knows one."""
     inverse = invert(matrices)
     solution = inverse @ right
-    return solution + inverse @ (right - matrices @ solution)
+    for _ in range(REFINEMENTS):
+        solution = solution + inverse @ (right - matrices @ solution)
+    return solution
 
 
 def write_graph(
@@ -99,9 +103,11 @@ def write_graph(
     several = many or {}
     weights = sum(p.numel() * p.element_size() for p in graph.state_dict().values())
     axes = {name: torch.export.Dim(name, min=0, max=4096) for name in set(several.values())}
-    shapes = {name: {1: axes[several[name]]} if name in several else None for name in inputs}
+    shapes = tuple({1: axes[several[name]]} if name in several else None for name in inputs)
     with torch.no_grad(), _quiet():
-        program = torch.export.export(graph, tuple(inputs.values()), dynamic_shapes=shapes)
+        program = torch.export.export(
+            _Positional(graph), tuple(inputs.values()), dynamic_shapes=(shapes,)
+        )
         if _solves(program):
             program = program.run_decompositions({torch.ops.aten.linalg_solve.default: _solve})
         torch.onnx.export(
@@ -114,6 +120,18 @@ def write_graph(
             verbose=False,
             external_data=weights > LARGEST_GRAPH,
         )
+
+
+class _Positional(nn.Module):
+    """Passes its inputs on in their order, so that a graph may take any number of them."""
+
+    def __init__(self, graph: nn.Module) -> None:
+        super().__init__()
+        self.module = graph
+
+    def forward(self, *arrays: Tensor) -> Any:
+        """Call the module."""
+        return self.module(*arrays)
 
 
 def _solves(program: torch.export.ExportedProgram) -> bool:

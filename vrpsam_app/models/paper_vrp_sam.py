@@ -212,6 +212,7 @@ class PaperVRPSAM(VRPSAM[PaperEmbedding, PaperReference]):
         prompts: PromptTensors | None = None,
         *,
         visual_prompts: bool = True,
+        together: TensorRecord | None = None,
     ) -> DecoderOutput:
         """Find the references' object in each target; see :meth:`VRPSAM.decode`.
 

@@ -34,12 +34,14 @@ class VRPSAM(nn.Module, Generic[Embedding, Encoding]):
     Attributes
     ----------
     embedding_type : type of what ``encode_images`` gives, by which it is read from disk again
+    fits_together : whether several references of a class are more than each of them by itself
     reference_type : type of what ``encode_reference_images`` gives; None where a reference needs
         all that a target does
     """
 
     embedding_type: ClassVar[type[TensorRecord]]
     reference_type: ClassVar[type[TensorRecord] | None] = None
+    fits_together: ClassVar[bool] = False
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -67,6 +69,15 @@ class VRPSAM(nn.Module, Generic[Embedding, Encoding]):
             Whether the object marks are boxes.
         """
 
+    def fit_together(self, references: Sequence[Encoding]) -> TensorRecord:
+        """Compute what references of a class say together, before any target.
+
+        Parameters
+        ----------
+        references : as for :meth:`decode`
+        """
+        raise NotImplementedError(f"{type(self).__name__} fits nothing to references together.")
+
     @abstractmethod
     def decode(
         self,
@@ -75,6 +86,7 @@ class VRPSAM(nn.Module, Generic[Embedding, Encoding]):
         prompts: PromptTensors | None = None,
         *,
         visual_prompts: bool = True,
+        together: TensorRecord | None = None,
     ) -> DecoderOutput:
         """Find the references' object in each target.
 
@@ -88,6 +100,8 @@ class VRPSAM(nn.Module, Generic[Embedding, Encoding]):
             Clicks, boxes or a previous mask on the targets.
         visual_prompts : bool
             False leaves the decoder to SAM's own prompts; the pseudo-mask is made all the same.
+        together : TensorRecord, optional
+            What :meth:`fit_together` gave for the references; computed if it is not given.
 
         Raises
         ------

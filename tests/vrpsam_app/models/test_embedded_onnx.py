@@ -17,7 +17,9 @@ from vrpsam_app.models.build import build_model
 from vrpsam_app.models.embedded_onnx import (
     ANSWERS,
     EQUATIONS,
+    FITS,
     MAPS,
+    SAMPLES,
     SHOWN,
     EmbeddedOnnxFiles,
     export_embedded,
@@ -37,9 +39,11 @@ def scene(seed: int) -> torch.Tensor:
     return image
 
 
-def marks(top: int = 10) -> torch.Tensor:
+def marks(throughout: bool = False) -> torch.Tensor:
     marked = torch.zeros(1, 3, *HW)
-    marked[:, 0, top : top + 20, 20:50] = 1
+    marked[:, 0, 10:30, 20:50] = 1
+    if throughout:
+        marked[:, 1] = 1 - marked[:, 0]
     return marked
 
 
@@ -75,16 +79,19 @@ def named(names: tuple[str, ...], values: list[np.ndarray]) -> dict[str, np.ndar
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("prompts", ["none", "points", "box", "mask"])
+@pytest.mark.parametrize("prompts", ["none", "points", "box", "mask", "throughout"])
 def test_masks_agree(model: EmbeddedVRPSAM, files: EmbeddedOnnxFiles, prompts: str) -> None:
     points = torch.tensor([[[30.0, 20.5], [80.0, 7.0]]]) if prompts == "points" else None
     labels = None if points is None else torch.tensor([[1, 0]])
     box = torch.tensor([[18.0, 8.0, 52.5, 31.0]]) if prompts == "box" else None
     mask = 4 * torch.randn(1, 1, *HALF) if prompts == "mask" else None
+    all_ = prompts == "throughout"
     with torch.no_grad():
         target = model.encode_images(scene(9))
         encoded = [
-            model.encode_reference(model.encode_images(scene(i)), marks(), torch.tensor([i == 1]))
+            model.encode_reference(
+                model.encode_images(scene(i)), marks(all_), torch.tensor([i == 1])
+            )
             for i in range(SHOTS)
         ]
         expected = model.decode(target, encoded, PromptTensors(points, labels, box, mask))
@@ -93,8 +100,8 @@ def test_masks_agree(model: EmbeddedVRPSAM, files: EmbeddedOnnxFiles, prompts: s
     found = []
     for i in range(SHOTS):
         maps = named(MAPS, run(files.encoder, {"image": scene(i).numpy()}))
-        asked = {**maps, "marks": marks().numpy(), "is_box": np.float32([i == 1])}
-        found.append(named((*EQUATIONS, *SHOWN), run(files.reference, asked)))
+        asked = {**maps, "marks": marks(all_).numpy(), "is_box": np.float32([i == 1])}
+        found.append(named((*EQUATIONS, *SHOWN, *SAMPLES), run(files.reference, asked)))
     xy = [] if points is None else points[0].tolist()
     signs = [] if labels is None else labels[0].tolist()
     if box is not None:
@@ -102,10 +109,12 @@ def test_masks_agree(model: EmbeddedVRPSAM, files: EmbeddedOnnxFiles, prompts: s
     elif xy:
         xy, signs = [*xy, [0.0, 0.0]], [*signs, -1]
     given = np.zeros((1, 1, *HALF), np.float32) if mask is None else mask.numpy()
+    shown = {name: np.concatenate([f[name] for f in found]) for name in (*SHOWN, *SAMPLES)}
     inputs = {
+        **named(FITS, run(files.together, shown)),
         **named(MAPS, run(files.encoder, {"image": scene(9).numpy()})),
         **{name: sum(f[name] for f in found) for name in EQUATIONS},
-        **{name: np.concatenate([f[name] for f in found]) for name in SHOWN},
+        **{name: shown[name] for name in SHOWN},
         "points_xy": np.array(xy, np.float32).reshape(1, -1, 2),
         "point_labels": np.array(signs, np.float32).reshape(1, -1),
         "mask_input": given,

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from vrpsam_app.config import EMBEDDED_CONFIG
 from vrpsam_app.errors import EmptyReferenceError
-from vrpsam_app.models.embedded_vrp_sam import EmbeddedVRPSAM, ImageEmbedding
+from vrpsam_app.models.embedded_records import ImageEmbedding
+from vrpsam_app.models.embedded_vrp_sam import EmbeddedVRPSAM
 from vrpsam_app.models.embeddings import PromptTensors
 
 NOT_A_BOX = torch.zeros(1, dtype=torch.bool)
@@ -115,6 +116,26 @@ def test_clicks_and_a_previous_mask_change_the_answer(model: EmbeddedVRPSAM) -> 
     for prompts in (clicked, previous, boxed):
         changed = model.decode(target, reference, prompts).mask_logits
         assert float((changed - plain).abs().mean()) > 1e-4
+
+
+@torch.inference_mode()
+def test_a_curved_fit_is_heard_only_where_everything_is_marked(model: EmbeddedVRPSAM) -> None:
+    target = model.encode_images(picture(0))
+    object_, ground = marks(slice(20, 70), slice(8, 50)), marks(slice(0, 96), slice(0, 64), which=1)
+    ground[:, 1:] *= 1 - object_[:, :1]
+    some = model.encode_reference(target, object_, NOT_A_BOX)
+    all_ = model.encode_reference(target, object_ + ground, NOT_A_BOX)
+    assert float(model.fit_together([some]).fixed.quality) == 0
+    fits = model.fit_together([some, all_])
+    assert float(fits.fixed.quality) > 0
+    assert float(fits.learned.quality) > 0
+    silent = model.fit_together([some])
+    heard, unheard = (model.decode(target, [all_], together=f).mask_logits for f in (fits, silent))
+    assert float((heard - unheard).abs().mean()) > 0.1
+    torch.testing.assert_close(
+        model.decode(target, [some, all_]).mask_logits,
+        model.decode(target, [some, all_], together=fits).mask_logits,
+    )
 
 
 def test_gradients_reach_every_parameter(model: EmbeddedVRPSAM) -> None:

@@ -1,0 +1,69 @@
+"""What the embedded model says of pictures, of references, and of several references together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from vrpsam_app.models.closed_form_prior import NormalEquations
+from vrpsam_app.models.curved_prior import CurvedFit, Samples
+from vrpsam_app.models.embeddings import TensorRecord
+
+
+@dataclass(frozen=True, eq=False)
+class ImageEmbedding(TensorRecord):
+    """All that depends on an image alone (shapes in :mod:`conv_image_encoder`)."""
+
+    embedding: Tensor
+    semantic: Tensor
+    classifier: Tensor
+    mid_detail: Tensor
+    fine_detail: Tensor
+    texture: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class ReferenceEncoding(TensorRecord):
+    """All that depends on annotated references alone.
+
+    Attributes
+    ----------
+    equations : NormalEquations
+        The reference's share of the closed-form fit.
+    tokens : shape (B, N, C)
+        Prompt queries after attending to the reference.
+    prototype : shape (B, C)
+        Mean feature of the object.
+    foreground : shape (B, K, C)
+        Unit feature vectors of the object, zero rows where it has fewer than K cells.
+    has_object : shape (B,)
+        0 for a "not this" reference, which only takes part in the closed-form fits.
+    exhaustive : shape (B,)
+        1 where everything of the kind is marked, so that the rest is known background.
+    samples, texture_samples : Samples
+        Cells for the curved fits on learned and on fixed features.
+    """
+
+    equations: NormalEquations
+    tokens: Tensor
+    prototype: Tensor
+    foreground: Tensor
+    has_object: Tensor
+    exhaustive: Tensor
+    samples: Samples
+    texture_samples: Samples
+
+
+@dataclass(frozen=True, eq=False)
+class CurvedFits(TensorRecord):
+    """What references of a class say together.
+
+    Attributes
+    ----------
+    learned, fixed : CurvedFit
+        On learned and on fixed features.
+    """
+
+    learned: CurvedFit
+    fixed: CurvedFit
