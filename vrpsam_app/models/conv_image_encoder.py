@@ -2,8 +2,8 @@
 
 A vision transformer at 1024 px costs minutes per stack on two cores. This encoder looks at 512 px
 and gives maps of one forward pass: SAM's image embedding (stride 8), semantic features
-(stride 8), features for the closed-form priors (stride 4; fixed ones, stride 2) and fine detail for the
-mask decoder's upscaling (strides 4 and 2).
+(stride 8), features for the closed-form priors (stride 4; fixed ones, stride 2) and fine detail
+for the mask decoder's upscaling (strides 4 and 2).
 
 ========================  =======================  ======
 output                    shape                    stride
