@@ -151,7 +151,9 @@ class DecoderGraph(nn.Module):
         references = [
             ReferenceEncoding(
                 nothing if i else sums,
-                *(given[name][i : i + 1] for name in SHOWN),
+                tokens=given["tokens"][i : i + 1],
+                prototype=given["prototype"][i : i + 1],
+                foreground=given["foreground"][i : i + 1],
                 has_object=_Shown(),  # type: ignore[arg-type]
                 exhaustive=None,  # type: ignore[arg-type]
                 samples=None,  # type: ignore[arg-type]

@@ -29,12 +29,13 @@ from torch import Tensor, nn
 
 from vrpsam_app.config import ModelConfig
 from vrpsam_app.models.closed_form_prior import ClosedFormPrior
-from vrpsam_app.models.conv_image_encoder import BANK_CHANNELS, CLASSIFIER, ConvImageEncoder
+from vrpsam_app.models.conv_image_encoder import CLASSIFIER, ConvImageEncoder
 from vrpsam_app.models.curved_prior import CurvedPrior, Samples, joined
 from vrpsam_app.models.detail_branch import DetailBranch
 from vrpsam_app.models.embedded_records import CurvedFits, ImageEmbedding, ReferenceEncoding
 from vrpsam_app.models.embeddings import DecoderOutput, PromptTensors, TensorRecord
 from vrpsam_app.models.feature_augmenter import FeatureAugmenter, masked_average_pool
+from vrpsam_app.models.filter_bank import CHANNELS as BANK_CHANNELS
 from vrpsam_app.models.frozen_sam import FrozenSAM
 from vrpsam_app.models.prompt_generator import PromptGenerator
 from vrpsam_app.models.resize import pool_mask, resize_bilinear
