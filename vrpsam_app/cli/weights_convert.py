@@ -172,7 +172,7 @@ def _write_embedded(folder: Path, options: argparse.Namespace) -> tuple[Path, ..
         input_hw=options.size,
         shots=options.shots,
     )
-    return files.encoder, files.reference, files.decoder
+    return files.encoder, files.reference, files.together, files.decoder
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -201,8 +201,8 @@ def test_onnx_exports_the_embedded_model(
     def export(model: Any, folder: Path, **settings: Any) -> EmbeddedOnnxFiles:
         asked.update(settings, model=model.config.name)
         folder.mkdir()
-        files = EmbeddedOnnxFiles(*(folder / name for name in ("e", "r", "d", "onnx.json")))
-        for path in (files.encoder, files.reference, files.decoder):
+        files = EmbeddedOnnxFiles(*(folder / name for name in ("e", "r", "c", "d", "onnx.json")))
+        for path in (files.encoder, files.reference, files.together, files.decoder):
             path.write_text("x")
         return files
 
@@ -210,7 +210,7 @@ def test_onnx_exports_the_embedded_model(
     typed = ["weights", "onnx", "embedded", str(tmp_path / "graphs"), "--size", "384,512"]
     assert main([*typed, "--shots", "3"]) == 0
     assert (asked["model"], asked["input_hw"], asked["shots"]) == ("embedded", (384, 512), 3)
-    assert len(capsys.readouterr().out.splitlines()) == 3
+    assert len(capsys.readouterr().out.splitlines()) == 4
     with pytest.raises(SystemExit):
         main([*typed[:-1], "wide"])
     assert "expected rows and columns" in capsys.readouterr().err

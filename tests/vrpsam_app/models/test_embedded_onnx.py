@@ -122,8 +122,10 @@ def test_masks_agree(model: EmbeddedVRPSAM, files: EmbeddedOnnxFiles, prompts: s
     }
     answers = named(ANSWERS, run(files.decoder, inputs))
     assert float(expected.mask_logits.std()) > 0.1
+    # Systems of three hundred equations in single precision leave more to chance.
+    near = 5e-3 if all_ else 1e-3
     for name in ANSWERS:
-        np.testing.assert_allclose(answers[name], getattr(expected, name), atol=1e-3)
+        np.testing.assert_allclose(answers[name], getattr(expected, name), atol=near)
 
 
 @pytest.mark.slow
