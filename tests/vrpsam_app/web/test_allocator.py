@@ -23,7 +23,7 @@ def megabytes():
         return int(account.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 before = megabytes()
-pieces = [bytes(60_000) for _ in range(1000)]
+pieces = [bytes(60_000) for _ in range(2000)]
 kept = pieces[::100]
 del pieces
 full = megabytes()
