@@ -180,15 +180,16 @@ class CurvedPrior(nn.Module):
             quality[item, best] * usable,
         )
 
-    def fit_some(self, samples: Samples, which: Tensor) -> CurvedFit:
-        """Fit only some batch items, of which the numbers are given; others get a quality of 0."""
-        b, channels = len(samples.shares), samples.features.shape[-1]
+    def fit_some(self, samples: Sequence[Samples], which: Tensor) -> CurvedFit:
+        """Fit references together, batch items `which` only; others get a quality of 0."""
+        b, channels = len(samples[0].shares), samples[0].features.shape[-1]
         sizes = (channels, channels, channels + FOURIER_CHANNELS + 1, 0, 0, 0, 0)
-        empty = [samples.shares.new_zeros((b, n) if n else (b,)) for n in sizes]
+        empty = [samples[0].shares.new_zeros((b, n) if n else (b,)) for n in sizes]
         empty[1] += 1
         empty[4] += 1
         if len(which):
-            fitted = self.fit(Samples(*(values[which] for values in samples)))
+            some = [Samples(*(values[which] for values in each)) for each in samples]
+            fitted = self.fit(joined(some))
             for values, found in zip(empty, fitted, strict=True):
                 values[which] = found
         return CurvedFit(*empty)

@@ -123,9 +123,9 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
         self, samples: Sequence[Samples], texture_samples: Sequence[Samples], exhaustive: Tensor
     ) -> CurvedFits:
         """Fit the curved priors where `exhaustive` (B,) is 1."""
-        both = (self.curved, joined(samples)), (self.curved_texture, joined(texture_samples))
+        both = (self.curved, samples), (self.curved_texture, texture_samples)
         if torch.compiler.is_exporting():  # a graph cannot leave out what nobody needs
-            fits = [prior.fit(cells) for prior, cells in both]
+            fits = [prior.fit(joined(cells)) for prior, cells in both]
             return CurvedFits(*(f._replace(quality=f.quality * exhaustive) for f in fits))
         which = exhaustive.nonzero()[:, 0]
         return CurvedFits(*(prior.fit_some(cells, which) for prior, cells in both))

@@ -111,7 +111,7 @@ def test_only_some_items_are_fitted() -> None:
     both = curved.sample(
         torch.cat([f for f, _ in scenes]), torch.cat([marks_of(g, ~g) for _, g in scenes])
     )
-    some = curved.fit_some(both, torch.tensor([1]))
+    some = curved.fit_some([both], torch.tensor([1]))
     alone = curved.fit(Samples(*(values[1:] for values in both)))
     assert float(some.quality[0]) == 0
     for name in CurvedFit._fields:
