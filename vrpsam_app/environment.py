@@ -20,6 +20,19 @@ ENCODING_CODE = (
     "models",
     "precision.py",
 )
+# What marks and pictures pass through before a method of single pixels looks at them, and those.
+PIXEL_CODE = (
+    "annotation_types.py",
+    "annotations.py",
+    "geometry.py",
+    "images.py",
+    "methods",
+    "reference_segmenter.py",
+    "references.py",
+    "segmenter.py",
+)
+# What an answer of any method passes through.
+ANSWER_CODE = tuple(sorted({*ENCODING_CODE, *PIXEL_CODE, "decoding.py", "predictor.py"}))
 # What may change a result: all but the surfaces, and what learns and measures.
 _NO_RESULTS = frozenset({"cli", "data", "evaluation", "reproduction", "training", "web"})
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from vrpsam_app import __version__, environment
 from vrpsam_app.environment import (
+    ANSWER_CODE,
     ENCODING_CODE,
     code_version,
     current_environment,
@@ -27,7 +28,8 @@ def version_of_copy(room: Path, parts: tuple[str, ...]) -> str:
 
 
 def test_parts_of_the_encoding_exist():
-    assert [part for part in ENCODING_CODE if not (ROOM / part).exists()] == []
+    parts = {*ENCODING_CODE, *ANSWER_CODE}
+    assert [part for part in parts if not (ROOM / part).exists()] == []
 
 
 def test_version_is_the_release_and_the_source(tmp_path: Path):

@@ -25,7 +25,7 @@ from vrpsam_app.evaluation.effort import (
 )
 from vrpsam_app.evaluation.episode_list import Episode
 from vrpsam_app.evaluation.episode_reader import Question
-from vrpsam_app.evaluation.evaluation_plan import DescribedSegmenter
+from vrpsam_app.evaluation.evaluation_plan import DescribedSegmenter, answering_code
 from vrpsam_app.evaluation.evaluation_set import EvaluationSet
 from vrpsam_app.evaluation.result_file import ResultFile
 from vrpsam_app.predictor import VRPSAMPredictor
@@ -160,5 +160,6 @@ def _measure(key: str, way: Approach, data: EvaluationSet, episode: Episode) -> 
 
 def _key(way: Approach, data: EvaluationSet, episode: Episode) -> str:
     who = sorted(way.segmenter.describe().items())
-    words = (EFFORT_VERSION, GOAL, MOST_MARKS, way.name, who, data.name, data.reader.components)
+    asked = (way.name, who, answering_code(way.segmenter), data.name, data.reader.components)
+    words = (EFFORT_VERSION, GOAL, MOST_MARKS, *asked)
     return hashlib.blake2b(f"{words} {episode}".encode(), digest_size=10).hexdigest()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from vrpsam_app.annotations import Kind
+from vrpsam_app.environment import ANSWER_CODE, code_version
 from vrpsam_app.errors import ConfigError
 from vrpsam_app.evaluation.episode_reader import Format
 from vrpsam_app.evaluation.evaluation_set import EvaluationSet
@@ -27,6 +28,14 @@ class DescribedSegmenter(Segmenter, Protocol):
     def describe(self) -> Mapping[str, Any]:
         """Return what a recipe must pin."""
         ...
+
+
+def answering_code(segmenter: DescribedSegmenter) -> str:
+    """Return the version of the code that a method's answers depend on.
+
+    Answers of an earlier version are not those that the method gives now.
+    """
+    return code_version(getattr(segmenter, "code", ANSWER_CODE))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -19,6 +19,7 @@ from vrpsam_app.evaluation.evaluation_plan import (
     DescribedSegmenter,
     EvaluationPlan,
     MeasuredMethod,
+    answering_code,
 )
 from vrpsam_app.evaluation.evaluation_set import EvaluationSet
 from vrpsam_app.evaluation.peak_memory import peak_memory, reset_peak_memory
@@ -36,7 +37,7 @@ class Evaluator:
     """Measures methods on data sets.
 
     What has been measured stands in ``episodes.jsonl`` of the folder and is not measured again;
-    questions that failed are.
+    questions that failed are, and all those of a method whose code has changed since.
 
     Parameters
     ----------
@@ -79,8 +80,12 @@ class Evaluator:
         self._masks = prepare_folder(folder / "masks")
         self._file = ResultFile(folder / "episodes.jsonl", EpisodeResult.from_json)
         self._store = store
-        self.descriptions = {m.name: dict(m.build().describe()) for m in methods}
-        self._keys = {name: _digest(said) for name, said in self.descriptions.items()}
+        self.descriptions: dict[str, dict[str, object]] = {}
+        self._keys: dict[str, str] = {}
+        for method in methods:
+            segmenter = method.build()
+            said = self.descriptions[method.name] = dict(segmenter.describe())
+            self._keys[method.name] = _digest((said, answering_code(segmenter)))
         if not len(self):
             raise ConfigError(
                 f"None of the formats {', '.join(plan.formats)} with {list(plan.shots)} references "

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vrpsam_app.corrections import Corrections
+from vrpsam_app.environment import PIXEL_CODE
 from vrpsam_app.errors import EmptyReferenceError
 from vrpsam_app.geometry import fit_within, resize_bilinear, resize_mask_area
 from vrpsam_app.images import IntensityRange, to_rgb
@@ -86,10 +87,12 @@ class PixelMethod(ReferenceSegmenter):
     ----------
     name : of the method, as in the table of :mod:`vrpsam_app.methods`
     working_side : longer side of the grid it works on; smaller pictures stay as they are
+    code : parts of the package that its answers depend on
     """
 
     name: ClassVar[str]
     working_side: ClassVar[int] = 512
+    code: ClassVar[tuple[str, ...]] = PIXEL_CODE
 
     def describe(self) -> dict[str, object]:
         """Return what a recipe must pin: method, settings, versions."""

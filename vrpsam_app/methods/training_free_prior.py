@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vrpsam_app.environment import PIXEL_CODE
 from vrpsam_app.methods.pixel_method import Example, Picture, PixelMethod, Share, stretched
 from vrpsam_app.models.closed_form_prior import ClosedFormPrior
 from vrpsam_app.models.filter_bank import CHANNELS, FilterBank
@@ -40,6 +41,7 @@ class TrainingFreePrior(PixelMethod):
 
     name: ClassVar[str] = "training_free_prior"
     working_side: ClassVar[int] = 256
+    code: ClassVar[tuple[str, ...]] = (*PIXEL_CODE, "models")
 
     def __init__(self, *, fourier_channels: int = FOURIER_CHANNELS, seed: int = 0) -> None:
         self.fourier_channels, self.seed = fourier_channels, seed

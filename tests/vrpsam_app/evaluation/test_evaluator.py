@@ -8,13 +8,17 @@ import pytest
 
 from vrpsam_app.data.data_words import DataWords
 from vrpsam_app.embeddings.store import EmbeddingStore
+from vrpsam_app.environment import ANSWER_CODE
 from vrpsam_app.errors import ConfigError
+from vrpsam_app.evaluation import evaluation_plan
 from vrpsam_app.evaluation.evaluation_plan import Ask, EvaluationPlan, MeasuredMethod
 from vrpsam_app.evaluation.evaluation_set import EvaluationSet, open_sets
 from vrpsam_app.evaluation.evaluator import Evaluator
 from vrpsam_app.evaluation.shift_suite import SHIFTS
 from vrpsam_app.evaluation.summary import Summary
 from vrpsam_app.image_files import read_mask
+from vrpsam_app.methods.pixel_forest import PixelForest
+from vrpsam_app.methods.training_free_prior import TrainingFreePrior
 
 PLAN = EvaluationPlan(formats=("click", "mask"), shots=(1, 2))
 
@@ -200,6 +204,20 @@ def test_a_method_is_made_anew_for_a_data_set_with_open_questions(
     assert len(made) == 2
     list(evaluator.run())
     assert len(made) == 2
+
+
+def test_changed_code_is_asked_again(evaluator_of, colour_segmenter, monkeypatch):
+    list(evaluator_of().run())
+    colour_segmenter.calls.clear()
+    monkeypatch.setattr(evaluation_plan, "code_version", lambda parts: "0.1.0+other")
+    results = list(evaluator_of().run())
+    assert len(colour_segmenter.calls) == len(results) > 0
+
+
+def test_methods_of_single_pixels_do_not_depend_on_the_model():
+    assert "models" not in PixelForest.code
+    assert "models" in TrainingFreePrior.code
+    assert set(PixelForest.code) < set(ANSWER_CODE)
 
 
 def test_the_papers_protocol_asks_squashed_pictures(
