@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from napari_plugin.layer_annotations import CLASS, POSITIVE, marks_on
 from napari_plugin.layer_planes import Index
 from napari_plugin.model_choice import ModelShelf
+from napari_plugin.number_classes import NumberClasses
+from napari_plugin.plane_writer import Found
 from napari_plugin.questions import Doing, Question, Ranges, loaded
-from napari_plugin.result_numbers import classes_of, cutter, linked, objects_in
+from napari_plugin.result_numbers import classes_of, cutter, like_those_beside, objects_in
 from napari_plugin.result_record import PlaneFinding, ResultRecord
-from napari_plugin.runs import Found
 from vrpsam_app.corrections import Corrections
 from vrpsam_app.objects.linking import LinkOptions
 from vrpsam_app.progress import CancelToken
@@ -109,7 +110,7 @@ def corrected_plane(
     index: Index,
     corrections: Mapping[str, Corrections],
     old: NDArray[Any],
-    highest: int,
+    numbers: NumberClasses,
     cancel: CancelToken,
 ) -> Generator[Any, None, Found]:
     """Ask about a plane again with clicks on it.
@@ -118,7 +119,7 @@ def corrected_plane(
     ----------
     corrections : by class
     old : numbers of the plane as they are, so that objects keep theirs
-    highest : largest number that any object of the result has
+    numbers : of the result, and their classes where there are several
 
     Returns
     -------
@@ -145,22 +146,15 @@ def corrected_plane(
     task = cutter(settings, stack, question.references)
     if task is None:
         return Found(index, finding, classes_of(answer.predictions))
-    numbers = objects_in(answer.predictions, task, segmenter, plane, ready.intensity_range)
-    return Found(index, finding, keeping_numbers(np.asarray(old), numbers, highest))
-
-
-def keeping_numbers(old: NDArray[Any], new: NDArray[np.int32], highest: int) -> NDArray[np.int32]:
-    """Give objects the numbers that those in their place had; others get new ones."""
-    held = [old.astype(np.int32), new]
-    planes = linked(
-        lambda: iter(held),
+    cut = objects_in(answer.predictions, task, segmenter, plane, ready.intensity_range)
+    kept = like_those_beside(
+        cut,
+        [np.asarray(old, np.int32)],
+        1,
         _SAME_PLACE,
-        axes=("t",),
-        leading_shape=(2,),
-        fixed=frozenset({0}),
+        axis="t",
+        classes=numbers.now(),
+        highest=numbers.highest,
     )
-    numbers = list(planes)[1]
-    fresh = np.setdiff1d(np.unique(numbers), np.append(np.unique(old), 0))
-    table = np.arange(int(numbers.max(initial=0)) + 1, dtype=np.int32)
-    table[fresh] = highest + 1 + np.arange(len(fresh))
-    return np.asarray(table[numbers])
+    several = len(answer.predictions) > 1 or bool(numbers)
+    return Found(index, finding, kept.values, kept.classes if several else {})

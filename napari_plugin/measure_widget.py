@@ -19,8 +19,9 @@ from napari_plugin.measure_work import (
     measure_layer,
     planes_of,
 )
+from napari_plugin.number_classes import as_features, as_metadata, name_only
 from napari_plugin.panel import Panel, button, is_kind, quiet, title
-from napari_plugin.result_files import as_features, from_features, save
+from napari_plugin.result_files import from_table, save, to_table
 from napari_plugin.result_record import METADATA_KEY, ResultRecord
 from napari_plugin.session import unwrapped
 from vrpsam_app.errors import ConfigError
@@ -142,7 +143,7 @@ class MeasureWidget(Panel):
             classes = classes_of_layer(layer, record)
 
             def show(measured: Measured) -> None:
-                layer.features = as_features(measured.objects)
+                layer.features = from_table(measured.objects)
                 self._measured = measured
                 self.summary.setText(measured.words())
                 self.summary.show()
@@ -168,7 +169,7 @@ class MeasureWidget(Panel):
 
             self._start(
                 lambda cancel: link_layer(
-                    planes.stack, links, classes, cancel, as_classes=holds_classes(record)
+                    planes.stack, links, classes, cancel, as_classes=holds_classes(layer, record)
                 ),
                 show,
             )
@@ -209,11 +210,11 @@ class MeasureWidget(Panel):
             said = (layer.metadata or {}).get(METADATA_KEY) or {}
             if record is not None and record.findings:
                 said = record.metadata()
-            features = layer.features
+            features, classes = layer.features, classes_of_layer(layer, record)
 
             def work(cancel: Any) -> Generator[Any, None, list[str]]:
                 yield None
-                return save(path, labels, said, features)
+                return save(path, labels, said, features, classes)
 
             def show(written: list[str]) -> None:
                 self.say(f"{', '.join(Path(name).name for name in written)} written.")
@@ -231,8 +232,8 @@ class MeasureWidget(Panel):
             if self._measured is None or self._measured.planes is None:
                 raise ConfigError("Nothing is measured in several slices yet: press Measure first.")
             return self._measured.planes
-        table = from_features(self._layer().features)
-        if table is None:
+        features = self._layer().features
+        if name_only(features) or (table := to_table(features)) is None:
             raise ConfigError("Nothing is measured yet: press Measure first.")
         return table
 
@@ -243,21 +244,19 @@ class MeasureWidget(Panel):
         )
         order = sorted(range(values.ndim), key=(*planes.leading, *planes.rows_cols).__getitem__)
         data = values.transpose(order).reshape(planes.shape)
-        metadata = {}
-        if METADATA_KEY in (source.metadata or {}):
-            metadata = {METADATA_KEY: dict(source.metadata[METADATA_KEY])}
+        said = dict((source.metadata or {}).get(METADATA_KEY) or {})
+        named = linked.classes if isinstance(linked.classes, dict) else {}
+        if said or named:
+            said["numbers"] = as_metadata(named)
         layer = self.viewer.add_labels(
             data,
             name=f"{source.name.removesuffix(' result')} objects",
             opacity=source.opacity,
-            metadata=metadata,
+            metadata={METADATA_KEY: said} if said else {},
             **planes.like_layer(),
         )
-        if isinstance(linked.classes, dict):
-            layer.features = {
-                "index": list(linked.classes),
-                "class": list(linked.classes.values()),
-            }
+        if named:
+            layer.features = as_features(named)
         source.visible = False
         self.labels.choose(layer)
         count = int(data.max(initial=0))
@@ -292,8 +291,8 @@ class MeasureWidget(Panel):
             self.link_button, self.measure_button, self.export_button, self.save_button,
         ):  # fmt: skip
             part.setEnabled(ready)
-        tabled = ready and from_features(layer.features) is not None
-        self.csv_button.setEnabled(tabled)
+        tabled = ready and to_table(layer.features) is not None
+        self.csv_button.setEnabled(tabled and not name_only(layer.features))
         self.table_button.setEnabled(tabled)
         measured = self._measured
         self.planes_button.setEnabled(

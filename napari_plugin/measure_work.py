@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_plugin.layer_planes import LayerPlanes
-from napari_plugin.result_numbers import together
+from napari_plugin.number_classes import from_features, from_metadata
+from napari_plugin.result_numbers import Numbered
 from napari_plugin.result_record import METADATA_KEY, ResultRecord
 from napari_plugin.session import unwrapped
 from vrpsam_app.label_files import holds_masks
@@ -42,7 +44,7 @@ class Measured:
         """Say how many objects there are and how large they are."""
         table = self.objects
         count = int(table["label"].nunique())
-        said = f"{count} object{'' if count == 1 else 's'}"
+        said = f"{count} object{'' if count == 1 else 's'}{_of_classes(table)}"
         sizes = [n for n in table.columns if n.startswith(("volume_", "area_", "mean_area_"))]
         if count and sizes:
             name = next((n for n in sizes if n.startswith("volume_")), sizes[-1])
@@ -52,6 +54,17 @@ class Measured:
         return (
             said if self.unit != "px" else f"{said}\nThe layer has no length unit: all in pixels."
         )
+
+
+def _of_classes(table: Any) -> str:
+    """Say how many objects each class has, where there are several."""
+    if "class" not in table.columns:
+        return ""
+    counts = table.groupby("class")["label"].nunique()
+    if len(counts) < 2:
+        return ""
+    said = (f"{count} {name or 'of no class'}" for name, count in counts.items())
+    return f" ({', '.join(said)})"
 
 
 def _three_digits(value: float) -> str:
@@ -96,27 +109,32 @@ def image_for(layer: Any, record: ResultRecord | None) -> Stack | None:
 
 
 def classes_of_layer(layer: Any, record: ResultRecord | None) -> Classes:
-    """Return the classes of a layer's numbers, as its features or its result say."""
-    features = layer.features
-    if features is not None and {"index", "class"} <= set(features.columns):
-        pairs = zip(features["index"], features["class"], strict=True)
-        return {int(number): str(name) for number, name in pairs}
-    names: Sequence[str] = ()
-    objects = False
-    if record is not None:
-        names, objects = record.classes, record.state.settings.objects is not None
-    else:
-        said = (layer.metadata or {}).get(METADATA_KEY) or {}
-        names = [str(name) for name in said.get("classes", [])]
+    """Return the classes of a layer's numbers, as its features, its result or its metadata say."""
+    said = _said(layer)
+    if record is None:
+        named = from_metadata(said.get("numbers"))
+        names: Sequence[str] = [str(name) for name in said.get("classes", [])]
         objects = "objects" in ((said.get("recipe") or {}).get("sections") or {})
-    if len(names) == 1:
+    else:
+        named, names, objects = record.named, record.classes, record.counts_objects
+    features = from_features(layer.features)
+    named = named | {n: name for n, name in features.items() if name or n not in named}
+    if len(names) == 1 and set(named.values()) <= {names[0], ""}:
         return names[0]
-    return None if objects or not names else dict(enumerate(names, start=1))
+    if named or objects or not names:
+        return named or None
+    return dict(enumerate(names, start=1))
 
 
-def holds_classes(record: ResultRecord | None) -> bool:
-    """Whether a layer's numbers are classes and not objects, as far as is known."""
-    return record is not None and record.state.settings.objects is None
+def holds_classes(layer: Any, record: ResultRecord | None) -> bool | None:
+    """Whether a layer's numbers are classes and not objects; None where nobody knows."""
+    if record is not None:
+        return not record.counts_objects
+    return False if "numbers" in _said(layer) else None
+
+
+def _said(layer: Any) -> Mapping[str, Any]:
+    return (layer.metadata or {}).get(METADATA_KEY) or {}
 
 
 def measure_layer(
@@ -139,10 +157,12 @@ def link_layer(
     classes: Classes,
     cancel: CancelToken,
     *,
-    as_classes: bool = False,
+    as_classes: bool | None = None,
     options: ObjectOptions = DEFAULT_OBJECTS,
 ) -> Generator[Progress, None, Linked]:
     """Give objects of a layer numbers that go through its stack; what holds classes is cut first.
+
+    Objects of two classes are never linked.
 
     Parameters
     ----------
@@ -150,36 +170,66 @@ def link_layer(
     links : what is the same object
     classes : of the layer's numbers
     cancel : looked at after each slice
-    as_classes : whether numbers are known to be classes; else masks are recognised
+    as_classes : whether numbers are classes; None recognises masks
     options : how masks are cut
     """
-    from vrpsam_app.objects.finding import cut_planes, linked_planes
-    from vrpsam_app.objects.tables import classes_of
+    from vrpsam_app.objects.linking import link_planes
 
     told: list[Progress] = []
     meter = ProgressMeter(labels.plane_count, told.append, cancel=cancel)
     yield told[-1]
-    names: list[str] = []
-    planes: Iterator[NDArray[np.int32]] = (
-        labels.plane(i).astype(np.int32) for i in labels.indices()
+    named: deque[Mapping[int, str]] = deque()
+
+    def planes() -> Iterator[NDArray[np.int32]]:
+        for plane in numbered:
+            named.append(plane.classes)
+            yield plane.values
+
+    numbered = (
+        _cut(labels, classes, options)
+        if as_classes or (as_classes is None and holds_masks(labels))
+        else _as_they_are(labels, classes)
     )
-    if as_classes or holds_masks(labels):
-        names = list(classes.values()) if isinstance(classes, Mapping) else []
-        each = [
-            cut_planes(replace(labels, data=labels.data == number), options)
-            for number in range(1, max(1, len(names)) + 1)
-        ]
-        planes = (together(np.stack(cut)) for cut in zip(*each, strict=True))
+    several = isinstance(classes, Mapping)
     values = np.empty((labels.plane_count, *labels.plane_hw), np.int32)
-    for number, plane in enumerate(linked_planes(planes, labels, links)):
-        values[number] = plane
-        meter.finished()
-        yield told[-1]
+    if labels.axes:
+        linked = link_planes(
+            planes(),
+            links,
+            axes=labels.axes,
+            leading_shape=labels.leading_shape,
+            classes=iter(named.popleft, None) if several else None,
+        )
+        for number, plane in enumerate(linked):
+            values[number] = plane
+            meter.finished()
+            yield told[-1]
+        found: Mapping[int, str] = linked.classes
+    else:
+        (values[0],) = planes()
+        found = named.pop()
     shaped = values.reshape(*labels.leading_shape, *labels.plane_hw)
-    if names:
-        found = Stack.from_array(shaped, axes=labels.axes, color=False)
-        return Linked(shaped, classes_of(found, labels, names))
-    return Linked(shaped, classes)
+    return Linked(shaped, dict(found) if several else classes)
+
+
+def _cut(labels: Stack, classes: Classes, options: ObjectOptions) -> Iterator[Numbered]:
+    """Cut each class of a layer, or all of it where there is one."""
+    from vrpsam_app.objects.finding import cut_planes
+
+    if not isinstance(classes, Mapping):
+        for plane in cut_planes(labels, options):
+            yield Numbered(plane, {})
+        return
+    each = [cut_planes(replace(labels, data=labels.data == n), options) for n in sorted(classes)]
+    names = [classes[number] for number in sorted(classes)]
+    for cut in zip(*each, strict=True):
+        yield Numbered.together(np.stack(cut), names)
+
+
+def _as_they_are(labels: Stack, classes: Classes) -> Iterator[Numbered]:
+    for index in labels.indices():
+        plane = labels.plane(index).astype(np.int32)
+        yield Numbered(plane, classes if isinstance(classes, Mapping) else {})
 
 
 def export_layer(

@@ -192,3 +192,12 @@ def quiet(text: str = "") -> QLabel:
 def is_kind(*kinds: str) -> Callable[[Any], bool]:
     """Return a test that lets layers of some kinds through, such as ``"Labels"``."""
     return lambda layer: type(unwrapped(layer)).__name__ in kinds
+
+
+def toggle(text: str, tip: str, colour: str) -> QPushButton:
+    """Return a button that stays down, and is then of a colour."""
+    made = QPushButton(text)
+    made.setCheckable(True)
+    made.setToolTip(tip)
+    made.setStyleSheet(f"QPushButton:checked {{background: {colour}; color: white;}}")
+    return made

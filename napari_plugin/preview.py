@@ -17,6 +17,7 @@ from psygnal import Signal
 from qtpy.QtCore import QObject, QTimer
 
 from napari_plugin.layer_planes import Index, LayerPlanes
+from napari_plugin.number_classes import as_features
 from napari_plugin.questions import (
     Doing,
     PlaneAnswer,
@@ -27,7 +28,7 @@ from napari_plugin.questions import (
     prepare_plane,
 )
 from napari_plugin.result_layers import class_colormap
-from napari_plugin.result_numbers import classes_of, cutter, objects_in
+from napari_plugin.result_numbers import Numbered, classes_of, cutter, objects_in
 from napari_plugin.run_settings import RunSettings
 from napari_plugin.session import Session
 from napari_plugin.workers import Work, Workers
@@ -149,17 +150,17 @@ class Preview:
     def _cut_beside(self, answer: LiveAnswer) -> None:
         """Cut a large slice into objects in a worker; the last one that was asked for is drawn."""
 
-        def cut(cancel: CancelToken) -> Generator[Any, None, NDArray[np.int32]]:
+        def cut(cancel: CancelToken) -> Generator[Any, None, Numbered]:
             yield Doing("telling objects apart")
             return numbers_of(answer, self._session)
 
-        def draw(numbers: NDArray[np.int32]) -> None:
+        def draw(numbers: Numbered) -> None:
             if self._shown is answer:
                 self._draw_numbers(answer, numbers)
 
         self._workers.start(cut, on_result=draw, on_error=self.failed.emit)
 
-    def _draw_numbers(self, answer: LiveAnswer, numbers: NDArray[np.int32]) -> None:
+    def _draw_numbers(self, answer: LiveAnswer, numbers: Numbered) -> None:
         planes, settings = answer.question.planes, answer.question.settings
         self._show(planes, answer.index, numbers, settings, len(answer.predictions))
         self.answered.emit(answer)
@@ -229,12 +230,12 @@ class Preview:
         self,
         planes: LayerPlanes,
         index: Index,
-        numbers: NDArray[np.int32],
+        numbers: Numbered,
         settings: RunSettings,
         classes: int,
     ) -> None:
         shape, arguments = planes.like_plane(index)
-        data = numbers.reshape(shape)
+        data = numbers.values.reshape(shape)
         layer = self.layer
         if layer is not None and (layer.ndim != len(shape) or layer.data.shape != shape):
             self._viewer.layers.remove(layer)
@@ -244,6 +245,7 @@ class Preview:
         else:
             layer.data = data
             layer.translate = arguments["translate"]
+        layer.features = as_features(numbers.classes)
         _colour(layer, settings.objects is not None, classes)
         layer.visible = True
 
@@ -269,13 +271,14 @@ def at_threshold(
     return cut if len(cut) == 1 else ClassPredictions.compete(cut).predictions
 
 
-def numbers_of(answer: LiveAnswer, session: Session) -> NDArray[np.int32]:
+def numbers_of(answer: LiveAnswer, session: Session) -> Numbered:
     """Return the numbers that a layer shows for an answer: classes, or objects of this slice."""
     question = answer.question
     stack = question.planes.stack
     task = cutter(question.settings, stack, question.references)
     if task is None:
-        return classes_of(answer.predictions)
+        named = dict(enumerate(answer.predictions, start=1))
+        return Numbered(classes_of(answer.predictions), named)
     segmenter = session.shelf.loaded(question.settings.choice)
     pixels = stack.plane(answer.index)
     return objects_in(answer.predictions, task, segmenter, pixels, answer.ready.intensity_range)

@@ -7,12 +7,13 @@ whoever gets the file can see how it was made and make it again.
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from napari_plugin.number_classes import INDEX, as_metadata, name_only
 from napari_plugin.result_record import METADATA_KEY
 from vrpsam_app.references import Reference
 from vrpsam_app.stacks.stack import Stack
@@ -68,9 +69,13 @@ def read_result(path: str) -> list[LayerData]:
             "edited": found.recipe.settings.get("edited_planes", []),
             "path": str(path),
         }
+    cut = found.recipe is None or "objects" in found.recipe.sections
+    if cut and len(set(found.classes.values())) > 1:
+        said["numbers"] = as_metadata(found.classes)
+    if said:
         arguments["metadata"] = {METADATA_KEY: said}
     if found.table is not None:
-        arguments["features"] = as_features(found.table)
+        arguments["features"] = from_table(found.table)
     data = found.stack.data
     # Small ones can then be painted on at once; napari paints on no lazy array.
     if data.nbytes <= _MOST_BYTES_IN_MEMORY:
@@ -127,50 +132,61 @@ def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     from napari.layers import Labels
 
     from napari_plugin.layer_planes import LayerPlanes
+    from napari_plugin.measure_work import classes_of_layer
 
-    kept = ("name", "scale", "translate", "units", "axis_labels", "multiscale")
+    kept = (
+        "name", "scale", "translate", "units", "axis_labels", "multiscale", "metadata", "features",
+    )  # fmt: skip
     layer = Labels(data, **{k: attributes[k] for k in kept if attributes.get(k) is not None})
     planes = LayerPlanes.of(layer)
-    said = (attributes.get("metadata") or {}).get(METADATA_KEY) or {}
-    features = attributes.get("features")
-    return save(path, planes.stack, said, features)
+    said = layer.metadata.get(METADATA_KEY) or {}
+    return save(path, planes.stack, said, layer.features, classes_of_layer(layer, None))
 
 
-def save(path: str | Path, labels: Stack, said: Any, features: Any) -> list[str]:
+def save(
+    path: str | Path,
+    labels: Stack,
+    said: Any,
+    features: Any,
+    classes: Mapping[int, str] | str | None,
+) -> list[str]:
     """Write labels with what their layer says about them.
 
     Parameters
     ----------
     labels : of the layer
     said : what the layer's metadata hold under the plugin's name
-    features : of the layer; None or an empty table is measured now
+    features : of the layer; where they hold no more than classes, the table is measured now
+    classes : of the numbers, or of all
     """
     from dataclasses import replace
 
     from vrpsam_app.objects.saved_labels import recipe_of_metadata, save_labels
-    from vrpsam_app.objects.tables import measure_stack
+    from vrpsam_app.objects.tables import measure_stack, name_classes
 
     recipe = recipe_of_metadata(said.get("recipe"))
     if recipe is not None and said.get("edited"):
         settings = {**recipe.settings, "edited_planes": [list(i) for i in said["edited"]]}
         recipe = replace(recipe, settings=settings)
-    table = from_features(features)
+    table = None if name_only(features) else to_table(features)
     if table is None:
-        table = measure_stack(labels).objects
+        table = measure_stack(labels, classes=classes).objects
+    elif classes is not None:
+        name_classes(table, classes)
     written = save_labels(path, labels, recipe=recipe, table=table, overwrite=True)
     return [str(file) for file in written]
 
 
-def as_features(table: Any) -> Any:
-    """Return a table of objects as napari wants it: ``index`` says which label a row is of."""
-    return table.rename(columns={"label": "index"})
+def from_table(table: Any) -> Any:
+    """Return a table of objects as features: ``index`` says which label a row is of."""
+    return table.rename(columns={"label": INDEX})
 
 
-def from_features(features: Any) -> Any:
+def to_table(features: Any) -> Any:
     """Return a layer's features as a table of objects, None where they are none."""
-    if features is None or not len(features) or "index" not in features:
+    if features is None or not len(features) or INDEX not in features:
         return None
-    return features.rename(columns={"index": "label"})
+    return features.rename(columns={INDEX: "label"})
 
 
 def placed_like(stack: Stack) -> dict[str, Any]:

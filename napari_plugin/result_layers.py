@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_plugin.layer_planes import Index, LayerPlanes
-from napari_plugin.result_record import METADATA_KEY, ResultRecord, RunState
+from napari_plugin.result_record import ResultRecord, RunState
 from napari_plugin.session import Session
 from vrpsam_app.errors import ImageError
 from vrpsam_app.output_paths import prepare_folder
@@ -99,7 +99,7 @@ def add_result_layer(
         layer.colormap = class_colormap(_MOST_CLASSES)
     record = ResultRecord(layer, planes, state)
     session.add_result(record)
-    layer.metadata[METADATA_KEY] = record.metadata()
+    record.tell_layer()
     return record
 
 

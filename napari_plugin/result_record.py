@@ -13,6 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
+from napari_plugin.number_classes import (
+    NumberClasses,
+    as_features,
+    as_metadata,
+    from_features,
+    name_only,
+)
 from napari_plugin.run_settings import RunSettings
 from vrpsam_app.images import IntensityRange
 from vrpsam_app.recipe import Recipe, TargetRecord
@@ -80,7 +87,7 @@ class RunState:
     findings : of the planes that were answered
     edited : planes that a person painted on
     path : of a result on disk
-    highest : largest object number that was given
+    numbers : class of each object's number, where there are several, and the largest
     """
 
     data: Any
@@ -91,7 +98,32 @@ class RunState:
     findings: dict[Index, PlaneFinding] = field(default_factory=dict)
     edited: set[Index] = field(default_factory=set)
     path: Path | None = None
-    highest: int = 0
+    numbers: NumberClasses = field(default_factory=NumberClasses)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes that were asked for, in order."""
+        return tuple(dict.fromkeys(r.label for r in self.references if not r.is_not_this))
+
+    def numbers_beside(self, labels: Sequence[str]) -> NumberClasses:
+        """Return the numbers for a run beside what is there.
+
+        Parameters
+        ----------
+        labels : classes of the run; where they are others, what is there is named by its own
+        """
+        numbers = NumberClasses(self.numbers.now(), self.highest)
+        known = self.settings.objects is None or numbers or len(self.classes) != 1
+        if not known and tuple(labels) != self.classes:
+            numbers.take(dict.fromkeys(range(1, self.highest + 1), self.classes[0]))
+        return numbers
+
+    @property
+    def highest(self) -> int:
+        """The largest number; of a result on disk the runs keep count."""
+        data = self.data
+        there = int(data.max(initial=0)) if isinstance(data, np.ndarray) else 0
+        return max(there, self.numbers.highest)
 
 
 class ResultRecord:
@@ -109,6 +141,7 @@ class ResultRecord:
     Attributes
     ----------
     changed : emitted when findings, edits or the state change; on the GUI thread
+    painted_class : of new numbers that a person paints, empty if nobody says
     """
 
     changed = Signal()
@@ -117,6 +150,7 @@ class ResultRecord:
         self._layer = weakref.ref(layer)
         self.planes = planes
         self.state = state
+        self.painted_class = ""
         self._before: list[RunState] = []
         self._writing = 0
         layer.events.paint.connect(self._on_paint)
@@ -128,8 +162,26 @@ class ResultRecord:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of the classes, in the order of their numbers."""
-        return tuple(dict.fromkeys(r.label for r in self.state.references if not r.is_not_this))
+        """Names of the classes; of a result that counts no objects in the order of its numbers."""
+        return self.state.classes
+
+    @property
+    def counts_objects(self) -> bool:
+        """Whether numbers are those of objects, not of classes."""
+        return self.state.settings.objects is not None
+
+    @property
+    def named(self) -> dict[int, str]:
+        """Class by number; empty where there is one class of objects.
+
+        What a person writes into the layer's features counts.
+        """
+        if not self.counts_objects:
+            return dict(enumerate(self.classes, start=1))
+        named = self.state.numbers.now()
+        if not named or self.layer is None:
+            return named
+        return named | {n: c for n, c in from_features(self.layer.features).items() if c}
 
     @property
     def findings(self) -> Mapping[Index, PlaneFinding]:
@@ -192,7 +244,7 @@ class ResultRecord:
         if layer is not None:
             with self.writing():
                 layer.data = self.state.data
-            layer.metadata[METADATA_KEY] = self.metadata()
+            self.tell_layer()
         self.changed.emit()
 
     @contextmanager
@@ -232,21 +284,67 @@ class ResultRecord:
         )
 
     def metadata(self) -> dict[str, Any]:
-        """Return what the layer's metadata hold: the recipe, and which planes a person edited."""
-        return {
+        """Return what the layer's metadata hold.
+
+        The recipe, which planes a person edited, and where there are several classes of objects the
+        numbers of each.
+        """
+        said = {
             "recipe": self.recipe().to_json(),
             "classes": list(self.classes),
             "edited": [list(i) for i in sorted(self.state.edited)],
             "path": None if self.state.path is None else str(self.state.path),
         }
+        if self.counts_objects and self.state.numbers:
+            said["numbers"] = as_metadata(self.state.numbers.now())
+        return said
+
+    def tell_layer(self) -> None:
+        """Write what is known into the layer's metadata, and the class of each number beside it.
+
+        Of numbers that have classes, what was measured before is gone with them.
+        """
+        layer = self.layer
+        if layer is None:
+            return
+        layer.metadata[METADATA_KEY] = self.metadata()
+        named = self.state.numbers.now() if self.counts_objects else self.named
+        if named and not (name_only(layer.features) and from_features(layer.features) == named):
+            layer.features = as_features(named)
+
+    def take_features(self) -> None:
+        """Take classes that a person wrote into the layer's features, before others are given."""
+        if self.counts_objects and self.state.numbers:
+            self.state.numbers.take(self.named)
 
     def _on_paint(self, event: Any) -> None:
         if self._writing:
             return
         touched: set[Index] = set()
+        painted: set[int] = set()
         for atom in event.value:
             touched |= self.planes.indices_in(region_of(atom))
+            painted |= painted_by(atom)
+        if self.counts_objects:
+            self._name_painted(painted - {0})
         self.mark_edited(touched)
+
+    def _name_painted(self, painted: set[int]) -> None:
+        """Say of what class new numbers are."""
+        numbers = self.state.numbers
+        new = painted - numbers.now().keys()
+        if new and (numbers or len(self.classes) > 1):
+            name = self.painted_class if self.painted_class in self.classes else ""
+            numbers.take(dict.fromkeys(new, name))
+            if self.layer is not None and name_only(self.layer.features):
+                self.tell_layer()
+        numbers.take({}, max(painted, default=0))
+
+
+def painted_by(atom: Any) -> set[int]:
+    """Return the numbers that one step of a stroke painted."""
+    new = getattr(atom, "new_value", None)
+    return {int(n) for n in np.unique(atom[2] if new is None else new)}
 
 
 def region_of(atom: Any) -> Sequence[Any]:

@@ -19,17 +19,18 @@ from qtpy.QtWidgets import (
 
 from napari_plugin.corrections_layer import COLOURS, CorrectionsLayer, corrected_plane
 from napari_plugin.layer_planes import Index
-from napari_plugin.panel import Panel, button, quiet, title
+from napari_plugin.panel import Panel, button, quiet, title, toggle
+from napari_plugin.plane_writer import Found
 from napari_plugin.questions import Doing, Question, Ranges
 from napari_plugin.result_layers import write_undoable
-from napari_plugin.result_record import METADATA_KEY, ResultRecord
+from napari_plugin.result_record import ResultRecord
 from napari_plugin.review_strip import ScoreStrip
 from napari_plugin.review_words import bar_of, legend_of
-from napari_plugin.runs import Found
 from napari_plugin.slice_references import references_of_slice
 from napari_plugin.stack_flow import StackFlow
 from vrpsam_app.errors import EmptyReferenceError
 from vrpsam_app.progress import Progress
+from vrpsam_app.references import labels_of
 
 _NONE = "No result yet: segment something first."
 
@@ -96,8 +97,10 @@ class ReviewWidget(Panel):
             quiet("Paint on the result with napari's brush, or click and let the model answer.")
         )
         row = QHBoxLayout()
-        self.plus = _sign("+  on the object", True)
-        self.minus = _sign("-  not the object", False)
+        self.plus = toggle("+  on the object", "Click on what is missing.", COLOURS[True])
+        self.minus = toggle(
+            "-  not the object", "Click on what is no object of this kind.", COLOURS[False]
+        )
         self._signs = QButtonGroup(self)
         self._signs.setExclusive(False)
         for sign in (self.plus, self.minus):
@@ -106,7 +109,7 @@ class ReviewWidget(Panel):
             row.addWidget(sign)
         self.column.addLayout(row)
         self.label = QComboBox()
-        self.label.setToolTip("Which class the clicks are about.")
+        self.label.setToolTip("Which class clicks are about, and new numbers that you paint.")
         self.label.currentTextChanged.connect(lambda _: self._mean())
         self.column.addWidget(self.label)
         self.protect_button = button(
@@ -176,6 +179,7 @@ class ReviewWidget(Panel):
             self.label.clear()
             self.label.addItems(record.classes)
         self.label.setVisible(len(record.classes) > 1)
+        record.painted_class = self._label(record)
 
     def go_to(self, index: Index) -> None:
         """Show a plane."""
@@ -279,8 +283,12 @@ class ReviewWidget(Panel):
         self.clicks.open(record, positive=sign is self.plus, label=self._label(record))
 
     def _mean(self) -> None:
-        if self._record is not None and self.clicks.layer is not None:
-            self.clicks.mean(positive=self.plus.isChecked(), label=self._label(self._record))
+        record = self._record
+        if record is None:
+            return
+        record.painted_class = self._label(record)
+        if self.clicks.layer is not None:
+            self.clicks.mean(positive=self.plus.isChecked(), label=record.painted_class)
 
     def _label(self, record: ResultRecord) -> str:
         return self.label.currentText() or next(iter(record.classes), "object")
@@ -315,11 +323,13 @@ class ReviewWidget(Panel):
             question = self._question(record)
             shelf, ranges = self.session.shelf, self._ranges
             old = record.plane(index).copy()
-            highest = max(record.state.highest, int(np.max(record.state.data[...], initial=0)))
+            record.take_features()
+            numbers = record.state.numbers_beside(labels_of(question.references))
+            record.state.numbers = numbers
             self._asking = True
             self.workers.start(
                 lambda cancel: corrected_plane(
-                    shelf, question, ranges, index, corrections, old, highest, cancel
+                    shelf, question, ranges, index, corrections, old, numbers, cancel
                 ),
                 on_value=lambda v: self.say(v.text) if isinstance(v, Doing) else None,
                 on_result=lambda found: self._take_corrected(record, found),
@@ -331,11 +341,11 @@ class ReviewWidget(Panel):
         if found.values is None or found.finding is None or record.layer is None:
             return
         write_undoable(record, found.index, found.values)
-        record.state.highest = max(record.state.highest, int(found.values.max(initial=0)))
+        record.state.numbers.take(found.classes, int(found.values.max(initial=0)))
         self._corrected.add(found.index)
         record.mark_edited([found.index])
         record.found(found.index, found.finding)
-        record.layer.metadata[METADATA_KEY] = record.metadata()
+        record.tell_layer()
         self.say("")
 
     def _asked(self) -> None:
@@ -385,13 +395,3 @@ class ReviewWidget(Panel):
         else:
             self.say_error(error)
         self.draw()
-
-
-def _sign(text: str, positive: bool) -> QPushButton:
-    sign = QPushButton(text)
-    sign.setCheckable(True)
-    sign.setToolTip(
-        "Click on what is missing." if positive else "Click on what is no object of this kind."
-    )
-    sign.setStyleSheet(f"QPushButton:checked {{background: {COLOURS[positive]}; color: white;}}")
-    return sign

@@ -6,71 +6,26 @@ What is written are arrays; the layer that shows them is redrawn on the GUI thre
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_plugin.layer_planes import Index, LayerPlanes
+from napari_plugin.layer_planes import Index
 from napari_plugin.model_choice import ModelShelf
+from napari_plugin.plane_writer import Found, OnePlane, PlaneWriter, RunData, finding_of
 from napari_plugin.questions import Doing, Question, Ranges, answer_planes
-from napari_plugin.result_numbers import cutter, linked, objects_of_classes, together
-from napari_plugin.result_record import PlaneFinding
+from napari_plugin.result_numbers import Numbered, cutter, like_those_beside, renumbering
 from vrpsam_app.environment import code_version
-from vrpsam_app.objects.linking import Linker
 from vrpsam_app.progress import CancelToken, Progress
 from vrpsam_app.references import labels_of
 from vrpsam_app.stack_runs.assembly import Block
 from vrpsam_app.stack_runs.journal import PlaneNotes, RunJournal
-from vrpsam_app.stack_runs.object_planes import ObjectTask
 from vrpsam_app.stack_runs.result_array import ResultArray, ResultLayout
 from vrpsam_app.stacks.intensity_sample import sample_stack
-
-
-@dataclass(frozen=True, eq=False)
-class Found:
-    """A plane whose numbers are written, or are to be written by who hears of it.
-
-    Attributes
-    ----------
-    index : of the plane
-    finding : what the model said; None where only numbers of objects have changed
-    values : shape (rows, cols), for a single plane that is written so that it can be undone
-    """
-
-    index: Index
-    finding: PlaneFinding | None
-    values: NDArray[Any] | None = None
-
-
-@dataclass(eq=False)
-class RunData:
-    """The array that a run fills.
-
-    Attributes
-    ----------
-    planes : of the image
-    data : NumPy or Zarr
-    kept : planes that are not written, because a person edited them
-    """
-
-    planes: LayerPlanes
-    data: Any
-    kept: set[Index] = field(default_factory=set)
-
-    def write(self, index: Index, values: NDArray[Any], rows: slice = slice(None)) -> None:
-        """Write a plane, or some of its rows, unless it is kept."""
-        if index not in self.kept:
-            place = list(self.planes.place(index))
-            place[self.planes.rows_cols[0]] = rows
-            self.data[tuple(place)] = values
-
-    def read(self, index: Index) -> NDArray[Any]:
-        """Return a plane as it is now."""
-        return np.asarray(self.data[self.planes.place(index)])
 
 
 def answers_path(folder: Path, question: Question) -> Path:
@@ -120,31 +75,38 @@ def run_planes(
     """
     settings, stack = question.settings, question.planes.stack
     task = cutter(settings, stack, question.references)
+    writer = PlaneWriter(question, task, into)
     out = None
     if folder is not None:
         yield Doing("looking for an earlier run")
         out = answers_path(folder, question)
         folder.mkdir(parents=True, exist_ok=True)
         for index, values, notes in _stored(out, question):
-            into.write(index, values if task is None else _cut(values, task, question, index))
-            yield Found(index, _finding(notes, question))
+            writer.put(index, values)
+            yield Found(index, finding_of(notes, question))
+    every = list(indices) == list(stack.indices())
+    straight = every and len(stack.axes) == 1 and not writer.has_written and not into.kept
     if first is not None and first in indices and len(indices) > 1:
-        ahead = _PlaneWriter(question, task, into, in_order=False)
         for value in answer_planes(shelf, question, ranges, [first], cancel):
-            found = ahead.take(value) if isinstance(value, Block) else None
+            found = writer.take(value) if isinstance(value, Block) else None
             if found is not None:
                 yield found
             elif not isinstance(value, Progress):  # of this one plane
                 yield value
-    writer = _PlaneWriter(question, task, into, in_order=list(indices) == list(stack.indices()))
-    for value in answer_planes(shelf, question, ranges, indices, cancel, out):
-        if isinstance(value, Block):
-            found = writer.take(value)
-            if found is not None:
-                yield found
-        else:
-            yield value
-    if task is not None and stack.axes and not writer.is_linked:
+    if task is not None and straight:
+        writer.follow()
+    try:
+        for value in answer_planes(shelf, question, ranges, indices, cancel, out):
+            if isinstance(value, Block):
+                found = writer.take(value)
+                if found is not None:
+                    yield found
+            else:
+                yield value
+    finally:
+        writer.leave()
+    # A slice that was painted on meanwhile was not followed through.
+    if task is not None and stack.axes and not (straight and not into.kept):
         yield Doing("following objects through the stack")
         yield from _link_all(question, into, cancel)
 
@@ -162,103 +124,28 @@ def run_single(
 
     Parameters
     ----------
-    into : where the planes beside it are
+    into : where the planes beside it are, and of which classes their objects are
     highest : largest number that any object has
 
     Yields
     ------
     as :func:`run_planes`
     """
-    stack = question.planes.stack
-    task = cutter(question.settings, stack, question.references)
-    plane = _OnePlane(question.planes)
-    writer = _PlaneWriter(question, task, plane, in_order=False)
+    task = cutter(question.settings, question.planes.stack, question.references)
+    writer = OnePlane(question, task, into)
     for value in answer_planes(shelf, question, ranges, [index], cancel):
         if isinstance(value, Block):
             found = writer.take(value)
             if found is not None:
-                numbers = plane.read(index)
-                if task is not None and stack.axes:
-                    numbers = _like_neighbours(numbers, index, into, question, highest)
-                yield Found(index, found.finding, numbers)
+                cut = writer.objects
+                if cut is None:
+                    yield Found(index, found.finding, writer.values)
+                    continue
+                cut = _beside_others(cut, index, into, question, highest)
+                classes = cut.classes if writer.several else {}
+                yield Found(index, found.finding, cut.values, classes)
         else:
             yield value
-
-
-class _OnePlane(RunData):
-    """A plane that is held on its own."""
-
-    def __init__(self, planes: LayerPlanes) -> None:
-        super().__init__(planes, np.zeros(planes.stack.plane_hw, np.int32))
-
-    def write(self, index: Index, values: NDArray[Any], rows: slice = slice(None)) -> None:
-        self.data[rows] = values
-
-    def read(self, index: Index) -> NDArray[Any]:
-        return np.asarray(self.data)
-
-
-class _PlaneWriter:
-    """Takes blocks in the order in which they come and writes the numbers of their planes.
-
-    Parameters
-    ----------
-    in_order : whether every plane of the stack comes, in order, so that objects can be followed at
-        once where there is one axis
-    """
-
-    def __init__(
-        self, question: Question, task: ObjectTask | None, into: RunData, *, in_order: bool
-    ) -> None:
-        self._question, self._task, self._into = question, task, into
-        self._notes: dict[Index, PlaneNotes] = {}
-        self._classes: dict[Index, NDArray[Any]] = {}
-        axes = question.planes.stack.axes
-        links = question.settings.links
-        straight = task is not None and in_order and len(axes) == 1 and not into.kept
-        self._linker = Linker(links.along(axes[0])) if straight else None
-        self.is_linked = straight
-
-    def take(self, block: Block) -> Found | None:
-        """Write what a block holds; returns the plane once all of it is there."""
-        note, stack = block.note, self._question.planes.stack
-        layout = ResultLayout((), (), stack.plane_hw, block.values.dtype)
-        notes = self._notes.setdefault(note.index, PlaneNotes())
-        notes.take(note)
-        rows = layout.rows(note.blocks[0])
-        if self._task is None:
-            self._into.write(note.index, block.values, rows)
-        elif block.objects is not None:
-            self._write_objects(note.index, together(block.objects))
-        else:
-            held = self._classes.setdefault(
-                note.index, np.zeros(stack.plane_hw, block.values.dtype)
-            )
-            held[rows] = block.values
-        if note.pixels_sum is None:
-            return None
-        if self._task is not None and note.index in self._classes:
-            classes = self._classes.pop(note.index)
-            self._write_objects(note.index, _cut(classes, self._task, self._question, note.index))
-        return Found(note.index, _finding(self._notes.pop(note.index), self._question))
-
-    def _write_objects(self, index: Index, numbers: NDArray[np.int32]) -> None:
-        if self._linker is not None:
-            numbers = self._linker.add(numbers)
-        self._into.write(index, numbers)
-
-
-def _cut(
-    classes: NDArray[Any], task: ObjectTask, question: Question, index: Index
-) -> NDArray[np.int32]:
-    grey = task.options.method == "intensity"
-    pixels = question.planes.stack.plane(index) if grey else None
-    return objects_of_classes(classes, task, labels_of(question.references), pixels)
-
-
-def _finding(notes: PlaneNotes, question: Question) -> PlaneFinding:
-    verdicts = {label: notes.verdict(label) for label in labels_of(question.references)}
-    return PlaneFinding(verdicts, notes.pixels_sum or "")
 
 
 def _stored(out: Path, question: Question) -> Iterator[tuple[Index, NDArray[Any], PlaneNotes]]:
@@ -284,40 +171,52 @@ def _link_all(
     """Follow objects through the whole result; edited planes keep their numbers."""
     stack = question.planes.stack
     order = list(stack.indices())
-    planes = linked(
-        lambda: map(into.read, order),
+
+    def read() -> Iterator[NDArray[Any]]:
+        for index in order:
+            cancel.raise_if_cancelled()
+            yield into.read(index)
+
+    named = into.numbers.now()
+    found = renumbering(
+        read,
         question.settings.links,
         axes=stack.axes,
         leading_shape=stack.leading_shape,
+        classes=itertools.repeat(named) if named else None,
         fixed=frozenset(i for i, index in enumerate(order) if index in into.kept),
     )
-    for index, numbers in zip(order, planes, strict=True):
-        cancel.raise_if_cancelled()
-        if not np.array_equal(numbers, into.read(index)):
-            into.write(index, numbers)
-            yield Found(index, None)
+    # Nothing stops it from here on: of numbers that are half old nobody could say what they mean.
+    changed: list[Index] = []
+    for place, index in enumerate(order):
+        old = into.read(index)
+        new = found.of(place, old)
+        if not np.array_equal(new, old):
+            into.write(index, new)
+            changed.append(index)
+    into.numbers.replace(found.classes, found.highest)
+    for index in changed:
+        yield Found(index, None)
 
 
-def _like_neighbours(
-    numbers: NDArray[np.int32], index: Index, into: RunData, question: Question, highest: int
-) -> NDArray[np.int32]:
+def _beside_others(
+    cut: Numbered, index: Index, into: RunData, question: Question, highest: int
+) -> Numbered:
     """Give the objects of a plane the numbers that they have in the planes beside it."""
     stack, links = question.planes.stack, question.settings.links
-    if links.rule == "separate":
-        return numbers
-    length = stack.leading_shape[-1]
-    around = [i for i in (index[-1] - 1, index[-1], index[-1] + 1) if 0 <= i < length]
-    held = [numbers if i == index[-1] else into.read((*index[:-1], i)) for i in around]
-    here = around.index(index[-1])
-    others = frozenset(range(len(held))) - {here}
-    if not others or links.rule == "unique":
-        return np.where(numbers > 0, numbers + highest, 0).astype(np.int32)
-    planes = linked(
-        lambda: iter(held), links, axes=stack.axes[-1:], leading_shape=(len(held),), fixed=others
+    classes = into.numbers.now()
+    if not stack.axes or links.rule == "separate":
+        return cut.of_classes(classes)
+    length, place = stack.leading_shape[-1], index[-1]
+    around = [i for i in (place - 1, place + 1) if 0 <= i < length]
+    if not around or links.rule == "unique":
+        return cut.after(highest)
+    return like_those_beside(
+        cut,
+        [into.read((*index[:-1], i)) for i in around],
+        sum(i < place for i in around),
+        links,
+        axis=stack.axes[-1],
+        classes=classes,
+        highest=highest,
     )
-    new = list(planes)[here]
-    known = np.unique(np.concatenate([np.unique(held[i]) for i in others]))
-    table = np.arange(int(new.max(initial=0)) + 1, dtype=np.int32)
-    fresh = np.setdiff1d(np.unique(new), [0, *known])
-    table[fresh] = highest + 1 + np.arange(len(fresh))
-    return np.asarray(table[new])

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_plugin.layer_planes import Index
+from napari_plugin.number_classes import class_plane
 from napari_plugin.result_record import ResultRecord
-from vrpsam_app.errors import AnnotationError, EmptyReferenceError
+from vrpsam_app.errors import EmptyReferenceError
 from vrpsam_app.references import Reference
 
 
@@ -20,20 +21,24 @@ def references_of_slice(
 
     Parameters
     ----------
-    exhaustive : whether everything of each kind is marked on the plane
+    exhaustive : whether everything of each kind is marked on the plane; not believed where an
+        object is there whose class nobody knows
 
     Raises
     ------
     EmptyReferenceError
         If the plane is empty.
-    AnnotationError
-        If the numbers are those of objects of several classes.
     """
     values = record.plane(index)
     image = record.planes.stack.plane(index)
+    classes = record.classes or ("object",)
+    shown = _classes_in(record, values, classes)
+    # Of what is there and of no class nobody can say that it is not of this one.
+    sure = exhaustive and not (shown > len(classes)).any()
+    masks = ((label, shown == i) for i, label in enumerate(classes, start=1))
     found = [
-        Reference.from_mask(image, mask, exhaustive=exhaustive, label=label)
-        for label, mask in _masks(record, values)
+        Reference.from_mask(image, mask, exhaustive=sure, label=label)
+        for label, mask in masks
         if mask.any()
     ]
     if not found:
@@ -44,14 +49,13 @@ def references_of_slice(
     return found
 
 
-def _masks(record: ResultRecord, values: NDArray[Any]) -> list[tuple[str, NDArray[np.bool_]]]:
-    classes = record.classes or ("object",)
-    if len(classes) == 1:
-        return [(classes[0], values > 0)]
-    if record.state.settings.objects is not None:
-        raise AnnotationError(
-            f"The result numbers objects of {', '.join(classes)}, and their numbers do not say of "
-            "which class they are: segment classes instead of objects, or mark the slice in the "
-            "segment panel."
-        )
-    return [(label, values == i) for i, label in enumerate(classes, start=1)]
+def _classes_in(
+    record: ResultRecord, values: NDArray[Any], classes: tuple[str, ...]
+) -> NDArray[Any]:
+    """Return 1 + the place of the class of each pixel, 0 for none, more for an unknown one."""
+    if not record.counts_objects:
+        return np.where(values > 0, 1, 0) if len(classes) == 1 else values
+    named = record.named
+    if len(classes) == 1 and not named:
+        return np.where(values > 0, 1, 0)
+    return class_plane(values, named, classes)

@@ -13,6 +13,8 @@ import numpy as np
 from psygnal import Signal
 
 from napari_plugin.layer_planes import Index
+from napari_plugin.number_classes import NumberClasses
+from napari_plugin.plane_writer import Found, RunData
 from napari_plugin.questions import Doing, Question, Ranges, Ready
 from napari_plugin.result_layers import (
     add_result_layer,
@@ -24,10 +26,11 @@ from napari_plugin.result_layers import (
     run_folder,
     write_undoable,
 )
-from napari_plugin.result_record import METADATA_KEY, ResultRecord, RunState
-from napari_plugin.runs import Found, RunData, run_planes, run_single
+from napari_plugin.result_record import ResultRecord, RunState
+from napari_plugin.runs import run_planes, run_single
 from napari_plugin.session import Session
 from napari_plugin.workers import Work, Workers
+from vrpsam_app.references import labels_of
 
 # A layer is redrawn so often at the most, however quickly planes come, in seconds.
 _REDRAW = 0.1
@@ -91,9 +94,14 @@ class StackFlow:
     def answer_slice(self, question: Question, index: Index) -> None:
         """Answer one plane; Ctrl+Z in the result layer takes it back."""
         record = self.result_for(question)
-        state = self._new_state(question) if record is None else record.state
-        highest = 0 if record is None else max(state.highest, _highest(record))
-        into = RunData(question.planes, state.data)
+        if record is None:
+            state = self._new_state(question)
+        else:
+            state = record.state
+            record.take_features()
+            state.numbers = state.numbers_beside(labels_of(question.references))
+        highest = state.highest
+        into = RunData(question.planes, state.data, numbers=state.numbers)
         shelf, ranges = self._session.shelf, self._ranges
         self._start(
             record,
@@ -124,13 +132,14 @@ class StackFlow:
         else:
             if not (large and _goes_on(before, question, indices)):
                 record.release(set(overwrite))
+                record.take_features()
                 record.begin(self._next_state(record, question, indices, folder))
                 layer = record.layer
                 if layer is not None:
                     with record.writing():
                         layer.data = record.state.data
             state = record.state
-        into = RunData(question.planes, state.data, state.edited)
+        into = RunData(question.planes, state.data, state.edited, state.numbers)
         wanted = [i for i in indices if i not in state.edited]
         shelf, ranges = self._session.shelf, self._ranges
         whole = 2 * len(wanted) > question.planes.stack.plane_count
@@ -182,6 +191,7 @@ class StackFlow:
                 data[record.planes.place(index)] = record.plane(index)
         for index in clear:
             data[record.planes.place(index)] = 0
+        labels = labels_of(question.references)
         return replace(
             old,
             data=data,
@@ -190,6 +200,7 @@ class StackFlow:
             findings={i: f for i, f in old.findings.items() if i not in wanted},
             edited=set(old.edited),
             path=path,
+            numbers=old.numbers_beside(labels) if stays else NumberClasses(),
         )
 
     def _path_for(self, question: Question) -> Path:
@@ -233,7 +244,7 @@ class StackFlow:
             return
         if found.values is not None:
             write_undoable(record, found.index, found.values)
-            record.state.highest = max(record.state.highest, int(found.values.max(initial=0)))
+            record.state.numbers.take(found.classes, int(found.values.max(initial=0)))
             record.state.edited.discard(found.index)
         if found.finding is not None:
             record.found(found.index, found.finding)
@@ -255,7 +266,7 @@ class StackFlow:
                     shutil.rmtree(record.state.path, ignore_errors=True)
             else:
                 layer.refresh()
-                layer.metadata[METADATA_KEY] = record.metadata()
+                record.tell_layer()
         self.ended.emit(record, error)
 
 
@@ -274,9 +285,3 @@ def _is_untouched(record: ResultRecord) -> bool:
 def _goes_on(state: RunState, question: Question, indices: Sequence[Index]) -> bool:
     """Tell whether a run only adds planes to a result: one on disk is then not copied first."""
     return _same_question(state, question) and set(indices).isdisjoint(state.findings)
-
-
-def _highest(record: ResultRecord) -> int:
-    """Return the largest number in a result in memory; of one on disk the runs keep count."""
-    data = record.state.data
-    return int(data.max(initial=0)) if isinstance(data, np.ndarray) else record.state.highest

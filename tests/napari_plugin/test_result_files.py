@@ -59,10 +59,22 @@ def test_a_layer_comes_back_from_its_file(viewer, tmp_path, labels, recipe, name
 
 
 def test_the_table_of_a_layer_is_written_as_it_is(viewer, tmp_path, labels):
-    layer = viewer.add_labels(labels, features={"index": [3], "class": ["disc"]}, **PLACED)
+    measured = {"index": [3], "class": ["disc"], "mine": [0.5]}
+    layer = viewer.add_labels(labels, features=measured, **PLACED)
     write_labels(str(tmp_path / "a.tif"), *layer.as_layer_data_tuple()[:2])
     table = SavedLabels.open(tmp_path / "a.tif").table
-    assert table.to_dict("list") == {"label": [3], "class": ["disc"]}
+    assert table.to_dict("list") == {"label": [3], "class": ["disc"], "mine": [0.5]}
+
+
+def test_what_has_only_names_is_measured_and_keeps_them(viewer, tmp_path, labels):
+    labels = labels.copy()
+    labels[:, :20][labels[:, :20] > 0] = 5
+    said = {"numbers": {"disc": [3], "rod": [5]}}
+    layer = viewer.add_labels(labels, metadata={METADATA_KEY: said}, **PLACED)
+    write_labels(str(tmp_path / "a.tif"), *layer.as_layer_data_tuple()[:2])
+    found = SavedLabels.open(tmp_path / "a.tif")
+    assert found.classes == {3: "disc", 5: "rod"}
+    assert "volume_um3" in found.table
 
 
 def test_a_layer_of_a_plane_and_of_four_axes_can_be_written(viewer, tmp_path, labels):

@@ -18,6 +18,7 @@ from vrpsam_app.objects.measurements import (
     write_table,
 )
 from vrpsam_app.objects.paths import ObjectPaths
+from vrpsam_app.objects.tables import name_classes
 from vrpsam_app.progress import ProgressMeter
 from vrpsam_app.stacks.stack import PixelSize
 
@@ -106,7 +107,7 @@ def write_objects(
             )
     if class_name is not None:
         for measured in (table,) if every is None else (table, every):
-            measured.insert(measured.columns.get_loc("label") + 1, "class", class_name)
+            name_classes(measured, class_name)
     write_table(paths.table, table, overwrite=True)
     if paths.planes is not None and every is not None:
         write_table(paths.planes, every, overwrite=True)

@@ -296,7 +296,7 @@ def write_table(path: str | Path, table: pd.DataFrame, *, overwrite: bool = Fals
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
-    """Read a table that :func:`write_table` wrote.
+    """Read a table that :func:`write_table` wrote; classes are text, also those that are digits.
 
     Raises
     ------
@@ -307,12 +307,15 @@ def read_table(path: str | Path) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        return pd.read_csv(path, keep_default_na=False, na_values=[""])
+        table = pd.read_csv(path, keep_default_na=False, na_values=[""], dtype={"class": str})
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"The table {path} cannot be read ({error}). Use a copy of the original, or move it "
             "elsewhere."
         ) from error
+    if "class" in table.columns:
+        table["class"] = table["class"].fillna("")
+    return table
 
 
 def _shapes(counts: ObjectCounts, pixel_size: PixelSize | None) -> dict[str, NDArray[Any]]:

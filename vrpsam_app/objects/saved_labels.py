@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,8 @@ from vrpsam_app.label_files import open_labels
 from vrpsam_app.label_images import check_labels
 from vrpsam_app.objects.label_tiff import label_tiff
 from vrpsam_app.objects.measurements import read_table, write_table
+from vrpsam_app.objects.tables import classes_in
+from vrpsam_app.output_paths import file_names
 from vrpsam_app.progress import ProgressMeter
 from vrpsam_app.recipe import Recipe
 from vrpsam_app.stack_runs.outputs import StackOutput
@@ -57,14 +59,37 @@ class LabelFiles:
     def found_recipe(self) -> Path | None:
         """Return the recipe that is there; objects may have that of the masks they were cut from.
 
-        ``cells_objects.tif`` was made together with ``cells_labels.tif``.
+        ``cells_objects.tif`` was made together with ``cells_labels.tif``, and where there are
+        several classes ``cells_rod_objects.tif`` as well.
         """
         name = self.recipe.name.removesuffix("_recipe.json")
-        names = [name]
-        if name.endswith("_objects"):
-            names.append(f"{name.removesuffix('_objects')}_labels")
-        candidates = (self.recipe.with_name(f"{name}_recipe.json") for name in names)
-        return next((path for path in candidates if path.is_file()), None)
+        if (path := self._recipe_named(name)) is not None or not name.endswith("_objects"):
+            return path
+        name = name.removesuffix("_objects")
+        if (path := self._recipe_of(name)) is not None:
+            return path
+        parts = name.split("_")
+        for end in range(len(parts) - 1, 0, -1):
+            path = self._recipe_of("_".join(parts[:end]))
+            if path is not None and "_".join(parts[end:]) in _class_names(path):
+                return path
+        return None
+
+    def _recipe_of(self, stack: str) -> Path | None:
+        return self._recipe_named(f"{stack}_labels") or self._recipe_named(stack)
+
+    def _recipe_named(self, name: str) -> Path | None:
+        path = self.recipe.with_name(f"{name}_recipe.json")
+        return path if path.is_file() else None
+
+
+def _class_names(recipe: Path) -> Iterable[str]:
+    """Return the classes of a recipe as they are spelled in names of files."""
+    try:
+        references = Recipe.load(recipe).references
+    except ConfigError:
+        return ()
+    return file_names([r.label for r in references if not r.is_not_this]).values()
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +106,11 @@ class SavedLabels:
     stack: Stack
     recipe: Recipe | None = None
     table: pd.DataFrame | None = None
+
+    @property
+    def classes(self) -> dict[int, str]:
+        """Class of each object by its number, as the table says; empty if it does not."""
+        return {} if self.table is None else classes_in(self.table)
 
     @classmethod
     def open(cls, path: str | Path, *, max_pixels: int = MAX_PIXELS) -> SavedLabels:
@@ -108,7 +138,7 @@ class SavedLabels:
 
 
 def is_saved_result(path: str | Path) -> bool:
-    """Tell whether a path is that of labels with a recipe beside them; nothing is read."""
+    """Tell whether a path is that of labels with a recipe beside them; no pixel is read."""
     try:
         files = LabelFiles.of(path)
     except OutputError:

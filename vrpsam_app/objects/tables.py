@@ -6,11 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from vrpsam_app.errors import ImageError
-from vrpsam_app.label_images import count_objects, shared_pixels
 from vrpsam_app.objects.measurements import measure, measure_planes, per_object
 from vrpsam_app.progress import ProgressMeter
 from vrpsam_app.stacks.stack import Stack
@@ -47,7 +45,7 @@ def measure_stack(
     ----------
     labels : numbers that go through the stack, see :func:`vrpsam_app.objects.linking.link_planes`
     image : of the same planes, for intensities
-    classes : class of each object, by number (see :func:`classes_of`), or the one of all
+    classes : class of each object, by number, or the one of all
     channels : names of the intensities, see :func:`vrpsam_app.objects.measurements.measure`
     meter : told after each plane
 
@@ -94,39 +92,48 @@ def measure_stack(
         objects = measure(plane, picture, pixel_size=size, channels=channels)
     if classes is not None:
         for table in (objects,) if every is None else (objects, every):
-            named = [
-                classes if isinstance(classes, str) else classes.get(int(number), "")
-                for number in table["label"]
-            ]
-            table.insert(table.columns.get_loc("label") + 1, "class", named)
+            name_classes(table, classes)
     return ObjectTables(objects, every)
 
 
-def classes_of(objects: Stack, classes: Stack, names: Sequence[str]) -> dict[int, str]:
-    """Return the class of each object: the one that most of its pixels have.
+def name_classes(table: pd.DataFrame, classes: Mapping[int, str] | str) -> None:
+    """Write the class of each object into a table, after its number; what stands there is replaced.
 
     Parameters
     ----------
-    objects : numbers that go through the stack
-    classes : of the same planes, 0 for none, else 1 + the index of the class in `names`
-
-    Raises
-    ------
-    ImageError
-        If the planes are not the same.
+    table : with a column ``label``; it is changed
+    classes : by number, empty for others; or the one of all
     """
-    _check_same_planes(objects, classes)
-    votes: dict[int, NDArray[np.int64]] = {}
-    for index in objects.indices():
-        first, second = (count_objects(stack.plane(index)) for stack in (objects, classes))
-        shared = shared_pixels(first, second)
-        for i, j, pixels in zip(shared.first, shared.second, shared.pixels, strict=True):
-            class_number = int(second.ids[j])
-            if class_number <= len(names):
-                number = int(first.ids[i])
-                vote = votes.setdefault(number, np.zeros(len(names), np.int64))
-                vote[class_number - 1] += pixels
-    return {number: names[int(vote.argmax())] for number, vote in sorted(votes.items())}
+    named = (
+        [classes] * len(table)
+        if isinstance(classes, str)
+        else [classes.get(int(number), "") for number in table["label"]]
+    )
+    if "class" in table.columns:
+        table["class"] = named
+    else:
+        table.insert(table.columns.get_loc("label") + 1, "class", named)
+
+
+def classes_in(table: pd.DataFrame, number: str = "label") -> dict[int, str]:
+    """Return the class of each number that a table names; empty if it has no such column.
+
+    Parameters
+    ----------
+    table : such as :func:`measure_stack` gives
+    number : column that holds the numbers
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> classes_in(pd.DataFrame({"label": [3, 8], "class": ["rod", None]}))
+    {3: 'rod', 8: ''}
+    """
+    if not {number, "class"} <= set(table.columns):
+        return {}
+    known = table[table[number].notna()]
+    names = known["class"].fillna("")
+    return {int(n): str(name) for n, name in zip(known[number], names, strict=True)}
 
 
 def _check_same_planes(labels: Stack, other: Stack) -> None:

@@ -117,6 +117,35 @@ class TestStacks:
         assert [row["planes"] for row in rows_of("results/stack_objects.csv")] == ["4", "1"]
         assert len(rows_of("results/stack_object_planes.csv")) == 5
 
+    def test_each_class_has_ids_and_tables_of_its_own(self, vrpsam):
+        values = np.full((4, 60, 70), 100, np.uint16)
+        values[:2, 20:40, 10:30], values[2:, 20:40, 10:30] = 3000, 1500
+        values[:, 5:15, 45:60] = 1500
+        tifffile.imwrite("two.tif", values, imagej=True, metadata={"axes": "ZYX"})
+        first = ("--reference", "two.tif", "--slice", "0")
+        marks = (
+            *first, "--box", "10,20,30,40", "--label", "nucleus",
+            *first, "--box", "45,5,60,15", "--label", "rod",
+        )  # fmt: skip
+        outcome = vrpsam(
+            "segment", *marks, "--target", "two.tif", *TO, "--objects", "components",
+            "--tiles", "whole",
+        )  # fmt: skip
+        assert outcome.code == 0, outcome.err
+        tables = {name: rows_of(f"results/two_{name}_objects.csv") for name in ("nucleus", "rod")}
+        said = {name: [(r["class"], r["planes"]) for r in rows] for name, rows in tables.items()}
+        assert said == {"nucleus": [("nucleus", "2")], "rod": [("rod", "4"), ("rod", "2")]}
+        planes = rows_of("results/two_rod_object_planes.csv")
+        assert [(r["z"], r["class"], r["label"]) for r in planes] == [
+            ("0", "rod", "1"), ("1", "rod", "1"), ("2", "rod", "1"), ("2", "rod", "2"),
+            ("3", "rod", "1"), ("3", "rod", "2"),
+        ]  # fmt: skip
+        recipe = Path("results/two_labels_recipe.json")
+        again = vrpsam("segment", "--recipe", recipe, "--target", "two.tif", "--out", "again")
+        assert again.code == 0, again.err
+        for path in Path("results").iterdir():
+            assert path.read_bytes() == (Path("again") / path.name).read_bytes(), path.name
+
     def test_a_recipe_replays_ids_and_the_chosen_image(self, vrpsam):
         typed = ("--objects", "components", "--link", "unique", "--scene", "second")
         marks = ("--reference", "two.ome.tif", "--box", "10,20,30,40")

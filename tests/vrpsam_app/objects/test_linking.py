@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import tracemalloc
 
 import numpy as np
@@ -90,6 +91,98 @@ def test_other_rules_link_nothing():
     stack = bars([(4, 0, 9), (9, 20, 30)], [(4, 0, 9)], [(7, 0, 9)])
     assert ids(link(stack, LinkOptions(rule="unique"))) == [[1, 2], [3], [4]]
     assert ids(link(stack, LinkOptions(rule="separate"))) == [[1, 2], [1], [1]]
+
+
+NUCLEUS, ROD = {1: "nucleus", 2: "rod"}, {1: "rod", 2: "nucleus"}
+
+
+def with_classes(stack, classes, options=LinkOptions(), **axes):  # noqa: B008
+    """Return the ids of each plane, and the class of each id."""
+    linked = link_planes(stack, options, classes=iter(classes), **axes)
+    return ids(np.stack(list(linked))), dict(linked.classes)
+
+
+def test_two_classes_are_never_one_object():
+    stack = bars([(1, 0, 9), (2, 20, 30)], [(1, 0, 9), (2, 20, 30)], [(1, 0, 9)])
+    found = with_classes(stack, [NUCLEUS, ROD, NUCLEUS])
+    assert found == (
+        [[1, 2], [3, 4], [5]],
+        {1: "nucleus", 2: "rod", 3: "rod", 4: "nucleus", 5: "nucleus"},
+    )
+    # Where a rod lies best on the nucleus, what is left of the nucleus goes on.
+    divides = bars([(1, 0, 20)], [(1, 0, 14), (2, 15, 20)])
+    assert with_classes(divides, [NUCLEUS, ROD]) == (
+        [[1], [2, 1]], {1: "nucleus", 2: "rod"},
+    )  # fmt: skip
+
+
+def test_a_class_goes_on_behind_a_gap_and_another_does_not():
+    stack = bars([(1, 0, 9)], [(1, 0, 9)], [(1, 0, 9), (2, 20, 30)])
+    gap = LinkOptions(gaps=1)
+    assert with_classes(stack, [NUCLEUS, ROD, NUCLEUS], gap)[0] == [[1], [2], [1, 3]]
+
+
+def test_what_nobody_knows_the_class_of_takes_that_of_what_it_goes_on_from():
+    stack = bars(*[[(1, 0, 9)]] * 3, [(1, 0, 9), (3, 20, 30)])
+    found = with_classes(stack, [{}, NUCLEUS, {1: ""}, ROD])
+    assert found == ([[1], [1], [1], [2, 3]], {1: "nucleus", 2: "rod", 3: ""})
+
+
+def test_each_class_has_ids_of_its_own_whatever_the_rule():
+    stack = bars([(1, 0, 9), (2, 20, 30)], [(1, 0, 9), (2, 12, 15), (7, 20, 30)])
+    classes = [NUCLEUS, {1: "rod", 2: "rod", 7: "nucleus"}]
+    names = {1: "nucleus", 2: "rod", 3: "rod"}
+    separate = with_classes(stack, classes, LinkOptions(rule="separate"))
+    assert separate == ([[1, 2], [2, 3, 1]], names)
+    unique = with_classes(stack, classes, LinkOptions(rule="unique"))
+    assert unique == ([[1, 2], [3, 4, 5]], {**names, 4: "rod", 5: "nucleus"})
+
+
+@pytest.mark.parametrize("rule", ["match", "unique", "separate"])
+def test_one_class_is_linked_as_if_none_were_told(rule, scene):
+    planes, options = scene.labels[:6, ::2, ::2], LinkOptions(rule=rule, gaps=1)
+    every = dict.fromkeys(range(1, int(scene.labels.max()) + 1), "nucleus")
+    linked = link_planes(planes, options, classes=itertools.repeat(every))
+    expected = link_planes(planes, options)
+    assert np.array_equal(np.stack(list(linked)), np.stack(list(expected)))
+    assert set(linked.classes.values()) == {"nucleus"}
+    assert expected.classes == {}
+
+
+def test_ids_that_are_in_use_stay_those_of_their_class():
+    known = {4: "nucleus", 6: "rod"}
+    (plane,) = bars([(1, 0, 5), (2, 6, 9), (3, 12, 15)])
+    classes = {1: "rod", 2: "nucleus", 3: "rod"}
+    separate = Linker(LinkOptions(rule="separate"), classes=known)
+    assert ids(separate.add(plane, classes)[None]) == [[6, 4, 7]]
+    assert separate.classes == {4: "nucleus", 6: "rod", 7: "rod"}
+    unique = Linker(LinkOptions(rule="unique"), classes=known)
+    assert ids(unique.add(plane, classes)[None]) == [[7, 8, 9]]
+
+
+def test_volumes_keep_their_classes_through_time():
+    volume = bars([(1, 0, 9), (2, 20, 30)], [(1, 20, 30), (2, 0, 9)])
+    names = {1: "nucleus", 2: "rod", 3: "rod"}
+    stack = np.concatenate([volume, volume])
+    classes = [NUCLEUS, ROD, ROD, NUCLEUS]  # in the second volume they have changed places
+    axes = {"axes": ("t", "z"), "leading_shape": (2, 2)}
+    found, told = with_classes(stack, classes, **axes)
+    assert found == [[1, 2], [1, 2], [3, 4], [3, 4]]
+    assert told == {**names, 4: "nucleus"}
+    found, told = with_classes(stack, classes, LinkOptions(rule="separate"), **axes)
+    assert found == [[1, 2], [1, 2], [2, 1], [2, 1]]
+    assert told == {1: "nucleus", 2: "rod"}
+
+
+def test_the_same_classes_may_be_told_for_a_whole_stack():
+    stack = bars([(1, 0, 9), (2, 20, 30)], [(2, 0, 9), (1, 20, 30)])
+    assert ids(link(stack)) == [[1, 2], [1, 2]]
+    assert ids(link(stack, classes=NUCLEUS)) == [[1, 2], [4, 3]]
+
+
+def test_lacking_classes_are_named():
+    with pytest.raises(ImageError, match="no classes for plane 1"):
+        with_classes(bars([(1, 0, 9)], [(1, 0, 9)]), [NUCLEUS])
 
 
 def test_volumes_are_linked_through_time():

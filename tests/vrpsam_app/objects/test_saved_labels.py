@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from vrpsam_app.objects.saved_labels import (
     recipe_of_metadata,
     save_labels,
 )
+from vrpsam_app.objects.tables import measure_stack
 from vrpsam_app.recipe import Recipe, TargetRecord
 from vrpsam_app.references import Reference
 from vrpsam_app.stacks.stack import PixelSize, Stack
@@ -102,3 +105,28 @@ def test_a_damaged_table_or_recipe_says_so(tmp_path, labels):
     assert recipe_of_metadata(None) is None
     with pytest.raises(ConfigError, match="layer carries"):
         recipe_of_metadata({"schema_version": 99})
+
+
+def test_classes_come_back_as_they_were(tmp_path, labels):
+    table = measure_stack(labels, classes={7: "1"}).objects  # a class may be called by a digit
+    save_labels(tmp_path / "a.tif", labels, table=table)
+    found = SavedLabels.open(tmp_path / "a.tif")
+    assert found.classes == {7: "1", 70_000: ""}
+    assert found.table["class"].tolist() == ["1", ""]
+    save_labels(tmp_path / "b.tif", labels)
+    assert SavedLabels.open(tmp_path / "b.tif").classes == {}
+
+
+def test_objects_of_one_of_several_classes_have_the_recipe_of_all(tmp_path, labels, recipe):
+    nucleus = recipe.references[0]
+    rod = replace(nucleus, label="long rod")
+    several = replace(recipe, references=(nucleus, rod))
+    several.save(tmp_path / "cells_a_labels_recipe.json")
+    for name in ("cells_a_long-rod_objects.tif", "cells_a_other_objects.tif"):
+        save_labels(tmp_path / name, labels)
+    assert is_saved_result(tmp_path / "cells_a_long-rod_objects.tif")
+    assert not is_saved_result(tmp_path / "cells_a_other_objects.tif")
+    found = SavedLabels.open(tmp_path / "cells_a_long-rod_objects.tif")
+    assert [r.label for r in found.recipe.references] == ["nucleus", "long rod"]
+    (tmp_path / "cells_a_labels_recipe.json").write_text("{")
+    assert not is_saved_result(tmp_path / "cells_a_long-rod_objects.tif")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vrpsam_app.errors import Cancelled, ImageError
-from vrpsam_app.objects.tables import classes_of, measure_stack
+from vrpsam_app.objects.tables import classes_in, measure_stack, name_classes
 from vrpsam_app.progress import CancelToken, ProgressMeter
 from vrpsam_app.stacks.stack import PixelSize, Stack
 
@@ -49,20 +49,23 @@ def test_a_single_plane_has_one_table(values):
     assert set(measure_stack(stack(values), classes="cell").planes["class"]) == {"cell"}
 
 
-def test_an_object_is_of_the_class_that_most_of_it_has(values):
-    classes = np.where(values == 5, 1, np.where(values == 9, 2, 0))
-    classes[0, 2:6, 2:8] = 2
-    named = classes_of(stack(values), stack(classes), ["nucleus", "rod"])
-    assert named == {5: "nucleus", 9: "rod"}
-    tables = measure_stack(stack(values), classes=named)
+def test_classes_stand_beside_the_numbers_of_both_tables(values):
+    tables = measure_stack(stack(values), classes={5: "nucleus"})
     assert tables.objects.columns[0:2].tolist() == ["label", "class"]
     assert tables.planes.columns[:3].tolist() == ["z", "label", "class"]
+    assert tables.objects["class"].tolist() == ["nucleus", ""]  # of the other nobody knows
+    assert classes_in(tables.planes) == {5: "nucleus", 9: ""}
+    name_classes(tables.objects, "rod")
+    assert classes_in(tables.objects) == {5: "rod", 9: "rod"}
+
+
+def test_a_table_without_classes_names_none(values):
+    assert classes_in(measure_stack(stack(values)).objects) == {}
 
 
 def test_planes_of_another_size_do_not_belong(values):
-    for ask in (measure_stack, lambda a, b: classes_of(a, b, ["x"])):
-        with pytest.raises(ImageError, match="expected the same"):
-            ask(stack(values), stack(values[:, :10]))
+    with pytest.raises(ImageError, match="expected the same"):
+        measure_stack(stack(values), stack(values[:, :10]))
 
 
 def test_measuring_can_be_stopped(values):
