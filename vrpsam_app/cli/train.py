@@ -116,6 +116,12 @@ def _add_embedded(parser: argparse.ArgumentParser) -> None:
         help="at the end, over which the learning rate falls (default: a cosine over all)",
     )
     group.add_argument(
+        "--cut-episodes",
+        type=_positive_or_zero,
+        metavar="N",
+        help="near the end: answers from which it learns at which level masks end",
+    )
+    group.add_argument(
         "--quality-steps",
         type=_positive_or_zero,
         metavar="STEPS",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
+import textwrap
 from collections.abc import Sequence
+from pathlib import PurePath
 
 from vrpsam_app.evaluation.published_figures import published_figure, published_peers
 from vrpsam_app.evaluation.report import Report
@@ -34,7 +37,7 @@ def comparison_page(report: Report) -> str:
     summary = report.summary
     plan = report.plan
     parts = [
-        _HEAD.format(command=report.command),
+        _HEAD.format(command=command_anywhere(report.command)),
         f"{plan['episodes']} targets that show the object on each data set, and up to "
         f"{plan['negatives']} that do not; seed {plan['seed']}.\n",
     ]
@@ -49,6 +52,23 @@ def comparison_page(report: Report) -> str:
     tables += [] if published is None else [published]
     tables += [quality_table(summary), cost_table(summary)]
     return "\n".join([*parts, *(table.to_markdown() for table in tables)])
+
+
+def command_anywhere(command: str) -> str:
+    """Return a command as a document has it: where its data lay is nobody else's business.
+
+    Examples
+    --------
+    >>> command_anywhere("vrpsam evaluate --data /home/me/cells,one-image --seed 1")
+    'vrpsam evaluate --data labelled/cells,one-image --seed 1'
+    """
+    words = [
+        f"labelled/{PurePath(word).name}" if PurePath(word).is_absolute() else word
+        for word in shlex.split(command)
+    ]
+    return " \\\n    ".join(
+        textwrap.wrap(shlex.join(words), 84, break_long_words=False, break_on_hyphens=False)
+    )
 
 
 def published_table(summary: Summary) -> ReportTable | None:

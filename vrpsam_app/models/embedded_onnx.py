@@ -23,7 +23,7 @@ other, (S, ...), and gives the fourteen arrays of the two curved fits, ``curved_
 
 ``decoder.onnx`` takes the six maps of a target, the seven arrays of its references - of several,
 their sums -, ``tokens``, ``prototype`` and ``foreground`` of those that show the object, one below
-the other, (S, ...), and the fourteen of its class. Of a reference that says "not this" only the
+the other, (S, ...), and the fifteen of its class. Of a reference that says "not this" only the
 sums count. It also takes ``points_xy``, ``point_labels``, ``mask_input`` and ``has_mask_input`` as
 :mod:`vrpsam_app.models.sam_onnx` describes them, and gives ``mask_logits`` (1, 1, H / 2, W / 2),
 ``score`` (1,), ``presence`` (1,) and ``pseudo_mask`` (1, 1, H / 4, W / 4).
@@ -60,7 +60,10 @@ SHOWN = ("tokens", "prototype", "foreground")
 EQUATIONS = NormalEquations._fields
 MARKED = ("semantic", "classifier", "texture")
 SAMPLES = ("exhaustive", "features", "shares", "texture_features", "texture_shares")
-FITS = tuple(f"{p}_{name}" for p in ("curved", "curved_texture") for name in CurvedFit._fields)
+FITS = (
+    *(f"{p}_{name}" for p in ("curved", "curved_texture") for name in CurvedFit._fields),
+    "marked_throughout",
+)
 PROMPTS = ("points_xy", "point_labels", "mask_input", "has_mask_input")
 ANSWERS = ("mask_logits", "score", "presence", "pseudo_mask")
 
@@ -122,7 +125,7 @@ class ClassGraph(nn.Module):
             [Samples(*s[2:]) for s in each],
             exhaustive.amax(0, keepdim=True),
         )
-        return (*fits.learned, *fits.fixed)
+        return (*fits.learned, *fits.fixed, fits.exhaustive)
 
 
 class DecoderGraph(nn.Module):
@@ -170,8 +173,9 @@ class DecoderGraph(nn.Module):
             together=CurvedFits(
                 *(
                     CurvedFit(*(given[name] for name in names))
-                    for names in (FITS[:half], FITS[half:])
-                )
+                    for names in (FITS[:half], FITS[half : 2 * half])
+                ),
+                given["marked_throughout"],
             ),
         )
         return tuple(getattr(answer, name) for name in ANSWERS)

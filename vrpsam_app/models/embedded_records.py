@@ -63,7 +63,10 @@ class CurvedFits(TensorRecord):
     ----------
     learned, fixed : CurvedFit
         On learned and on fixed features.
+    exhaustive : shape (B,)
+        1 where a reference is marked throughout, so that its own background says where to cut.
     """
 
     learned: CurvedFit
     fixed: CurvedFit
+    exhaustive: Tensor

@@ -7,7 +7,8 @@ pseudo-mask is also SAM's mask prompt and the floor of the answer; early feature
 decoder's upscaling.
 
 Where a reference is marked throughout, a fit with curved borders, chosen by how well it does on
-parts of the reference, is heard beside the network.
+parts of the reference, is heard beside the network. Elsewhere nobody has said where the object
+ends, and the level at which the answer is cut is chosen by its contours in the target.
 
 ========================  =========================================  =====================
 step                      shape                                      once per
@@ -31,6 +32,7 @@ from vrpsam_app.config import ModelConfig
 from vrpsam_app.models.closed_form_prior import ClosedFormPrior
 from vrpsam_app.models.conv_image_encoder import CLASSIFIER, ConvImageEncoder
 from vrpsam_app.models.curved_prior import CurvedPrior, Samples, joined
+from vrpsam_app.models.cut_head import CutHead
 from vrpsam_app.models.detail_branch import DetailBranch
 from vrpsam_app.models.embedded_records import CurvedFits, ImageEmbedding, ReferenceEncoding
 from vrpsam_app.models.embeddings import DecoderOutput, PromptTensors, TensorRecord
@@ -72,6 +74,8 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
         self.detail = DetailBranch(2 * config.sam.width, dim)
         # The answer starts at the prior, which works untrained; the decoder grows into it.
         self.decoder_scale = nn.Parameter(torch.tensor(0.1))
+        # Fitted when all else has learned, see `vrpsam_app.training.cut_fitting`.
+        self.cut_head = CutHead().requires_grad_(False)
         self.quality_head = nn.Sequential(
             nn.Linear(dim + QUALITY_FACTS, 64), nn.ReLU(), nn.Linear(64, 2)
         )
@@ -126,9 +130,10 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
         both = (self.curved, samples), (self.curved_texture, texture_samples)
         if torch.compiler.is_exporting():  # a graph cannot leave out what nobody needs
             fits = [prior.fit(joined(cells)) for prior, cells in both]
-            return CurvedFits(*(f._replace(quality=f.quality * exhaustive) for f in fits))
+            usable = [f._replace(quality=f.quality * exhaustive) for f in fits]
+            return CurvedFits(*usable, exhaustive)
         which = exhaustive.nonzero()[:, 0]
-        return CurvedFits(*(prior.fit_some(cells, which) for prior, cells in both))
+        return CurvedFits(*(prior.fit_some(cells, which) for prior, cells in both), exhaustive)
 
     def decode(
         self,
@@ -180,18 +185,33 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
             upscale_skips=(mid, fine),
         )
         logits = coarse + self.decoder_scale * decoded.mask_logits[:, :1]
+        if not self.learns_masks:
+            fits = together if isinstance(together, CurvedFits) else self.fit_together(references)
+            logits = logits + self.prior.gain * self._curved_score(target, fits)
+            logits = logits - self._level(logits, target, fits)
         margin = self.prior.margin(equations)
         facts = _facts(logits, coarse, score, cosine, margin, equations.cells)
         quality = self.quality_head(torch.cat([decoded.iou_token, facts], 1))
-        if not self.training:  # what learns is answered without
-            fits = together if isinstance(together, CurvedFits) else self.fit_together(references)
-            logits = logits + self.prior.gain * self._curved_score(target, fits)
         return DecoderOutput(
             mask_logits=logits,
             score=torch.sigmoid(decoded.scores[:, 0] + quality[:, 0]),
             presence=torch.sigmoid(quality[:, 1]),
             pseudo_mask=prior_logits.sigmoid(),
         )
+
+    @property
+    def learns_masks(self) -> bool:
+        """Whether a training step changes masks, which are then answered without what is fitted."""
+        return self.training and self.decoder_scale.requires_grad
+
+    def _level(self, logits: Tensor, target: ImageEmbedding, fits: CurvedFits) -> Tensor:
+        """Return the logits' level where objects end, (B, 1, 1, 1); 0 where references say it."""
+        open_ended = 1 - fits.exhaustive
+        if not (torch.compiler.is_exporting() or bool(open_ended.any())):
+            return open_ended[:, None, None, None]
+        picture = (target.texture[:, :3] + 1) / 2  # the filter bank begins with the colours
+        level = self.cut_head(self.cut_head.describe(logits, picture))
+        return (open_ended * level)[:, None, None, None]
 
     def _curved_score(self, target: ImageEmbedding, fits: CurvedFits) -> Tensor:
         """Score targets by the two curved fits, (B, 1, h2, w2); 0 where none could be fitted."""

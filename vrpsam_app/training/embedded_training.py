@@ -14,6 +14,7 @@ from vrpsam_app.models.embedded_vrp_sam import EmbeddedVRPSAM
 from vrpsam_app.models.load import load_model
 from vrpsam_app.training.batch_source import BatchPlan, SyntheticGroups, stream_batches
 from vrpsam_app.training.calibration import calibration_batches, presence_threshold
+from vrpsam_app.training.cut_fitting import train_cut_head
 from vrpsam_app.training.data_sources import GroupData, training_sources, validation_sources
 from vrpsam_app.training.episode_batch import EpisodeBatch
 from vrpsam_app.training.episode_sampler import EpisodeMix
@@ -36,8 +37,9 @@ def train_embedded(
     """Train, judge, calibrate and write the model; see :func:`~vrpsam_app.training.run.train`."""
     data = [GroupData.of(given) for given in run.data]
     steps = DEFAULT_STEPS if run.steps is None else run.steps
-    if run.start_from is not None:
-        model.load_state_dict(load_model(run.start_from)[0].state_dict())
+    start = None if run.start_from is None else load_model(run.start_from)[0]
+    if start is not None:
+        model.load_state_dict(start.state_dict())
     options = TrainingOptions(
         steps=steps,
         cooldown=run.cooldown,
@@ -75,8 +77,18 @@ def train_embedded(
     }
     if run.marks is not None:
         facts["marks"] = run.marks
+    if start is not None:
+        facts["start"] = dict(start.config.training)
     if trainer.step < steps:
         return trainer.save_model(run.config, run.folder / "model", **facts)
+    train_cut_head(
+        trainer,
+        plan,
+        run.folder,
+        episodes=run.cut_episodes,
+        workers=run.workers,
+        report=report,
+    )
     judged = train_quality(
         trainer,
         plan,
@@ -90,7 +102,14 @@ def train_embedded(
     config = dataclasses.replace(run.config, presence_threshold=round(threshold, 4))
     for folder in (run.folder / "model", run.export or run.folder / "model"):
         written = judged.save_model(
-            config, folder, **{**facts, "steps": steps, "quality_steps": run.quality_steps}
+            config,
+            folder,
+            **{
+                **facts,
+                "steps": steps,
+                "cut_episodes": run.cut_episodes,
+                "quality_steps": run.quality_steps,
+            },
         )
     report(f"wrote {written}")
     return written

@@ -49,8 +49,9 @@ class TrainingRun:
         Paper: pairs per batch; both: batches per step.
     minutes : float, optional
         Stop after so long; the run goes on when it is started again.
-    groups, quality_steps : int
-        Embedded: groups of pictures per batch; steps of the last stage.
+    groups, cut_episodes, quality_steps : int
+        Embedded: groups of pictures per batch; answers from which the model learns where to cut;
+        steps of the last stage.
     marks : Marks, optional
         How references are marked. None: the mask for the paper's, a mix of gestures embedded.
     loss : {"bce", "dice", "both"}
@@ -93,6 +94,7 @@ class TrainingRun:
     accumulate: int = 1
     minutes: float | None = None
     groups: int = 5
+    cut_episodes: int = 8000
     quality_steps: int = 400
     marks: Marks | None = None
     loss: LossName = "both"

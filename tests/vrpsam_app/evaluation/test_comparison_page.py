@@ -46,6 +46,20 @@ def test_the_page_names_its_command_and_every_method():
     assert page.endswith("|\n")
 
 
+def test_the_page_does_not_say_where_data_lay():
+    typed = "vrpsam evaluate --data /home/me/nuclei,components " + "/data/axons " * 9 + "--out x"
+    page = comparison_page(replace(report(), command=typed))
+    assert "/home/me" not in page
+    assert "/data/" not in page
+    shown = page.split("```bash\n")[1].split("```")[0]
+    assert max(map(len, shown.splitlines())) < 100
+    assert shown.replace(" \\\n   ", "").split() == [
+        *("vrpsam", "evaluate", "--data", "labelled/nuclei,components"),
+        *(["labelled/axons"] * 9),
+        *("--out", "x"),
+    ]
+
+
 def test_what_is_in_print_stands_beside_ours():
     table = published_table(report().summary)
     lines = [[entry.text for entry in row] for row in table.rows]

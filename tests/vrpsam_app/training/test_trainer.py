@@ -110,6 +110,7 @@ def test_a_run_writes_a_model_that_opens_and_says_how_it_was_made(tmp_path: Path
             groups=1,
             workers=0,
             quality_steps=1,
+            cut_episodes=0,
             export=tmp_path / "exported",
         ),
         report=lines.append,
@@ -124,7 +125,13 @@ def test_a_run_writes_a_model_that_opens_and_says_how_it_was_made(tmp_path: Path
 def test_a_run_can_begin_with_another_models_weights(tmp_path: Path) -> None:
     first = train(
         TrainingRun(
-            config=SMALL, folder=tmp_path / "a", steps=1, groups=1, workers=0, quality_steps=0
+            config=SMALL,
+            folder=tmp_path / "a",
+            steps=1,
+            groups=1,
+            workers=0,
+            quality_steps=0,
+            cut_episodes=0,
         ),
         silent,
     )
@@ -136,6 +143,7 @@ def test_a_run_can_begin_with_another_models_weights(tmp_path: Path) -> None:
             groups=1,
             workers=0,
             quality_steps=0,
+            cut_episodes=0,
             start_from=first,
         ),
         silent,
@@ -172,6 +180,7 @@ def test_a_run_keeps_to_its_marks_and_loss(tmp_path: Path, blocks: type, marks: 
             groups=1,
             workers=0,
             quality_steps=0,
+            cut_episodes=0,
             marks=marks,
             loss="bce",
         ),

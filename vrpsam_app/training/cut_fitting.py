@@ -1,0 +1,212 @@
+"""Teach a finished model where to cut its answers, by what each level would have given.
+
+The model answers episodes as it is; the levels of each answer are described, and what each would
+be worth is kept. The head is fitted on that within seconds: the order of an answer's pixels is
+there, and only the level is left to choose.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from vrpsam_app.models.cut_head import CutHead
+from vrpsam_app.models.embedded_vrp_sam import EmbeddedVRPSAM
+from vrpsam_app.models.resize import pool_mask
+from vrpsam_app.training.batch_source import BatchPlan, stream_batches
+from vrpsam_app.training.checkpoints import load_state, save_state
+from vrpsam_app.training.episode_batch import EpisodeBatch
+from vrpsam_app.training.objective import run_batch, truth_on
+from vrpsam_app.training.trainer import Trainer
+
+SIZES = ((128, 0.15), (192, 0.25), (256, 0.25), (384, 0.2), (512, 0.15))
+"""Sides of views and their weights: an answer about a whole picture has other contours."""
+
+HOPELESS = 0.1
+"""An answer that no level brings to this IoU has nothing to teach."""
+
+ALLOWED = 0.02
+"""Share of a picture without the object that a mask may cover before it is worth nothing."""
+
+WORTH_OF_ABSENT = 0.5
+"""Of an episode whose target lacks the object, beside 1 for one that shows it."""
+
+STEPS, BATCH, RATE = 1500, 256, 4e-3
+
+
+@dataclass(frozen=True, eq=False)
+class CutExamples:
+    """Answers, and what each level makes of them.
+
+    Attributes
+    ----------
+    facts : shape (N, LEVELS, FACTS)
+        Of :meth:`CutHead.describe`.
+    values : shape (N, LEVELS)
+        IoU at each level; of a target without the object how little is found.
+    worth : shape (N,)
+    """
+
+    facts: Tensor
+    values: Tensor
+    worth: Tensor
+
+    def __len__(self) -> int:
+        return len(self.worth)
+
+
+def train_cut_head(
+    trained: Trainer,
+    plan: BatchPlan,
+    folder: Path,
+    *,
+    episodes: int,
+    workers: int,
+    report: Callable[[str], None],
+) -> None:
+    """Fit the cut head of a finished run's averaged model, whose masks change no more.
+
+    Parameters
+    ----------
+    trained : Trainer
+        Its averaged weights get those of the head.
+    plan : BatchPlan
+        What the run learned from; nothing is marked throughout.
+    folder : Path
+        Keeps the fitted head, so that a run that is taken up again need not repeat it.
+    episodes : int
+        0 leaves the head as it is.
+    """
+    model = trained.model
+    if not isinstance(model, EmbeddedVRPSAM):
+        raise TypeError(f"{type(model).__name__} has no cut head: expected the embedded model.")
+    model.load_state_dict(trained.average.weights)
+    if not episodes:
+        return
+    # Anew: what is learned from has to be uncut.
+    model.cut_head = CutHead().requires_grad_(False).to(trained.device)
+    kept = load_state(folder / "cut_head.pt")
+    if kept is not None:
+        model.cut_head.load_state_dict(kept)
+    else:
+        gestures = tuple(pair for pair in plan.mix.gestures if pair[0] != "mask")
+        mix = dataclasses.replace(plan.mix, clicks=0.0, same_image=0.0, gestures=gestures)
+        answered = dataclasses.replace(plan, mix=mix, sizes=SIZES, seed=plan.seed + 2)
+        stream = stream_batches(answered, workers=workers)
+        examples = collect_examples(model.eval(), stream, episodes, report=report)
+        before, after = fit_cut_head(model.cut_head, examples, steps=STEPS)
+        report(f"cut: value {before:.3f} before, {after:.3f} after, on episodes left out")
+        save_state(folder / "cut_head.pt", model.cut_head.state_dict())
+    for name, value in model.cut_head.state_dict().items():
+        trained.average.weights[f"cut_head.{name}"] = value.clone()
+
+
+@torch.no_grad()
+def collect_examples(
+    model: EmbeddedVRPSAM,
+    batches: Iterable[EpisodeBatch],
+    count: int,
+    *,
+    report: Callable[[str], None] = print,
+) -> CutExamples:
+    """Let a model whose cut head leaves answers as they are answer `count` episodes or more."""
+    device = next(model.parameters()).device
+    found: list[CutExamples] = []
+    said = 0
+    for batch in batches:
+        batch = batch.to(device)
+        pictures = batch.images.float() / 255
+        for episodes, output in run_batch(model, batch):
+            logits = output.mask_logits
+            hw = (logits.shape[-2], logits.shape[-1])
+            picture = pool_mask(pictures[episodes.target_index], hw)
+            facts = model.cut_head.describe(logits, picture)
+            truth, known = truth_on(episodes, logits)
+            values = values_of(logits, truth, known, episodes.present, model.cut_head.levels)
+            worth = torch.where(episodes.present > 0, 1.0, WORTH_OF_ABSENT)
+            teaches = values.amax(1) > HOPELESS
+            found.append(CutExamples(*(v[teaches].float().cpu() for v in (facts, values, worth))))
+        done = sum(map(len, found))
+        if done // 500 > said:
+            said = done // 500
+            report(f"cut: {done} of {count} episodes answered")
+        if done >= count:
+            break
+    return CutExamples(
+        *(torch.cat([getattr(e, f.name) for e in found]) for f in dataclasses.fields(CutExamples))
+    )
+
+
+def values_of(
+    logits: Tensor, truth: Tensor, known: Tensor | None, present: Tensor, levels: Tensor
+) -> Tensor:
+    """Return what a cut at each level is worth, (B, LEVELS).
+
+    Parameters
+    ----------
+    logits, truth, known : shape (B, 1, h, w)
+    present : shape (B,)
+        Where it is 0 a mask is worth the less the more it covers.
+    """
+    counts = torch.ones_like(truth) if known is None else known
+    inside = (logits.flatten(1)[:, None] > levels[:, None]).float()  # (B, LEVELS, hw)
+    weight = counts.flatten(1)
+    wanted = truth.flatten(1) * weight
+    hit, covered = torch.einsum("blp,kbp->kbl", inside, torch.stack([wanted, weight]))
+    iou = hit / (wanted.sum(1, keepdim=True) + covered - hit).clamp_min(1e-6)
+    share = covered / weight.sum(1, keepdim=True).clamp_min(1e-6)
+    absent = (1 - share / ALLOWED).clamp_min(0)
+    return torch.where(present[:, None] > 0, iou, absent)
+
+
+def fit_cut_head(
+    head: CutHead, examples: CutExamples, *, steps: int, seed: int = 0
+) -> tuple[float, float]:
+    """Fit the head on nine tenths of the examples, and return what it gains on the others.
+
+    Returns
+    -------
+    before, after : float
+        Mean value where answers are left as they are, and at the levels that the head chooses.
+    """
+    held = max(1, len(examples) // 10)
+    learned = len(examples) - held
+    facts, values, worth = examples.facts, examples.values, examples.worth
+    device = head.levels.device
+    flat = facts[:learned].flatten(0, 1)
+    head.mean.copy_(flat.mean(0))
+    head.deviation.copy_(flat.std(0).clamp_min(1e-3))
+    chance = torch.Generator().manual_seed(seed)
+    head.requires_grad_(True)
+    optimizer = torch.optim.AdamW(head.parameters(), weight_decay=1e-3)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, steps)
+    with torch.enable_grad():
+        for _ in range(steps):
+            some = torch.randint(0, learned, (BATCH,), generator=chance)
+            value = value_at(head(facts[some].to(device)), values[some].to(device), head.levels)
+            weight = worth[some].to(device)
+            loss = -(value * weight).sum() / weight.sum()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+    head.requires_grad_(False)
+    left = values[learned:].to(device)
+    chosen = head(facts[learned:].to(device))
+    before = value_at(torch.zeros_like(chosen), left, head.levels)
+    return float(before.mean()), float(value_at(chosen, left, head.levels).mean())
+
+
+def value_at(cut: Tensor, values: Tensor, levels: Tensor) -> Tensor:
+    """Return the value of each cut (B,) by a straight line between the levels, (B,)."""
+    step = levels[1] - levels[0]
+    place = ((cut - levels[0]) / step).clamp(0, len(levels) - 1)
+    low = place.detach().floor().long().clamp_max(len(levels) - 2)
+    share = place - low
+    first, second = (values.gather(1, (low + i)[:, None])[:, 0] for i in (0, 1))
+    return first * (1 - share) + second * share
