@@ -14,7 +14,7 @@ from vrpsam_app.training.episode_sampler import EpisodeMix, sample_batch
 from vrpsam_app.training.losses import soft_iou
 from vrpsam_app.training.objective import run_batch, truth_on
 
-COST = 0.02
+COST = 0.005
 """Mean IoU that present objects may lose by being judged absent; each lost one loses all of its."""
 
 BATCHES = 24

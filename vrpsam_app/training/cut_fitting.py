@@ -17,11 +17,10 @@ from torch import Tensor
 
 from vrpsam_app.models.cut_head import CutHead
 from vrpsam_app.models.embedded_vrp_sam import EmbeddedVRPSAM
-from vrpsam_app.models.resize import pool_mask
 from vrpsam_app.training.batch_source import BatchPlan, stream_batches
 from vrpsam_app.training.checkpoints import load_state, save_state
 from vrpsam_app.training.episode_batch import EpisodeBatch
-from vrpsam_app.training.objective import run_batch, truth_on
+from vrpsam_app.training.objective import references_of, truth_on
 from vrpsam_app.training.trainer import Trainer
 
 SIZES = ((128, 0.15), (192, 0.25), (256, 0.25), (384, 0.2), (512, 0.15))
@@ -120,12 +119,12 @@ def collect_examples(
     said = 0
     for batch in batches:
         batch = batch.to(device)
-        pictures = batch.images.float() / 255
-        for episodes, output in run_batch(model, batch):
-            logits = output.mask_logits
-            hw = (logits.shape[-2], logits.shape[-1])
-            picture = pool_mask(pictures[episodes.target_index], hw)
-            facts = model.cut_head.describe(logits, picture)
+        embedding = model.encode_images(batch.images.float() / 255)
+        for episodes in batch.sets:
+            references = references_of(model, embedding, episodes)
+            target = embedding.take(episodes.target_index)
+            logits = model.decode(target, references).mask_logits
+            facts = model.level_facts(logits, target, references)
             truth, known = truth_on(episodes, logits)
             values = values_of(logits, truth, known, episodes.present, model.cut_head.levels)
             worth = torch.where(episodes.present > 0, 1.0, WORTH_OF_ABSENT)

@@ -75,14 +75,7 @@ def run_batch(
     """Encode the images once and decode every set of episodes."""
     embedding = encode(batch) if encode else model.encode_images(batch.images.float() / 255)
     for episodes in batch.sets:
-        references = [
-            model.encode_reference(
-                embedding.take(episodes.reference_index[:, shot]),
-                episodes.marks[:, shot],
-                episodes.is_box[:, shot],
-            )
-            for shot in range(episodes.shots)
-        ]
+        references = references_of(model, embedding, episodes)
         prompts = None
         if episodes.points_xy.shape[1]:
             prompts = PromptTensors(
@@ -134,6 +127,20 @@ def evaluate_batch(
         "presence_error": _mean(presence_errors),
     }
     return Outcome(torch.cat(losses).mean(), figures)
+
+
+def references_of(
+    model: VRPSAM[Any, Any], embedding: TensorRecord, episodes: EpisodeSet
+) -> list[Any]:
+    """Encode the references of episodes, one batch for each shot."""
+    return [
+        model.encode_reference(
+            embedding.take(episodes.reference_index[:, shot]),
+            episodes.marks[:, shot],
+            episodes.is_box[:, shot],
+        )
+        for shot in range(episodes.shots)
+    ]
 
 
 def truth_on(episodes: EpisodeSet, maps: Tensor) -> tuple[Tensor, Tensor | None]:

@@ -138,6 +138,43 @@ def test_a_curved_fit_is_heard_only_where_everything_is_marked(model: EmbeddedVR
     )
 
 
+def test_the_level_is_chosen_only_where_nobody_said_where_objects_end(
+    model: EmbeddedVRPSAM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = model.encode_images(picture(0))
+    object_, ground = marks(slice(20, 70), slice(8, 50)), marks(slice(0, 96), slice(0, 64), which=1)
+    ground[:, 1:] *= 1 - object_[:, :1]
+    with torch.no_grad():
+        some = model.encode_reference(target, object_, NOT_A_BOX)
+        all_ = model.encode_reference(target, object_ + ground, NOT_A_BOX)
+
+    def answers(level: float) -> list[Tensor]:
+        monkeypatch.setattr(model.cut_head, "forward", lambda facts: facts.new_full((1,), level))
+        asked = [some], [all_], [some, all_]
+        with torch.no_grad():
+            return [model.decode(target, list(each)).mask_logits for each in asked]
+
+    plain, cut = answers(0.0), answers(1.5)
+    torch.testing.assert_close(cut[0], plain[0] - 1.5)
+    torch.testing.assert_close(cut[1], plain[1])
+    torch.testing.assert_close(cut[2], plain[2])
+    learning = EmbeddedVRPSAM(EMBEDDED_CONFIG)
+    assert learning.learns_masks
+    assert not learning.eval().learns_masks
+    assert not learning.train().requires_grad_(False).learns_masks
+
+
+@torch.inference_mode()
+def test_alike_marks_are_told_from_mixed_ones(model: EmbeddedVRPSAM) -> None:
+    flat = torch.full((1, 3, 96, 64), 0.2)
+    flat[:, :, 20:50, 20:40] = 0.8
+    embedding = model.encode_images(flat)
+    alike = model.encode_reference(embedding, marks(slice(24, 46), slice(24, 36)), NOT_A_BOX)
+    mixed = model.encode_reference(embedding, marks(slice(24, 76), slice(24, 36)), NOT_A_BOX)
+    assert alike.marked.shape == (1, 2)
+    assert float(mixed.marked[0, 1]) > float(alike.marked[0, 1])
+
+
 def test_gradients_reach_every_parameter(model: EmbeddedVRPSAM) -> None:
     trained = EmbeddedVRPSAM(EMBEDDED_CONFIG)
     trained.load_state_dict(model.state_dict())
