@@ -3,8 +3,8 @@
 A click says what is looked for and not how far it goes, so that the logits of one answer may be
 right in their order and wrong in their level. At the right level contours run along edges of the
 picture, few pixels lie near them, and what they part differs. This is described for a row of
-levels, beside how much alike the marked pixels were, and a network of 3,649 numbers chooses among
-the levels; the answer's logits are lowered by what it chose.
+levels, and a network of 3,489 numbers chooses among them; the answer's logits are lowered by what
+it chose.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ BAND = 0.4
 STEEPNESS = 6.0
 """Of the step from below to above a level; a hard one would have no order among equal answers."""
 
-FACTS = 13
+FACTS = 11
 HIDDEN = 16
 
 
@@ -71,7 +71,7 @@ class CutHead(nn.Module):
 
     @torch.no_grad()
     @in_full_precision
-    def describe(self, logits: Tensor, picture: Tensor, marked: Tensor) -> Tensor:
+    def describe(self, logits: Tensor, picture: Tensor) -> Tensor:
         """Describe what each level would cut out.
 
         Parameters
@@ -79,8 +79,6 @@ class CutHead(nn.Module):
         logits : shape (B, 1, h, w)
         picture : shape (B, 3, h, w), float in [0, 1]
             The target on the same grid.
-        marked : shape (B, 2)
-            Mean and deviation of the logits that marked pixels of the references have.
 
         Returns
         -------
@@ -120,8 +118,6 @@ class CutHead(nn.Module):
                 mean_in / FARTHEST,
                 mean_out / FARTHEST,
                 apart,
-                (marked[:, :1] - self.levels) / FARTHEST,
-                marked[:, 1:].expand(-1, LEVELS),
             ],
             2,
         )

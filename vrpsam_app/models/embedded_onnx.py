@@ -12,17 +12,17 @@ Pictures have one size, H x W, which is chosen when the graphs are written.
 ``is_box``  (1,)             1 where the object marks are a box, else 0
 ==========  ===============  ======================================================================
 
-and gives seven arrays that say how object and background differ, ``gram`` to ``cells``, four that
-say what the object looks like, ``tokens`` (1, N, C), ``prototype`` (1, C), ``foreground``
-(1, K, C) and ``marked`` (1, 2), and five for fits with curved borders: ``exhaustive`` (1,) and
-samples, ``features`` and ``shares``, ``texture_features`` and ``texture_shares``.
+and gives seven arrays that say how object and background differ, ``gram`` to ``cells``, three that
+say what the object looks like, ``tokens`` (1, N, C), ``prototype`` (1, C) and ``foreground``
+(1, K, C), and five for fits with curved borders: ``exhaustive`` (1,) and samples, ``features`` and
+``shares``, ``texture_features`` and ``texture_shares``.
 
 ``class.onnx`` takes these five of all references of a class that show the object, one below the
 other, (S, ...), and gives the fourteen arrays of the two curved fits, ``curved_mean`` to
 ``curved_quality`` and ``curved_texture_mean`` to ``curved_texture_quality``.
 
 ``decoder.onnx`` takes the six maps of a target, the seven arrays of its references - of several,
-their sums -, ``tokens`` to ``marked`` of those that show the object, one below the other,
+their sums -, ``tokens`` to ``foreground`` of those that show the object, one below the other,
 (S, ...), and the fifteen of its class. Of a reference that says "not this" only the sums count. It
 also takes ``points_xy``, ``point_labels``, ``mask_input`` and ``has_mask_input`` as
 :mod:`vrpsam_app.models.sam_onnx` describes them, and gives ``mask_logits`` (1, 1, H / 2, W / 2),
@@ -56,7 +56,7 @@ from vrpsam_app.models.onnx_graphs import (
 )
 
 MAPS = tuple(field.name for field in fields(ImageEmbedding))
-SHOWN = ("tokens", "prototype", "foreground", "marked")
+SHOWN = ("tokens", "prototype", "foreground")
 EQUATIONS = NormalEquations._fields
 MARKED = ("semantic", "classifier", "texture")
 SAMPLES = ("exhaustive", "features", "shares", "texture_features", "texture_shares")
@@ -157,7 +157,6 @@ class DecoderGraph(nn.Module):
                 tokens=given["tokens"][i : i + 1],
                 prototype=given["prototype"][i : i + 1],
                 foreground=given["foreground"][i : i + 1],
-                marked=given["marked"][i : i + 1],
                 has_object=_Shown(),  # type: ignore[arg-type]
                 exhaustive=None,  # type: ignore[arg-type]
                 samples=None,  # type: ignore[arg-type]

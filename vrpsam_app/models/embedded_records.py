@@ -37,8 +37,6 @@ class ReferenceEncoding(TensorRecord):
         Mean feature of the object.
     foreground : shape (B, K, C)
         Unit feature vectors of the object, zero rows where it has fewer than K cells.
-    marked : shape (B, 2)
-        Mean and deviation of the prior's logits under the marks.
     has_object : shape (B,)
         0 for a "not this" reference, which only takes part in the closed-form fits.
     exhaustive : shape (B,)
@@ -51,7 +49,6 @@ class ReferenceEncoding(TensorRecord):
     tokens: Tensor
     prototype: Tensor
     foreground: Tensor
-    marked: Tensor
     has_object: Tensor
     exhaustive: Tensor
     samples: Samples

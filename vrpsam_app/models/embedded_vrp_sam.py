@@ -29,7 +29,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vrpsam_app.config import ModelConfig
-from vrpsam_app.models.closed_form_prior import ClosedFormPrior, NormalEquations
+from vrpsam_app.models.closed_form_prior import ClosedFormPrior
 from vrpsam_app.models.conv_image_encoder import CLASSIFIER, ConvImageEncoder
 from vrpsam_app.models.curved_prior import CurvedPrior, Samples, joined
 from vrpsam_app.models.cut_head import CutHead
@@ -106,7 +106,6 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
             tokens=self.generator.reference_half(augmented),
             prototype=prototype,
             foreground=self._foreground(reduced, positive),
-            marked=self._marked(embedding.classifier, equations, fine_marks[:, :1]),
             has_object=equations.has_positive,
             exhaustive=(certain.mean((1, 2, 3)) > KNOWN).float(),
             samples=self.curved.sample(embedding.classifier, fine_marks),
@@ -190,7 +189,7 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
         if not self.learns_masks:
             fits = together if isinstance(together, CurvedFits) else self.fit_together(references)
             logits = logits + self.prior.gain * self._curved_score(target, fits)
-            logits = logits - self._level(logits, target, showing, fits.exhaustive)
+            logits = logits - self._level(logits, target, fits.exhaustive)
         margin = self.prior.margin(equations)
         facts = _facts(logits, coarse, score, cosine, margin, equations.cells)
         quality = self.quality_head(torch.cat([decoded.iou_token, facts], 1))
@@ -206,35 +205,18 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
         """Whether a training step changes masks, which are then answered without what is fitted."""
         return self.training and self.decoder_scale.requires_grad
 
-    def level_facts(
-        self, logits: Tensor, target: ImageEmbedding, showing: Sequence[ReferenceEncoding]
-    ) -> Tensor:
+    def level_facts(self, logits: Tensor, target: ImageEmbedding) -> Tensor:
         """Describe the levels at which an answer could be cut; see :meth:`CutHead.describe`."""
-        picture = (target.texture[:, :3] + 1) / 2  # the filter bank begins with the colours
-        marked = torch.stack([r.marked for r in showing]).mean(0)
-        return self.cut_head.describe(logits, picture, marked)
+        # The filter bank begins with the colours.
+        return self.cut_head.describe(logits, (target.texture[:, :3] + 1) / 2)
 
-    def _level(
-        self,
-        logits: Tensor,
-        target: ImageEmbedding,
-        showing: Sequence[ReferenceEncoding],
-        exhaustive: Tensor,
-    ) -> Tensor:
+    def _level(self, logits: Tensor, target: ImageEmbedding, exhaustive: Tensor) -> Tensor:
         """Return the logits' level where objects end, (B, 1, 1, 1); 0 where references say it."""
         open_ended = 1 - exhaustive
         if not (torch.compiler.is_exporting() or bool(open_ended.any())):
             return open_ended[:, None, None, None]
-        level = self.cut_head(self.level_facts(logits, target, showing))
+        level = self.cut_head(self.level_facts(logits, target))
         return (open_ended * level)[:, None, None, None]
-
-    @torch.no_grad()
-    def _marked(self, features: Tensor, equations: NormalEquations, positive: Tensor) -> Tensor:
-        """Return mean and deviation of the prior's logits under the marks (B, 1, h, w), (B, 2)."""
-        logits = self.prior.logits(self.prior.score(features, equations), equations)
-        mean = _mean_under(logits, positive)
-        away = (logits - mean[:, None, None, None]) ** 2
-        return torch.stack([mean, _mean_under(away, positive).sqrt()], 1)
 
     def _curved_score(self, target: ImageEmbedding, fits: CurvedFits) -> Tensor:
         """Score targets by the two curved fits, (B, 1, h2, w2); 0 where none could be fitted."""

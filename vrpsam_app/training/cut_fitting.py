@@ -124,10 +124,12 @@ def collect_examples(
             references = references_of(model, embedding, episodes)
             target = embedding.take(episodes.target_index)
             logits = model.decode(target, references).mask_logits
-            facts = model.level_facts(logits, target, references)
+            facts = model.level_facts(logits, target)
             truth, known = truth_on(episodes, logits)
             values = values_of(logits, truth, known, episodes.present, model.cut_head.levels)
             worth = torch.where(episodes.present > 0, 1.0, WORTH_OF_ABSENT)
+            # Of what fills a picture "everything" is a good answer, and it must not become a habit.
+            worth = worth * (1 - truth.mean((1, 2, 3))) ** 2
             teaches = values.amax(1) > HOPELESS
             found.append(CutExamples(*(v[teaches].float().cpu() for v in (facts, values, worth))))
         done = sum(map(len, found))

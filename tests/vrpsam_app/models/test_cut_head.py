@@ -9,7 +9,6 @@ from vrpsam_app.models.cut_head import FACTS, LEVELS, CutHead
 from vrpsam_app.training.cut_fitting import CutExamples, fit_cut_head, value_at, values_of
 
 SIDE = 48
-ALIKE = torch.tensor([[2.0, 0.1]])
 
 
 def discs(count: int, seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -31,13 +30,13 @@ def discs(count: int, seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 def examples(head: CutHead, count: int, seed: int) -> tuple[CutExamples, Tensor]:
     picture, logits, truth, offset = discs(count, seed)
     here = torch.ones(count)
-    facts = head.describe(logits, picture, ALIKE.expand(len(logits), 2))
+    facts = head.describe(logits, picture)
     return CutExamples(facts, values_of(logits, truth, None, here, head.levels), here), offset
 
 
 def test_before_it_is_fitted_nothing_is_cut() -> None:
     head = CutHead()
-    facts = head.describe(torch.randn(2, 1, 20, 30), torch.rand(2, 3, 20, 30), ALIKE.expand(2, 2))
+    facts = head.describe(torch.randn(2, 1, 20, 30), torch.rand(2, 3, 20, 30))
     assert facts.shape == (2, LEVELS, FACTS)
     torch.testing.assert_close(head(facts), torch.zeros(2))
 
@@ -58,8 +57,8 @@ def test_a_target_is_cut_alike_in_any_company() -> None:
     learned, _ = examples(head, 60, 0)
     fit_cut_head(head, learned, steps=20)
     picture, logits, _, _ = discs(3, 2)
-    together = head(head.describe(logits, picture, ALIKE.expand(len(logits), 2)))
-    alone = head(head.describe(logits[1:2], picture[1:2], ALIKE))
+    together = head(head.describe(logits, picture))
+    alone = head(head.describe(logits[1:2], picture[1:2]))
     torch.testing.assert_close(alone, together[1:2], atol=1e-4, rtol=1e-4)
 
 
@@ -67,6 +66,6 @@ def test_flat_pictures_and_answers_give_numbers() -> None:
     head = CutHead()
     for value in (-30.0, 0.0, 30.0):
         answer = torch.full((1, 1, 16, 16), value)
-        facts = head.describe(answer, torch.zeros(1, 3, 16, 16), ALIKE)
+        facts = head.describe(answer, torch.zeros(1, 3, 16, 16))
         assert torch.isfinite(facts).all()
         assert facts.abs().max() < 50

@@ -164,17 +164,6 @@ def test_the_level_is_chosen_only_where_nobody_said_where_objects_end(
     assert not learning.train().requires_grad_(False).learns_masks
 
 
-@torch.inference_mode()
-def test_alike_marks_are_told_from_mixed_ones(model: EmbeddedVRPSAM) -> None:
-    flat = torch.full((1, 3, 96, 64), 0.2)
-    flat[:, :, 20:50, 20:40] = 0.8
-    embedding = model.encode_images(flat)
-    alike = model.encode_reference(embedding, marks(slice(24, 46), slice(24, 36)), NOT_A_BOX)
-    mixed = model.encode_reference(embedding, marks(slice(24, 76), slice(24, 36)), NOT_A_BOX)
-    assert alike.marked.shape == (1, 2)
-    assert float(mixed.marked[0, 1]) > float(alike.marked[0, 1])
-
-
 def test_gradients_reach_every_parameter(model: EmbeddedVRPSAM) -> None:
     trained = EmbeddedVRPSAM(EMBEDDED_CONFIG)
     trained.load_state_dict(model.state_dict())

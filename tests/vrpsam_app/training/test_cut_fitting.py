@@ -107,7 +107,10 @@ def test_examples_say_what_the_answer_as_it_is_is_worth(tmp_path: Path) -> None:
     model = EmbeddedVRPSAM(SMALL).eval()
     examples = collect_examples(model, stream_batches(PLAN, workers=0), 30, report=silent)
     assert len(examples) >= 30
-    assert set(examples.worth.tolist()) == {1.0, cut_fitting.WORTH_OF_ABSENT}
+    worth = examples.worth
+    assert 0 < float(worth.min()) < float(worth.max()) <= 1
+    # Without the object nothing is covered, and the worth is the same for all.
+    assert (worth == cut_fitting.WORTH_OF_ABSENT).sum() > 1
     assert examples.values.amax(1).min() > cut_fitting.HOPELESS
     middle = model.cut_head.levels.abs().argmin()
     as_it_is = value_at(torch.zeros(len(examples)), examples.values, model.cut_head.levels)
