@@ -5,9 +5,9 @@ What goes over the border, all of it JSON.
 Pictures, from Python: ``[{"id", "name", "src", "width", "height"}]``, as for the canvas.
 
 Answers, from Python: ``[{"id", "state", "note", "classes"}]``, one for each picture of which there
-is something to say; pictures without one wait. A callback returns ``gr.HTML(answers=[...])``, or
-``gr.HTML(pictures=[...], answers=[...])``. `state` is ``searching``, ``done`` or ``failed``; `note`
-is a sentence for a person, or empty. `classes`: ``[{"label", "score", "presence", "present",
+is something to say; pictures without one wait. A callback returns ``gr.update(answers=[...])``,
+or ``gr.update(pictures=[...], answers=[...])``. `state` is ``searching``, ``done`` or ``failed``;
+`note` is a sentence for a person, or empty. `classes`: ``[{"label", "score", "presence", "present",
 "levels", "speck"}]`` in the order in which they were asked for, empty unless the state is ``done``.
 `speck`, optional: pieces of fewer pixels of the original are drawn but not counted, as
 :class:`~vrpsam_app.objects.instances.ObjectOptions` counts by itself. `levels` is a data URL of an

@@ -5,14 +5,14 @@ What goes over the border, all of it JSON.
 Pictures, from Python: ``[{"id", "name", "src", "width", "height"}]``, the pictures that carry
 marks, in the order of the thumbnails. `src` is a data URL of a version small enough to send;
 `width` and `height` are those of the original, and all coordinates are in its pixels, (x, y). A
-callback returns ``gr.HTML(pictures=[...])`` to add or take out some: marks on those that stay are
+callback returns ``gr.update(pictures=[...])`` to add or take out some: marks on those that stay are
 kept, marks on those that are gone are dropped, and what is new is shown.
 
 Given marks, from Python: ``{"serial", "replace", "shown", "references"}``. `references` has the
 form of the value below. A `serial` that is new to the page makes it take them: added to what is
 there as one step that can be undone, or with ``replace`` true in the place of everything. `shown`
-is the id of the picture to turn to, or None. A callback returns ``gr.HTML(given={...})``, alone or
-together with `pictures`; a mask file, a library, a project and "use as reference" arrive like this.
+is the id of the picture to turn to, or None. A callback returns ``gr.update(given={...})``, alone
+or together with `pictures`; a mask file, a library, a project and "use as reference" arrive like this.
 
 Value, from the browser: ``{"shown", "label", "references", "about"}``.
 

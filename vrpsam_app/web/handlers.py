@@ -16,6 +16,7 @@ from vrpsam_app.web.inquiry import Inquiry, known_answers
 from vrpsam_app.web.marked import Asked, read_page
 from vrpsam_app.web.model import ModelShelf
 from vrpsam_app.web.plain_words import for_visitors, status_line
+from vrpsam_app.web.replaced import forget_replaced
 from vrpsam_app.web.session import Answers, Session, new_session, opening_session
 
 Updates = tuple[Any, ...]
@@ -75,7 +76,7 @@ class Handlers:
             found = view.board_answers(inquiry.session, progress.answers, progress.searching)
             yield (
                 progress.answers,
-                gr.skip() if progress.before else gr.HTML(answers=found),
+                gr.skip() if progress.before else gr.update(answers=found),
                 status_line(view.progress_words(progress)),
                 *(busy_buttons() if progress.searching else idle_buttons()),
             )
@@ -102,7 +103,7 @@ class Handlers:
         found = (answers or Answers()) if same else Answers()
         return (
             session,
-            gr.HTML(pictures=view.canvas_pictures(session)),
+            gr.update(pictures=view.canvas_pictures(session)),
             found,
             _board(session, found, same_pictures=same),
             status_line(view.START_MARKING if session != before else view.READY),
@@ -143,7 +144,7 @@ class Handlers:
         session = session or opening_session()
         about = canvas.get("about") if isinstance(canvas, dict) else None
         session = collection.remove_marked(session, about)
-        return session, gr.HTML(pictures=view.canvas_pictures(session))
+        return session, gr.update(pictures=view.canvas_pictures(session))
 
     def reuse(
         self, session: Session | None, answers: Answers | None, canvas: object, board: object
@@ -227,6 +228,7 @@ class Handlers:
         board: object,
     ) -> Inquiry:
         """Begin a kind of work for a visitor, in the place of what runs of it."""
+        forget_replaced()
         session, asked = read_visit(session, canvas, board)
         return Inquiry(
             self._shelf.of(session.choice),
@@ -253,14 +255,14 @@ def _results(session: Session, answers: Answers, *, same_pictures: bool = True) 
 def _board(session: Session, answers: Answers, *, same_pictures: bool) -> Any:
     found = view.board_answers(session, answers)
     if same_pictures:
-        return gr.HTML(answers=found)
-    return gr.HTML(pictures=view.board_pictures(session), answers=found)
+        return gr.update(answers=found)
+    return gr.update(pictures=view.board_pictures(session), answers=found)
 
 
 def _given(given: projects.Given, words: str) -> Updates:
     """Return the updates of session, canvas and status line for marks that arrive."""
     pictures = view.canvas_pictures(given.session)
-    return given.session, gr.HTML(pictures=pictures, given=given.canvas()), status_line(words)
+    return given.session, gr.update(pictures=pictures, given=given.canvas()), status_line(words)
 
 
 def _warn(sentences: Sequence[str]) -> None:

@@ -71,12 +71,12 @@ def open_project(session: Session | None, upload: str) -> tuple[Any, ...]:
     given = projects.open_project(session or opening_session(), Path(upload))
     answers = given.answers or Answers()
     marks = given.canvas()
-    board = gr.HTML(
+    board = gr.update(
         pictures=view.board_pictures(given.session),
         answers=view.board_answers(given.session, answers),
         given={"serial": marks["serial"], **(given.board or {})},
     )
-    canvas = gr.HTML(pictures=view.canvas_pictures(given.session), given=marks)
+    canvas = gr.update(pictures=view.canvas_pictures(given.session), given=marks)
     words = f"{len(given.session.targets)} pictures and {len(given.references)} references."
     return given.session, canvas, answers, board, status_line(words)
 
@@ -132,7 +132,7 @@ class Loading:
         yield (
             session,
             Answers(),
-            gr.HTML(answers=[]),
+            gr.update(answers=[]),
             status_line(f"Ready, with {choice.model}. Press Find."),
             *idle_buttons(),
         )
