@@ -71,6 +71,7 @@ def test_attention_layer_is_normalised_after_the_sum(generator: PromptGenerator)
     ("query_init", "about_object"), [("foreground", 5), ("background", 0), ("half", 3)]
 )
 def test_queries_can_start_from_prototypes(query_init: str, about_object: int) -> None:
+    torch.manual_seed(0)
     generator = PromptGenerator(16, num_queries=5, heads=4, query_init=query_init)
     foreground, background = torch.rand(2, 2, 16).unbind()
     tokens = generator.first_tokens(foreground, background)
@@ -81,9 +82,13 @@ def test_queries_can_start_from_prototypes(query_init: str, about_object: int) -
     assert not any(name.startswith("prompt_queries") for name in generator.state_dict())
     # Nothing later tells alike queries apart: they stay copies.
     maps = torch.rand(2, 16, 4, 4)
-    prompts = generator.target_half(generator.reference_half(maps, tokens), maps)
-    distinct = {tuple(p.tolist()) for p in prompts[0].detach().mul(1e4).round().int()}
-    assert len(distinct) == len({0, about_object, 5}) - 1
+    with torch.no_grad():
+        prompts = generator.target_half(generator.reference_half(maps, tokens), maps)[0]
+    for alike in (prompts[:about_object], prompts[about_object:]):
+        # Copies up to the order in which sums are made.
+        torch.testing.assert_close(alike, alike[:1].expand_as(alike), atol=1e-4, rtol=0)
+    if 0 < about_object < 5:
+        assert float((prompts[0] - prompts[-1]).abs().max()) > 0.01
 
 
 def test_learned_queries_heed_no_prototype(generator: PromptGenerator) -> None:
