@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from vrpsam_app.config import EMBEDDED_CONFIG
+from tests.vrpsam_app.training.small_model import SMALL
 from vrpsam_app.models.embedded_vrp_sam import EmbeddedVRPSAM
 from vrpsam_app.training import cut_fitting
 from vrpsam_app.training.batch_source import BatchPlan, SyntheticGroups, stream_batches
@@ -22,11 +21,6 @@ from vrpsam_app.training.cut_fitting import (
 from vrpsam_app.training.episode_sampler import EpisodeMix
 from vrpsam_app.training.trainer import Trainer, TrainingOptions
 
-SMALL = dataclasses.replace(
-    EMBEDDED_CONFIG,
-    sam=dataclasses.replace(EMBEDDED_CONFIG.sam, width=8, prompt_dim=32, depth=1, image_size=64),
-    vrp_encoder=dataclasses.replace(EMBEDDED_CONFIG.vrp_encoder, hidden_dim=32, num_queries=4),
-)
 PLAN = BatchPlan(
     sources=[(SyntheticGroups(), 1.0)],
     groups=2,

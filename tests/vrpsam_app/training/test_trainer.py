@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 from collections.abc import Iterator
 from functools import cache
 from itertools import count
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.vrpsam_app.training.small_model import SMALL
 from vrpsam_app.config import EMBEDDED_CONFIG
 from vrpsam_app.errors import ConfigError
 from vrpsam_app.models.embedded_vrp_sam import EmbeddedVRPSAM
@@ -26,11 +26,6 @@ from vrpsam_app.training.quality import train_quality
 from vrpsam_app.training.run import TrainingRun, train
 from vrpsam_app.training.trainer import Trainer, TrainingOptions
 
-SMALL = dataclasses.replace(
-    EMBEDDED_CONFIG,
-    sam=dataclasses.replace(EMBEDDED_CONFIG.sam, width=8, prompt_dim=32, depth=1, image_size=64),
-    vrp_encoder=dataclasses.replace(EMBEDDED_CONFIG.vrp_encoder, hidden_dim=32, num_queries=4),
-)
 PLAN = BatchPlan(
     sources=[(SyntheticGroups(), 1.0)],
     groups=1,
