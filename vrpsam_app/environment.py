@@ -24,6 +24,7 @@ ENCODING_CODE = (
 PIXEL_CODE = (
     "annotation_types.py",
     "annotations.py",
+    "corrections.py",
     "geometry.py",
     "images.py",
     "methods",
