@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vrpsam_app.errors import MissingExtraError
-from vrpsam_app.web.allocator import limit_heaps
+from vrpsam_app.web.allocator import share_one_heap, use_small_pages
 from vrpsam_app.web.limits import MEGAPIXELS_VARIABLE, limits, on_space
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ MAX_FILE_SIZE = "2gb"
 MAX_FILE_SIZE_ON_SPACE = "200mb"
 # Visitors whose pages are remembered; the one who was away for longest is forgotten.
 MOST_VISITORS = 500
+# Events of which Gradio keeps a record; all that run or wait at once are fewer.
+MAX_RECORDS = 200
 FAVICON = Path(__file__).with_name("favicon.svg")
 
 
@@ -71,6 +73,8 @@ def launch_app(
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     if max_megapixels is not None:
         os.environ[MEGAPIXELS_VARIABLE] = f"{max_megapixels:g}"
+    # It keeps 10,000 records for a page of statistics that nobody can open here.
+    os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", str(MAX_RECORDS))
     limits()
     try:
         import gradio  # noqa: F401
@@ -81,7 +85,8 @@ def launch_app(
     from vrpsam_app.web.layout import build_app
     from vrpsam_app.web.model import embedded_predictor
 
-    limit_heaps()
+    share_one_heap()
+    use_small_pages()
     if block:
         _end_in_order()
     app = build_app(predictor_factory or embedded_predictor, on_gpu)

@@ -16,7 +16,7 @@ from vrpsam_app.web.allocator import give_memory_back
 
 T = TypeVar("T")
 _Task = tuple[Callable[[], Any], Future[Any]]
-# So long after work has begun again, the memory that is free by then goes back to the system.
+# While there is work, and once more after it, memory that is free goes back to the system so often.
 TIDY_SECONDS = 5.0
 # How long the end of the process waits for the piece of work that is being done.
 LAST_SECONDS = 5.0
@@ -73,12 +73,15 @@ def _end(tasks: SimpleQueue[_Task | None], threads: list[threading.Thread]) -> N
 
 def _do_all(tasks: SimpleQueue[_Task | None]) -> None:
     due: float | None = None
+    worked = 0.0
     while True:
         try:
             task = tasks.get(timeout=None if due is None else max(0.0, due - time.monotonic()))
         except Empty:  # between two answers, or after the last one
             give_memory_back()
-            due = None
+            # The answer before may have been on its way to a page still, with all that it held.
+            last = worked + TIDY_SECONDS
+            due = last if last > (due or 0.0) else None
             continue
         if task is None:
             return
@@ -88,4 +91,5 @@ def _do_all(tasks: SimpleQueue[_Task | None]) -> None:
         except BaseException as error:  # raised again by whoever waits
             done.set_exception(error)
         del task, work, done  # nothing of an answer stays here until the next one
-        due = due or time.monotonic() + TIDY_SECONDS
+        worked = time.monotonic()
+        due = due or worked + TIDY_SECONDS

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import os
 import runpy
 import sys
@@ -7,9 +8,12 @@ import types
 from pathlib import Path
 
 import pytest
+from gradio import queueing
 
+from tests.vrpsam_app.web.conftest import Served
 from vrpsam_app.errors import ConfigError, MissingExtraError
 from vrpsam_app.web import launch
+from vrpsam_app.web.layout import MAX_WAITING, OTHER_EVENTS_AT_ONCE
 from vrpsam_app.web.limits import MEGAPIXELS_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -31,6 +35,24 @@ def test_telemetry_is_off_before_gradio_is_imported(monkeypatch: pytest.MonkeyPa
         launch.launch_app()
     assert os.environ["GRADIO_ANALYTICS_ENABLED"] == "False"
     assert os.environ["HF_HUB_DISABLE_TELEMETRY"] == "1"
+
+
+def test_records_for_statistics_that_nobody_sees_are_few(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("GRADIO_ANALYTICS_MAX_EVENTS", "")
+    monkeypatch.delenv("GRADIO_ANALYTICS_MAX_EVENTS")
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    with pytest.raises(MissingExtraError):
+        launch.launch_app()
+    assert os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] == str(launch.MAX_RECORDS)
+    assert launch.MAX_RECORDS > MAX_WAITING + OTHER_EVENTS_AT_ONCE
+    # A queue of its own would leave an event loop to the garbage collector.
+    assert '"GRADIO_ANALYTICS_MAX_EVENTS"' in inspect.getsource(queueing)
+
+
+def test_the_server_declines_huge_pages(served: Served):
+    account = Path(f"/proc/{served.pid}/status")
+    if account.is_file():
+        assert "THP_enabled:\t1" not in account.read_text(encoding="ascii")
 
 
 def test_the_space_opens_the_same_app(monkeypatch: pytest.MonkeyPatch):

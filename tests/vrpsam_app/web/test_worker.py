@@ -9,6 +9,10 @@ import subprocess
 import sys
 import threading
 import weakref
+from collections.abc import Callable
+from concurrent.futures import Future
+from queue import Empty
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -88,6 +92,34 @@ def test_free_memory_is_given_back_after_work_and_not_without(monkeypatch):
     assert not given.wait(0.3)
     worker.do(lambda: None)
     assert given.wait(10)
+
+
+def test_free_memory_is_given_back_while_there_is_work_and_once_more_after_it(monkeypatch):
+    clock, given = [0.0], []
+
+    class Tasks:
+        """Work at given seconds; nobody has any in between."""
+
+        def __init__(self, *at: float) -> None:
+            self.at = [*at]
+
+        def get(self, timeout: float | None) -> tuple[Callable[[], None], Future[None]] | None:
+            waited = float("inf") if timeout is None else clock[0] + timeout
+            if not self.at and timeout is None:
+                return None
+            if not self.at or self.at[0] > waited:
+                clock[0] = waited
+                raise Empty
+            clock[0] = max(clock[0], self.at.pop(0))
+            return (lambda: None), Future()
+
+    monkeypatch.setattr(worker_module, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(worker_module, "give_memory_back", lambda: given.append(clock[0]))
+    worker_module._do_all(Tasks(1.0))
+    assert given == [6.0]
+    given.clear()
+    worker_module._do_all(Tasks(11.0, 12.0, 15.5, 17.0, 40.0))
+    assert given == [16.0, 20.5, 22.0, 45.0]
 
 
 def test_the_thread_ends_with_its_worker():
