@@ -1,9 +1,10 @@
 """Choose from which presence on matching and PerSAM say that an object is there.
 
 Run ``python benchmarks/presence.py --data FOLDER ... --out results/presence`` on the training parts
-of labelled folders, never on those that are measured on; with ``--sam FILE`` for PerSAM. Answers
-are kept as they are made: the same command goes on where it was stopped. The numbers it prints are
-the defaults of ``MatchingSettings`` and ``PerSAMSettings``.
+of labelled folders, never on those that are measured on; with ``--sam FILE`` for
+``--method persam`` and for matching on a SAM. Without a SAM matching takes the verdict of the model
+that it asks, so that the number says how good that one is. Answers are kept as they are made: the same command goes on
+where it was stopped. What it prints can be given to ``MatchingSettings`` and ``PerSAMSettings``.
 """
 
 from __future__ import annotations

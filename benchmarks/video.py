@@ -23,7 +23,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "2")
 def main(argv: list[str] | None = None) -> int:
     """Measure, print a table, and write it."""
     from vrpsam_app.data.clip_scenes import CLIP_KINDS
-    from vrpsam_app.evaluation.video_evaluation import WAYS, evaluate_films, film_table
+    from vrpsam_app.evaluation.video_evaluation import (
+        WAYS,
+        evaluate_films,
+        film_table,
+        gain_table,
+    )
     from vrpsam_app.evaluation.video_films import davis_films, drawn_films
     from vrpsam_app.evaluation.video_scores import VideoScores
     from vrpsam_app.image_files import write_whole
@@ -69,7 +74,10 @@ def main(argv: list[str] | None = None) -> int:
         results.append(result)
         print(f"{result.film}, {result.method}, {result.way}: J&F {result.both:.3f}", flush=True)
     command = f"python benchmarks/video.py {shlex.join(typed)}".strip()
-    table = film_table(results)
+    tables = [film_table(results)]
+    if len(options.way) > 1:
+        tables.append(gain_table(results))
+    written = "\n".join(table.to_markdown() for table in tables)
     together = {
         f"{method}, {way}": asdict(
             VideoScores.of(
@@ -82,9 +90,9 @@ def main(argv: list[str] | None = None) -> int:
     write_whole(
         folder / "video.json", (json.dumps(found, indent=1) + "\n").encode(), overwrite=True
     )
-    page = f"Made by:\n\n```bash\n{command}\n```\n\n{table.to_markdown()}"
+    page = f"Made by:\n\n```bash\n{command}\n```\n\n{written}"
     write_whole(folder / "video.md", page.encode(), overwrite=True)
-    print(table.to_markdown())
+    print(written)
     return 0
 
 

@@ -58,51 +58,54 @@ def make_stack_pictures() -> None:
     save(viewer, "napari_stack.png")
     viewer.window.remove_dock_widget(dock)
 
-    references = ReferencesWidget(viewer)
-    dock = viewer.window.add_dock_widget(references, name="References", area="right")
-    for item in references.session.references:
-        references.session.keep_reference(item)
-    settle()
-    references.cards[1].not_this.click()  # rods, against nuclei
-    viewer.layers["Marks"].visible = True
-    viewer.layers[-1].visible = False
-    go_to(viewer, 11)
-    settle()
-    save(viewer, "napari_references.png")
-    viewer.window.remove_dock_widget(dock)
-
-    viewer.layers["Marks"].visible = False
-    viewer.layers[-1].visible = True
     review = ReviewWidget(viewer)
     dock = viewer.window.add_dock_widget(review, name="Review a result", area="right")
     settle()
     for _ in range(3):
         review.accept()
         settle()
-    review.minus.click()
-    index = review.index
-    layer = review.record.layer
-    rods = np.argwhere(np.asarray(layer.data[index]) == 2)
-    review.clicks.layer.add([[*index, *rods[len(rods) // 2]]])
+    review.plus.click()
+    review.clicks.layer.add([[*review.index, *missed_place(viewer, review)]])
     settle(lambda: len(review.record.edited) > 3)
     save(viewer, "napari_review.png")
-    review.minus.click()
-    # Nuclei alone, for rods are "not this" now.
-    review.record.release(review.record.edited)
-    review.redo()
-    settle(lambda: not review.flow.running)
+    review.plus.click()
     viewer.window.remove_dock_widget(dock)
 
     measure = MeasureWidget(viewer)
-    viewer.window.add_dock_widget(measure, name="Measure and export", area="right")
+    dock = viewer.window.add_dock_widget(measure, name="Measure and export", area="right")
     measure.link()
     settle(lambda: not measure.busy)
     measure.measure()
     settle(lambda: not measure.busy)
+    measure.show_table()
     go_to(viewer, 12)
     settle()
     save(viewer, "napari_measure.png")
+    viewer.window.remove_dock_widget("all")
+
+    viewer.layers.selection.active = viewer.layers["Marks"]
+    viewer.layers["Marks"].visible = True
+    viewer.layers["Nuclei among rods objects"].visible = False
+    references = ReferencesWidget(viewer)
+    viewer.window.add_dock_widget(references, name="References", area="right")
+    for item in references.session.references:
+        references.session.keep_reference(item)
+    settle()
+    references.cards[1].not_this.click()  # rods, against nuclei
+    go_to(viewer, 11)
+    settle()
+    save(viewer, "napari_references.png")
     viewer.close()
+
+
+def missed_place(viewer: Any, review: Any) -> Any:
+    """Return the middle of the nucleus of which most was missed."""
+    from scipy import ndimage
+
+    truth = np.asarray(viewer.layers["Truth: nucleus"].data[review.index])
+    missed = np.where(np.asarray(review.record.layer.data[review.index]) == 1, 0, truth)
+    depth = ndimage.distance_transform_edt(missed == np.bincount(missed.ravel())[1:].argmax() + 1)
+    return np.unravel_index(depth.argmax(), depth.shape)
 
 
 def make_time_lapse_picture() -> None:

@@ -15,6 +15,7 @@ from vrpsam_app.objects.instances import ObjectOptions
 from vrpsam_app.objects.linking import LinkOptions
 
 _OWN_SAM = "the model's own"
+_OWN_FEATURES = "that of the SAM or model"
 # What a person would choose; guards and peers are for measuring.
 _FOR_MEASURING = frozenset({"everything", "nothing", "ignore_reference"})
 _METHODS = [name for name in METHODS if name not in _FOR_MEASURING]
@@ -31,7 +32,7 @@ class AdvancedForm(QCollapsible):
 
     Attributes
     ----------
-    model, method, sam, device, in_use : who answers
+    model, method, sam, features, device, in_use : who answers
     label : name of the class that is marked next
     ids : numbers of objects that count as marks, where marks are taken from a Labels layer
     level, channel_axis, channels, more_images : of the image
@@ -50,6 +51,9 @@ class AdvancedForm(QCollapsible):
         for i, name in enumerate(_METHODS):
             self.method.native.setItemData(i, METHODS[name].summary, _TIP)
         self.sam = _names("SAM", "SAM's weights for methods that need a SAM.", _OWN_SAM)
+        self.features = _names(
+            "Features", "A backbone's weights for matching, such as DINOv2.", _OWN_FEATURES
+        )
         self.device = _combo("Device", "Where the model runs.", "auto", "cuda", "mps", "cpu")
         self.in_use = Label(label="In use", value="-")
         self.level = SpinBox(
@@ -106,7 +110,7 @@ class AdvancedForm(QCollapsible):
 
     def changes(self) -> list[Any]:
         """Return the signals that tell of another value; edited text counts when it is complete."""
-        names, texts = (self.model, self.sam), (self.channels, self.more_images)
+        names, texts = (self.model, self.sam, self.features), (self.channels, self.more_images)
         lines = [*(box.native.lineEdit() for box in names), *(text.native for text in texts)]
         others = (self.method, self.device, self.channel_axis, self.cut, self.links, self.tiles)
         boxes = (*names, *others, self.level, self.min_area, self.gaps)
@@ -114,12 +118,15 @@ class AdvancedForm(QCollapsible):
 
     def choice(self) -> dict[str, str]:
         """Return the values of a :class:`ModelChoice`."""
-        model, sam = (box.native.currentText().strip() for box in (self.model, self.sam))
+        model, sam, features = (
+            box.native.currentText().strip() for box in (self.model, self.sam, self.features)
+        )
         return {
             "model": model or EMBEDDED,
             "method": self.method.value,
             "device": self.device.value,
             "sam": "" if sam == _OWN_SAM else sam,
+            "features": "" if features == _OWN_FEATURES else features,
         }
 
     def object_options(self) -> ObjectOptions:
@@ -160,7 +167,7 @@ class AdvancedForm(QCollapsible):
         self._listed = True
         from hub_weights import in_bytes, list_weights
 
-        boxes = {"model": self.model, "sam": self.sam}
+        boxes = {"model": self.model, "sam": self.sam, "backbone": self.features}
         typed = {kind: box.native.currentText() for kind, box in boxes.items()}
         for weights in list_weights():
             box = boxes.get(weights.kind)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import weakref
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +38,7 @@ class LayerPlanes:
     leading : result axis of each leading axis of the stack
     rows_cols : result axes of rows and columns
     name : of the layer, or of all of them
-    key : what is the same as long as layers, resolution and channels are
+    key : what is the same as long as layers, their data, resolution and channels are
     """
 
     stack: Stack
@@ -110,7 +111,7 @@ class LayerPlanes:
             leading=tuple(kept.index(names.index(axis)) for axis in stack.axes),
             rows_cols=(kept.index(rows), kept.index(cols)),
             name=name,
-            key="+".join(str(getattr(layer, "unique_id", id(layer))) for layer in layers)
+            key="+".join(_data_key(layer) for layer in layers)
             + f"/{level}/{channel_axis}/{channels}/{rows},{cols}",
         )
 
@@ -234,6 +235,19 @@ def _check_alike(layers: Sequence[Any]) -> None:
                 f"{tuple(map(float, first.scale))}: channels of one image have the same. Choose "
                 "one of them."
             )
+
+
+_DATA_SEEN: weakref.WeakKeyDictionary[Any, tuple[Any, int]] = weakref.WeakKeyDictionary()
+
+
+def _data_key(layer: Any) -> str:
+    """Name a layer and the data that it has now: `layer.data = ...` makes another image of it."""
+    layer = getattr(layer, "__wrapped__", layer)
+    data = getattr(layer.data, "__wrapped__", layer.data)
+    seen, number = _DATA_SEEN.get(layer, (data, 0))
+    number += seen is not data
+    _DATA_SEEN[layer] = data, number
+    return f"{getattr(layer, 'unique_id', id(layer))}.{number}"
 
 
 def _array_of(layer: Any, level: int) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QProgressBar
 
 from napari_plugin.measure_work import (
@@ -151,10 +152,14 @@ class MeasureWidget(Panel):
             self._start(lambda cancel: measure_layer(labels, image, classes, cancel), show)
 
     def show_table(self) -> None:
-        """Open napari's table of features."""
+        """Open napari's table of features below the image: beside this panel it has no room."""
         with self.saying_errors():
             self.viewer.layers.selection.active = unwrapped(self._layer())
-            self.viewer.window.add_plugin_dock_widget(*_FEATURES_TABLE)
+            window = unwrapped(self.viewer.window)
+            shown = set(window.dock_widgets)
+            dock, _ = window.add_plugin_dock_widget(*_FEATURES_TABLE)
+            if set(window.dock_widgets) - shown:  # from then on it stays where a person puts it
+                dock.parent().addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, dock)
 
     def link(self) -> None:
         """Add a layer whose objects have numbers that go through the stack."""
@@ -169,7 +174,12 @@ class MeasureWidget(Panel):
 
             self._start(
                 lambda cancel: link_layer(
-                    planes.stack, links, classes, cancel, as_classes=holds_classes(layer, record)
+                    planes.stack,
+                    links,
+                    classes,
+                    cancel,
+                    as_classes=holds_classes(layer, record),
+                    record=record,
                 ),
                 show,
             )

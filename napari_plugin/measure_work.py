@@ -158,7 +158,7 @@ def link_layer(
     cancel: CancelToken,
     *,
     as_classes: bool | None = None,
-    options: ObjectOptions = DEFAULT_OBJECTS,
+    record: ResultRecord | None = None,
 ) -> Generator[Progress, None, Linked]:
     """Give objects of a layer numbers that go through its stack; what holds classes is cut first.
 
@@ -171,7 +171,8 @@ def link_layer(
     classes : of the layer's numbers
     cancel : looked at after each slice
     as_classes : whether numbers are classes; None recognises masks
-    options : how masks are cut
+    record : of the layer; how large the objects of its references are tells where to cut, and what
+        is too small to be one
     """
     from vrpsam_app.objects.linking import link_planes
 
@@ -186,7 +187,7 @@ def link_layer(
             yield plane.values
 
     numbered = (
-        _cut(labels, classes, options)
+        _cut(labels, classes, record)
         if as_classes or (as_classes is None and holds_masks(labels))
         else _as_they_are(labels, classes)
     )
@@ -212,16 +213,27 @@ def link_layer(
     return Linked(shaped, dict(found) if several else classes)
 
 
-def _cut(labels: Stack, classes: Classes, options: ObjectOptions) -> Iterator[Numbered]:
+def _cut(labels: Stack, classes: Classes, record: ResultRecord | None) -> Iterator[Numbered]:
     """Cut each class of a layer, or all of it where there is one."""
-    from vrpsam_app.objects.finding import cut_planes
+    from vrpsam_app.objects.finding import cut_planes, typical_in
+
+    def options(label: str) -> ObjectOptions:
+        if record is None:
+            return DEFAULT_OBJECTS
+        state, size = record.state, labels.pixel_size
+        shown = state.settings.tiling.reference_pixel_size
+        typical = typical_in(state.references, label, size, reference_pixel_size=shown)
+        return (state.settings.objects or DEFAULT_OBJECTS).resolved(size, typical)
 
     if not isinstance(classes, Mapping):
-        for plane in cut_planes(labels, options):
+        for plane in cut_planes(labels, options(classes or "")):
             yield Numbered(plane, {})
         return
-    each = [cut_planes(replace(labels, data=labels.data == n), options) for n in sorted(classes)]
     names = [classes[number] for number in sorted(classes)]
+    each = [
+        cut_planes(replace(labels, data=labels.data == number), options(name))
+        for number, name in zip(sorted(classes), names, strict=True)
+    ]
     for cut in zip(*each, strict=True):
         yield Numbered.together(np.stack(cut), names)
 

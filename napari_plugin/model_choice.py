@@ -29,12 +29,14 @@ class ModelChoice:
     method : a name of :data:`vrpsam_app.methods.METHODS`
     device : auto, cpu, cuda or mps
     sam : name or file of SAM's weights for methods that need a SAM; empty takes the model's own
+    features : name or file of a backbone's weights for matching; empty takes SAM's or the model's
     """
 
     model: str = EMBEDDED
     method: str = "vrp_sam"
     device: str = "auto"
     sam: str = ""
+    features: str = ""
 
     @property
     def weights(self) -> ModelChoice:
@@ -139,7 +141,11 @@ class ModelShelf:
             )
 
         return MethodSources.of(
-            load_predictor, sam=choice.sam or None, device=choice.device, store=self.store
+            load_predictor,
+            sam=choice.sam or None,
+            features=choice.features or None,
+            device=choice.device,
+            store=self.store,
         )
 
 

@@ -45,6 +45,8 @@ def as_command(record: ResultRecord, recipe: Path, source: str, channels: str = 
     words += ["--model", choice.model, "--method", choice.method, "--device", _device(record)]
     if choice.sam:
         words += ["--sam", choice.sam]
+    if choice.features:
+        words += ["--features", choice.features]
     return shlex.join(words)
 
 
@@ -54,6 +56,7 @@ def as_python(record: ResultRecord, recipe: Path, source: str, channels: str = "
     choice, out = settings.choice, f"{Path(source).stem.removesuffix('.ome')}_labels.zarr"
     shown = f", channels=({channels},)" if channels else ""
     sam = f", sam={choice.sam!r}" if choice.sam else ""
+    sam += f", features={choice.features!r}" if choice.features else ""
     objects = ""
     imports = ["from pathlib import Path", "", "from vrpsam_app import ("]
     names = ["Recipe", "TileOptions", "VRPSAMPredictor", "open_stack", "segment_stack"]

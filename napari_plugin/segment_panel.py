@@ -54,6 +54,7 @@ class SegmentPanel(QWidget):
         self._ranges = Ranges()
         self._planes_key: tuple[object, ...] = ()
         self._planes_held: LayerPlanes | None = None
+        self._image: Any = None  # layer whose data are followed
         self._closed = False
         self._show_as_chosen = False
         self._awake = False  # nothing is computed before a person does something
@@ -155,6 +156,7 @@ class SegmentPanel(QWidget):
         self._viewer.layers.events.removed.disconnect(self._layer_removed)
         self._viewer.layers.events.inserted.disconnect(self._layer_inserted)
         self.session.references_changed.disconnect(self._references_changed)
+        self._follow_data(None)
         self.preview.remove()
         self.marks.close()
         self.form.image.close_events()
@@ -203,10 +205,24 @@ class SegmentPanel(QWidget):
         self._viewer.layers.events.inserted.connect(self._layer_inserted)
 
     def _show_image(self) -> None:
+        self._follow_data(self.form.image.layer)
         self.advanced.show_image(self.form.image.layer)
         self._planes_held = None
         self.preview.hide()
         self._layer_inserted()
+
+    def _follow_data(self, layer: Any) -> None:
+        """Hear of it when the data of the image are replaced, and of no other image any more."""
+        if self._image is not None:
+            self._image.events.data.disconnect(self._data_replaced)
+        self._image = getattr(layer, "__wrapped__", layer)
+        if self._image is not None:
+            self._image.events.data.connect(self._data_replaced)
+
+    def _data_replaced(self, event: Any = None) -> None:
+        """Take what a layer shows now for another image: its marks are read and asked anew."""
+        self._show_image()
+        self._ask_live()
 
     def _layer_inserted(self, event: Any = None) -> None:
         said = [marks_meaning(layer) for layer in marks_layers(self._viewer)]

@@ -6,6 +6,7 @@ from napari_plugin.preview import LiveAnswer
 from napari_plugin.questions import Doing
 from napari_plugin.result_record import ResultRecord
 from vrpsam_app.errors import VRPSAMError
+from vrpsam_app.methods.suggestion import suggestion_for
 from vrpsam_app.progress import in_words
 
 
@@ -24,7 +25,9 @@ def live_words(answer: LiveAnswer) -> str:
     if count > 1:
         words = in_words(count * answer.seconds)
         took += f"; all {count} slices: {'' if words.startswith('less') else 'at most '}{words}"
-    return f"{'; '.join(found)}. {took}."
+    better = suggestion_for(answer.predictions.values(), answer.ready.made_by)
+    advice = "" if better is None else f" {better} Choose it under Advanced."
+    return f"{'; '.join(found)}. {took}.{advice}"
 
 
 def run_words(record: ResultRecord) -> str:

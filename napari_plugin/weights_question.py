@@ -31,7 +31,8 @@ class Missing:
 
 def to_download(choice: ModelChoice) -> tuple[Missing, ...]:
     """Return what is not on this computer; the network is not asked."""
-    wanted = [name for name in (choice.model, choice.sam) if name and name != EMBEDDED]
+    names = (choice.model, choice.sam, choice.features)
+    wanted = [name for name in names if name and name != EMBEDDED]
     if not wanted:
         return ()
     from hub_weights import RepoName, list_weights, own_models

@@ -2,15 +2,15 @@
 
 A worker is a generator that runs in a thread of napari's, knows no layer and no widget, and yields
 plain values; what is drawn is drawn on the GUI thread, by the functions that are given here. A
-worker ends at its next value after it was cancelled, and when its widget is closed.
+worker ends at its next value after it was cancelled, when its widget is closed, and when napari is.
 """
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 from collections.abc import Callable, Generator
-from contextlib import closing
 from typing import Any
 
 from qtpy.QtCore import QObject
@@ -86,26 +86,31 @@ class Workers:
         from napari.qt.threading import create_worker
 
         work = Work()
+        steps = generator(work.cancel)
 
         def run() -> Generator[Any, None, Any]:
             try:
-                with closing(generator(work.cancel)) as steps:
-                    while True:
-                        try:
-                            value = next(steps)
-                        except StopIteration as end:
-                            return end.value
-                        yield value
-                        work.cancel.raise_if_cancelled()
+                while True:
+                    try:
+                        value = next(steps)
+                    except StopIteration as end:
+                        return end.value
+                    yield value
+                    work.cancel.raise_if_cancelled()
             except Cancelled:
                 return _CANCELLED
             except Exception as error:
                 _log.info("A worker of the plugin failed", exc_info=True)
                 return _Failure(error)
+
+        def leave() -> None:
+            try:
+                steps.close()
             finally:
                 work._ended.set()
 
-        worker = create_worker(run, _start_thread=False)
+        worker = create_worker(run, _start_thread=False, _worker_class=_worker_class())
+        worker.leave = leave
         self._works.add(work)
 
         def value(item: Any) -> None:
@@ -143,6 +148,27 @@ class Workers:
         self.stop()
         for work in list(self._works):
             work.wait()
+
+
+@functools.cache
+def _worker_class() -> Any:
+    """Return napari's worker, with an end that is reached whatever ends it.
+
+    A closing napari quits workers between two values and lets go of their generators without
+    closing them; what these have started then goes on, and who waits for them waits in vain.
+    """
+    from napari.qt.threading import GeneratorWorker
+
+    class LeavingWorker(GeneratorWorker):
+        leave: Callable[[], None]
+
+        def work(self) -> Any:
+            try:
+                return super().work()
+            finally:
+                self.leave()
+
+    return LeavingWorker
 
 
 class _Failure:

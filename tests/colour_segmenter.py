@@ -41,9 +41,14 @@ class ColourSegmenter:
         self.calls.append({**said, "references": len(references)})
         shown = [r for r in references if not r.is_not_this]
         colours = [to_rgb(r.image, intensity_range)[r.positive].mean(axis=0) for r in shown]
-        pixels = to_rgb(target, intensity_range).astype(np.float32)
-        distance = np.min([np.abs(pixels - c).max(axis=-1) for c in colours], axis=0)
-        probability = np.clip(1 - distance / (2 * self.tolerance), 0, 1).astype(np.float32)
+        rgb = to_rgb(target, intensity_range)
+        probability = np.zeros(rgb.shape[:2], np.float32)
+        # Some rows at a time: on large planes the memory of a test is that of what it tests.
+        for first in range(0, len(rgb), 256):
+            rows = slice(first, first + 256)
+            pixels = rgb[rows].astype(np.float32)
+            distance = np.min([np.abs(pixels - c).max(axis=-1) for c in colours], axis=0)
+            probability[rows] = np.clip(1 - distance / (2 * self.tolerance), 0, 1)
         mask = probability > threshold
         return Prediction(
             mask=mask,

@@ -32,6 +32,7 @@ def told(form: AdvancedForm) -> list[int]:
 def test_it_begins_with_what_is_chosen(form):
     assert form.choice() == {
         "model": EMBEDDED, "method": "training_free_prior", "device": "cpu", "sam": "",
+        "features": "",
     }  # fmt: skip
     assert form.object_options().min_area is None
     assert form.chosen_ids() == frozenset()
@@ -47,6 +48,8 @@ def test_another_model_may_be_typed_or_come_with_the_choice(form, qtbot, told):
     assert told == [1]
     assert form.choice()["model"] == "lab/other-model"
     assert form.choice()["sam"] == "sam_vit_b"
+    form.features.native.setCurrentText("dinov2_b14")
+    assert form.choice()["features"] == "dinov2_b14"
     form.model.native.setCurrentText(" ")
     assert form.choice()["model"] == EMBEDDED
     other = AdvancedForm(ModelChoice(model="lab/other-model", device="abacus"))
@@ -100,15 +103,16 @@ def test_weights_are_listed_once_somebody_looks(form):
     assert len(names) == len(set(names)) > before
     assert all(form.sam.native.itemData(i, 3) for i in range(1, len(names)))
     assert form.choice()["model"] == "lab/other-model"
+    assert "dinov2_b14" in form.features.choices
     form.sam.value = names[1]
     assert form.choice()["sam"] == names[1]
 
 
 def test_everything_says_what_it_is(form):
     rows = (
-        form.label, form.ids, form.model, form.method, form.sam, form.device, form.level,
-        form.channel_axis, form.channels, form.more_images, form.cut, form.min_area, form.links,
-        form.gaps, form.tiles,
+        form.label, form.ids, form.model, form.method, form.sam, form.features, form.device,
+        form.level, form.channel_axis, form.channels, form.more_images, form.cut, form.min_area,
+        form.links, form.gaps, form.tiles,
     )  # fmt: skip
     assert all(row.native.toolTip() for row in rows)
     shown = [form.method.native.itemData(i, 3) for i in range(len(form.method.choices))]

@@ -85,6 +85,27 @@ def test_features_and_csv_say_the_same_in_micrometres(
     assert "volume_um3" in str(status)
 
 
+def test_the_table_opens_below_the_image_and_stays_where_it_is_put(viewer, dock, done, labels):
+    from napari.utils._proxies import PublicOnlyProxy
+    from qtpy.QtCore import Qt
+
+    viewer.add_labels(labels, **SCALED)
+    panel = MeasureWidget(PublicOnlyProxy(viewer))  # as napari makes it
+    viewer.window.add_dock_widget(panel)
+    panel.measure_button.click()
+    done(panel)
+    shown = set(viewer.window.dock_widgets)
+    panel.table_button.click()
+    (name,) = set(viewer.window.dock_widgets) - shown
+    table = viewer.window.dock_widgets[name].parent()
+    areas = Qt.DockWidgetArea
+    assert table.parent().dockWidgetArea(table) == areas.BottomDockWidgetArea
+    table.parent().addDockWidget(areas.LeftDockWidgetArea, table)
+    panel.table_button.click()
+    assert table.parent().dockWidgetArea(table) == areas.LeftDockWidgetArea
+    assert panel.news == ""
+
+
 def test_sizes_grow_with_the_voxel(viewer, dock, done, labels):
     layer = viewer.add_labels(labels, **SCALED)
     panel = dock()
@@ -165,6 +186,17 @@ def test_classes_are_named_and_cut_apart(result, viewer, done):
     done(panel)
     again = dict(zip(objects.features["index"], objects.features["class"], strict=True))
     assert again == named
+
+
+def test_specks_are_no_objects_where_references_tell_their_size(result, viewer, done):
+    panel = result
+    source = panel.labels.layer
+    source.data_setitem(tuple(np.array([[4], [4], [50]])), 1)  # a pixel, far from both discs
+    panel.link_button.click()
+    done(panel)
+    objects = viewer.layers["discs objects"]
+    assert objects.data[4, 4, 50] == 0
+    assert list(objects.features["class"]).count("disc") == 2
 
 
 def test_a_result_is_saved_with_its_recipe_and_read_again(result, done, tmp_path):

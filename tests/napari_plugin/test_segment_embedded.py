@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 from vrpsam_app.cli import main
-from vrpsam_app.embeddings.store import EmbeddingStore
+from vrpsam_app.embeddings.store import DiskEmbeddingStore, EmbeddingStore
 from vrpsam_app.models.load import load_model
 from vrpsam_app.predictor import VRPSAMPredictor
 
@@ -86,6 +87,7 @@ def test_another_reference_encodes_nothing(viewer, make_widget, settle, model, w
             settle(widget)
         encoded = sum(counted)
         assert encoded == 3
+        assert re.search(r"s on cpu; all 3 slices: ", widget.form.status.text())
         box(viewer, widget, 2)  # another reference, from another slice
         settle(widget)
         for plane in (0, 1):
@@ -94,6 +96,45 @@ def test_another_reference_encodes_nothing(viewer, make_widget, settle, model, w
         widget.segment_all()
         settle(widget)
         assert sum(counted) == encoded
+    finally:
+        del loaded.encode_images
+
+
+def test_embeddings_outlive_napari_and_fit_no_other_image(
+    viewer, make_widget, settle, weights, blobs, tmp_path: Path
+):
+    loaded, sha256 = weights
+    image = viewer.add_image(blobs)
+    widget = make_widget(viewer)
+    counted: list[int] = []
+    encode = loaded.encode_images
+
+    def encoded_by(segmenter: VRPSAMPredictor) -> int:
+        """Answer a slice with a model that was just loaded; count the pictures it encodes."""
+        widget.session.shelf.put(widget.session.choice, segmenter)
+        counted.clear()
+        widget.segment_planes([(0,)], again=True)
+        settle(widget)
+        return sum(counted)
+
+    def restarted(sha256: str = sha256) -> VRPSAMPredictor:
+        store = DiskEmbeddingStore(tmp_path / "embeddings")
+        return VRPSAMPredictor(loaded, device=torch.device("cpu"), sha256=sha256, store=store)
+
+    widget.form.live.setChecked(False)
+    box(viewer, widget, 1)
+    settle(widget)
+    loaded.encode_images = lambda images: (counted.append(len(images)), encode(images))[1]
+    try:
+        assert encoded_by(restarted()) == 2  # the slice, and that of the reference
+        assert encoded_by(restarted()) == 0
+        assert encoded_by(restarted("1" * 64)) == 2  # another model
+        brighter = blobs.copy()
+        brighter[2] = np.minimum(brighter[2] * 4, 65535)  # another range for the same slice
+        image.data = brighter
+        settle(widget)
+        assert encoded_by(restarted()) == 2
+        assert encoded_by(restarted()) == 0
     finally:
         del loaded.encode_images
 
@@ -147,3 +188,26 @@ def test_the_python_text_replays_to_the_same_labels(
     exec(compile(text, "copied.py", "exec"), {})
     replayed = np.asarray(zarr.open_array(tmp_path / "stack_labels.zarr", mode="r"))
     assert np.array_equal(replayed > 0, record.layer.data > 0)
+
+
+def test_an_unsure_model_names_another_method(
+    viewer, make_widget, settle, model, blobs, monkeypatch
+):
+    import hub_weights
+
+    viewer.add_image(blobs)
+    widget = make_widget(viewer, model)
+    box(viewer, widget, 1)
+    settle(widget)
+    assert "matching" not in widget.form.status.text()
+    viewer.dims.set_point(0, 0)
+    known = [w for w in hub_weights.list_weights() if w.name in ("sam_vit_b", "dinov2_b14")]
+    monkeypatch.setattr("hub_weights.list_weights", lambda: known)
+    monkeypatch.setattr("vrpsam_app.methods.suggestion.UNSURE", 1.1)
+    settle(widget)
+    words = widget.form.status.text()
+    assert "The method matching may know better, with sam_vit_b and dinov2_b14 (" in words
+    choice = widget.advanced.choice()
+    widget.advanced.features.native.setCurrentText("dinov2_b14")
+    assert choice["features"] == ""
+    assert widget.settings().choice.features == "dinov2_b14"

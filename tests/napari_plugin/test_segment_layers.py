@@ -80,6 +80,47 @@ def test_other_images(kind, viewer, make_widget, settle, make_discs):
         assert np.allclose(layer.scale, (1, 2, 2))
 
 
+@pytest.mark.parametrize("kind", ["zarr", "xarray", "placed", "axis of length 1", "channels"])
+def test_more_images(kind, viewer, make_widget, settle, make_discs, tmp_path: Path):
+    import xarray
+
+    stack = make_discs(4)
+    placed = {
+        "scale": (3.0, 0.5, 0.25), "translate": (7.0, -4.0, 100.0), "units": ("um",) * 3,
+        "rotate": np.array([[1, 0, 0], [0, 0.8, -0.6], [0, 0.6, 0.8]]),
+        "axis_labels": ("z", "y", "x"),
+    }  # fmt: skip
+    if kind == "zarr":
+        array = zarr.create_array(
+            tmp_path / "a.zarr", shape=stack.shape, chunks=(1, 48, 64), dtype=stack.dtype
+        )
+        array[:] = stack
+        viewer.add_image(array, contrast_limits=(0, 255))
+    elif kind == "xarray":
+        viewer.add_image(xarray.DataArray(stack, dims=("z", "y", "x")))
+    elif kind == "placed":
+        viewer.add_image(stack, **placed)
+    elif kind == "axis of length 1":
+        viewer.add_image(stack[:, None])
+    else:
+        viewer.add_image(np.stack([stack, 220 - stack]), channel_axis=0, name=["one", "two"])
+    widget = make_widget(viewer)
+    if kind == "channels":
+        widget.form.image.choose(viewer.layers["one"])
+    place = (2, 0, 14, 16) if kind == "axis of length 1" else (2, 14, 16)
+    mark(viewer, widget, place)
+    widget.form.show_as.setCurrentIndex(1)
+    widget.segment_all()
+    settle(widget)
+    layer, image = result(widget).layer, widget.form.image.layer
+    assert np.array_equal(np.asarray(layer.data).reshape(stack.shape) > 0, stack > 100)
+    # Pixel by pixel it lies on the image.
+    for pixel in (place, tuple(0 for _ in place)):
+        assert np.allclose(layer.data_to_world(pixel), image.data_to_world(pixel))
+    assert [str(u) for u in layer.units] == [str(u) for u in image.units]
+    assert layer.axis_labels == image.axis_labels
+
+
 def test_a_single_picture(viewer, make_widget, settle, make_discs):
     picture = make_discs(1)[0]
     viewer.add_image(picture)
@@ -236,6 +277,35 @@ def test_a_run_reads_each_slice_of_a_lazy_stack_once(viewer, make_widget, settle
     # answered ahead of its turn as well.
     assert {z: n for z, n in read.items() if n != 1 and z not in (0, 2, 3)} == {}
     assert max(read.values()) <= 4
+
+
+def test_data_that_are_replaced_are_another_image(viewer, make_widget, settle, make_discs, grey):
+    stack = make_discs(4).astype(np.uint16)
+    image = viewer.add_image(stack, name="image")
+    widget = make_widget(viewer)
+    mark(viewer, widget, (2, 14, 16))
+    settle(widget)
+    widget.segment_all()
+    settle(widget)
+    first = result(widget)
+    live = viewer.layers["Live answer"].data.copy()
+    assert live.any()
+    flipped = np.ascontiguousarray(stack[::-1]) * 50
+    image.data = flipped
+    settle(widget)
+    # What is marked now is what lies there now, and it is answered in the range of the new data.
+    (item,) = widget.session.references
+    assert np.array_equal(item.reference.image, flipped[2])
+    assert grey.ranges[-1].high > stack.max()
+    assert not np.array_equal(viewer.layers["Live answer"].data, live)
+    widget.segment_all()
+    settle(widget)
+    assert len(widget.session.results) == 2
+    assert np.array_equal(result(widget).layer.data > 0, flipped > 5000)
+    assert np.array_equal(first.layer.data > 0, stack > 100)
+    widget.close()
+    image.data = stack  # nobody listens any more
+    assert np.array_equal(item.reference.image, flipped[2])
 
 
 def test_layers_may_be_renamed_at_any_time(viewer, make_widget, settle, make_discs, grey, qtbot):

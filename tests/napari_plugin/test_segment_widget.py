@@ -186,11 +186,13 @@ def test_a_layer_that_is_deleted_stops_its_run(
     assert not widget.form.all_slices.isEnabled()
 
 
+@pytest.mark.parametrize("closed", ["panel", "napari"])
 def test_a_window_that_is_closed_leaves_no_thread(
-    make_viewer, make_widget, disc_stack, grey, qtbot
+    closed, make_viewer, make_widget, make_discs, grey, qtbot
 ):
     viewer = make_viewer()
-    viewer.add_image(disc_stack)
+    stack = make_discs(40)
+    viewer.add_image(stack)
     widget = make_widget(viewer)
     brush(viewer, widget)
     widget.marks.read()
@@ -198,8 +200,9 @@ def test_a_window_that_is_closed_leaves_no_thread(
     widget.segment_all()
     (record,) = widget.session.results
     qtbot.waitUntil(lambda: bool(record.findings), timeout=20_000)
-    widget.close()
+    (widget if closed == "panel" else viewer).close()
     assert not [t for t in threading.enumerate() if t.name.startswith("vrpsam")]
+    assert len(record.findings) < len(stack)
 
 
 def test_two_viewers_share_nothing(make_viewer, make_widget, settle, disc_stack):

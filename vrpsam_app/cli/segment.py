@@ -36,6 +36,7 @@ from vrpsam_app.cli.tile_options import add_tile_option, tile_options
 if TYPE_CHECKING:
     from vrpsam_app.embeddings.store import EmbeddingStore
     from vrpsam_app.folder_run import FolderRun, RunSettings
+    from vrpsam_app.methods.suggestion import Verdict
     from vrpsam_app.predictor import VRPSAMPredictor
     from vrpsam_app.recipe import Recipe
     from vrpsam_app.reference_segmenter import ReferenceSegmenter
@@ -176,6 +177,7 @@ def run(options: argparse.Namespace) -> int:
 
     from vrpsam_app.folder_run import FolderRun, reading_of
     from vrpsam_app.image_files import MAX_PIXELS
+    from vrpsam_app.methods.suggestion import suggestion_for
     from vrpsam_app.recipe import Recipe
 
     max_pixels = options.max_pixels or MAX_PIXELS
@@ -213,12 +215,15 @@ def run(options: argparse.Namespace) -> int:
     )
     if replayed is not None:
         print(replayed.promise(segmenter.describe()))
+    verdicts: list[Verdict] = []
     failed = [target.path for target in planned.unopened]
     for target in planned.unopened:
         print(run_report.failure(target.path, target.error), file=sys.stderr)
     with connection(options) as client:
-        failed += [*_pictures(planned, segmenter, replayed, client)]
-        failed += _stacks(planned, segmenter, client)
+        failed += [*_pictures(planned, segmenter, replayed, client, verdicts)]
+        failed += _stacks(planned, segmenter, client, verdicts)
+    if replayed is None and (better := suggestion_for(verdicts, segmenter.describe())):
+        print(f"{better} Add: {better.options}")
     if failed:
         count = len(planned.pictures) + len(planned.stacks) + len(planned.unopened)
         print(run_report.failures(failed, count), file=sys.stderr)
@@ -253,8 +258,9 @@ def _pictures(
     segmenter: ReferenceSegmenter,
     replayed: Recipe | None,
     client: Client | None,
+    verdicts: list[Verdict],
 ) -> Iterator[Path]:
-    """Segment the pictures, report them, and yield those that failed."""
+    """Segment the pictures, report them, and yield those that failed; keep what was said."""
     records = []
     results = planned.segment_pictures(segmenter, client=client)
     for result in run_report.shown(results, len(planned.pictures)):
@@ -262,6 +268,7 @@ def _pictures(
             yield result.outputs.target
         else:
             records.append(result.record)
+            verdicts += result.predictions
     if replayed is not None and records:
         print(
             f"{replayed.count_known(records)} of {len(records)} pictures have the pixels that "
@@ -275,9 +282,12 @@ def _pictures(
 
 
 def _stacks(
-    planned: FolderRun, segmenter: ReferenceSegmenter, client: Client | None
+    planned: FolderRun,
+    segmenter: ReferenceSegmenter,
+    client: Client | None,
+    verdicts: list[Verdict],
 ) -> Iterator[Path]:
-    """Segment the stacks, report them, and yield those that failed."""
+    """Segment the stacks, report them, and yield those that failed; keep what was said."""
     for target in planned.stacks:
         with run_report.stack_bar(target) as tell:
             try:
@@ -288,6 +298,8 @@ def _stacks(
             run_report.show_stack(outcome)
         if outcome.result is None:
             yield target.path
+        else:
+            verdicts += [v for plane in outcome.result.planes for v in plane.verdicts.values()]
 
 
 def load_predictor(

@@ -47,6 +47,7 @@ class MatchingSettings:
     Attributes
     ----------
     presence : the object is absent below it, see :attr:`Prediction.presence`
+        With a SAM; a whole model's own verdict is better founded, and is taken.
     evidence : mean evidence that an object needs inside
     """
 
@@ -131,11 +132,17 @@ class Matching(ReferenceSegmenter):
         with torch.inference_mode():
             knowledge = knowledge_of(self.maps, asked.references, intensity_range)
             evidence = evidence_in(self.maps.encode(asked.rgb), knowledge)
-            parts = EvidenceParts.of(evidence, self.prompter.opinion(asked))
+            opinion = self.prompter.opinion(asked)
+            parts = EvidenceParts.of(evidence, None if opinion is None else opinion.probability)
             clicked = self.prompter.clicked(asked, parts.evidence.shape)
             objects = [*clicked, *self._objects(asked, parts, clicked)]
-        presence = 1.0 if clicked else _presence(objects, evidence)
-        present = bool(clicked) or presence >= self.settings.presence
+        if any(a.positive for a in asked.corrections.annotations):
+            presence, present = 1.0, True
+        elif opinion is not None:
+            presence, present = opinion.presence, opinion.present
+        else:
+            presence = _presence(objects, evidence)
+            present = presence >= self.settings.presence
         return self._painted(
             objects,
             asked,

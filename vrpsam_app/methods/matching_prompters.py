@@ -26,6 +26,7 @@ from vrpsam_app.methods.mask_agreement import Guesses
 from vrpsam_app.methods.matching_prompts import MASK_GAIN, EvidenceParts, as_tensor
 from vrpsam_app.methods.sam_pictures import SAMPictures, SAMPrompt
 from vrpsam_app.references import Reference
+from vrpsam_app.segmenter import Prediction
 
 if TYPE_CHECKING:
     from vrpsam_app.predictor import VRPSAMPredictor
@@ -63,8 +64,8 @@ class Prompter(Protocol):
         """Return what a recipe must pin of it."""
         ...
 
-    def opinion(self, asked: AskedTarget) -> NDArray[np.float32] | None:
-        """Say without any prompts how probable the object is in each pixel, if it can."""
+    def opinion(self, asked: AskedTarget) -> Prediction | None:
+        """Say without any prompts where the object is, and whether it is there, if it can."""
         ...
 
     def guess(self, asked: AskedTarget, parts: EvidenceParts) -> Guesses:
@@ -158,11 +159,11 @@ class ModelPrompter:
         said = self._predictor.describe()
         return {"model": said["model"], "sha256": said["sha256"]}
 
-    def opinion(self, asked: AskedTarget) -> NDArray[np.float32]:
-        """Predict as the model does by itself, present or not."""
+    def opinion(self, asked: AskedTarget) -> Prediction:
+        """Predict as the model does by itself."""
         return self._predictor.predict(
             asked.image, asked.references, intensity_range=asked.intensity_range
-        ).probability
+        )
 
     def guess(self, asked: AskedTarget, parts: EvidenceParts) -> Guesses:
         """Ask for all parts by points, and by a mask."""

@@ -75,3 +75,19 @@ def test_what_cannot_be_chosen_is_named(vrpsam, folder: Path, words, message: st
     assert outcome.code == 2
     assert message in outcome.err
     assert "Traceback" not in outcome.err
+
+
+def test_who_is_unsure_is_told_of_matching(vrpsam, folder: Path, monkeypatch):
+    from vrpsam_app.methods import suggestion
+
+    said = []
+
+    def unsure(verdicts, made_by):
+        said.extend(verdicts)
+        return suggestion.Suggestion("sam_vit_b", "dinov2_b14", 721_000_000)
+
+    monkeypatch.setattr(suggestion, "suggestion_for", unsure)
+    outcome = segment(vrpsam, folder / "out", "--method", "tuned_threshold")
+    assert outcome.code == 0
+    assert len(said) == 1
+    assert "(721 MB to download). Add: --method matching --sam sam_vit_b --features" in outcome.out

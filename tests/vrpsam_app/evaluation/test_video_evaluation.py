@@ -15,8 +15,10 @@ from vrpsam_app.evaluation.video_evaluation import (
     evaluate_films,
     film_table,
     follow_film,
+    gain_table,
 )
 from vrpsam_app.evaluation.video_films import FilmFrame, KnownFilm, davis_films, drawn_films
+from vrpsam_app.evaluation.video_scores import MeasureOverTime, ObjectScores
 
 FOLLOWED = "followed"
 
@@ -96,6 +98,33 @@ def test_tables_name_the_best(colour_segmenter: Any):
     assert [row[2].text for row in table.rows] == list(WAYS)
     assert [row[3].tone for row in table.rows] == ["", "best", "best"]
     assert "| plain | colour | followed | **1.000** 1.00" in table.to_markdown()
+
+
+def scored(group: str, way: str, *both: float) -> FilmResult:
+    objects = tuple(
+        ObjectScores(group, f"object {i}", *[MeasureOverTime(value, 1.0, 0.0)] * 2)
+        for i, value in enumerate(both)
+    )
+    return FilmResult("", "colour", way, group, group, objects, 0.1)
+
+
+def test_gains_are_paired_by_object_and_bold_where_they_are_sure():
+    alone, followed, memory = WAYS
+    results = [
+        scored("plain", alone, 0.5, 0.9, 0.1),
+        scored("plain", memory, 0.6, 1.0, 0.2),
+        scored("return", alone, 0.5, 0.5),
+        scored("return", memory, 0.8, 0.3),
+    ]
+    table = gain_table(results)
+    assert table.head == ["films", "method", f"{memory} \N{MINUS SIGN} {alone}"]
+    rows = {row[0].text: row[2] for row in table.rows}
+    assert [e.text for e in rows.values()] == ["+0.100", "+0.050", "+0.075"]
+    assert [e.tone for e in rows.values()] == ["best", "", ""]
+    assert rows["return"].small == "\N{MINUS SIGN}0.20 to +0.30"
+    together = gain_table([*results, scored("plain", followed, 0.5, 0.9, 0.1)])
+    assert len(together.head) == 5
+    assert together.rows[0][2].text == "+0.000"
 
 
 def test_drawn_films_can_be_gone_through_again():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -155,6 +157,25 @@ def test_a_model_encodes_a_picture_once_for_features_and_answers(small_predictor
     said = method.describe()
     assert said["model"] == said["features"]["model"] == "embedded"
     assert found.made_by["settings"] == {"presence": 0.4, "evidence": 0.4}
+
+
+def test_a_model_says_whether_the_object_is_there(small_predictor, scene, outlined, monkeypatch):
+    method = Matching(ModelMaps(small_predictor), ModelPrompter(small_predictor))
+    target, _ = scene(1)
+    predict = small_predictor.predict
+    for present in (True, False):
+        monkeypatch.setattr(
+            small_predictor,
+            "predict",
+            lambda *a, present=present, **k: replace(
+                predict(*a, **k), presence=0.3, present=present
+            ),
+        )
+        found = method.predict(target, outlined)
+        assert (found.presence, found.present) == (pytest.approx(0.3), present)
+        assert found.mask.any() == present
+        clicked = method.predict(target, outlined, corrections=Corrections((Point(50, 64),)))
+        assert clicked.present
 
 
 def test_settings_are_said_and_followed(region_sam, scene, outlined):
