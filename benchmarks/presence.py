@@ -3,8 +3,9 @@
 Run ``python benchmarks/presence.py --data FOLDER ... --out results/presence`` on the training parts
 of labelled folders, never on those that are measured on; with ``--sam FILE`` for
 ``--method persam`` and for matching on a SAM. Without a SAM matching takes the verdict of the model
-that it asks, so that the number says how good that one is. Answers are kept as they are made: the same command goes on
-where it was stopped. What it prints can be given to ``MatchingSettings`` and ``PerSAMSettings``.
+that it asks, so that the number says how good that one is. Answers are kept as they are made: the
+same command goes on where it was stopped. What it prints can be given to ``MatchingSettings`` and
+``PerSAMSettings``.
 """
 
 from __future__ import annotations

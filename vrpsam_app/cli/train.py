@@ -108,6 +108,13 @@ def _add_variants(parser: argparse.ArgumentParser) -> None:
 def _add_embedded(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("the embedded model")
     group.add_argument("--synthetic-share", type=float, metavar="SHARE", help="scenes beside data")
+    group.add_argument(
+        "--dense-steps",
+        type=_positive_or_zero,
+        metavar="STEPS",
+        help="at the beginning, of the encoder that learns what labels name (default: 7500; none "
+        "with --start-from)",
+    )
     group.add_argument("--groups", type=_positive, help="groups of pictures per batch")
     group.add_argument(
         "--cooldown",

@@ -2,8 +2,8 @@
 
 A vision transformer at 1024 px costs minutes per stack on two cores. This encoder looks at 512 px
 and gives maps of one forward pass: SAM's image embedding (stride 8), semantic features
-(stride 8), features for the closed-form priors (stride 4; fixed ones, stride 2) and fine detail
-for the mask decoder's upscaling (strides 4 and 2).
+(stride 8), features for the closed-form priors (stride 4; fixed and named ones, stride 2) and fine
+detail for the mask decoder's upscaling (strides 4 and 2).
 
 ========================  =======================  ======
 output                    shape                    stride
@@ -14,6 +14,7 @@ output                    shape                    stride
 ``mid_detail``            (B, 2 width, 2h, 2w)     4
 ``fine_detail``           (B, FINE, 4h, 4w)        2
 ``texture``               (B, BANK, 4h, 4w)        2
+``dense``                 (B, DENSE, 4h, 4w)       2
 ========================  =======================  ======
 """
 
@@ -27,6 +28,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vrpsam_app.config import SAMConfig
+from vrpsam_app.models.dense_encoder import DenseEncoder
 from vrpsam_app.models.filter_bank import CHANNELS as BANK_CHANNELS
 from vrpsam_app.models.filter_bank import FilterBank
 
@@ -48,6 +50,7 @@ class ConvFeatures(NamedTuple):
     mid_detail: Tensor
     fine_detail: Tensor
     texture: Tensor
+    dense: Tensor
 
 
 class ConvImageEncoder(nn.Module):
@@ -85,6 +88,7 @@ class ConvImageEncoder(nn.Module):
         self.mid_norm = nn.GroupNorm(8, 2 * w)
         self.fine_norm = nn.GroupNorm(4, FINE)
         self.classifier_head = nn.Conv2d(2 * w, LEARNED, 1)
+        self.dense = DenseEncoder(w)
         self.bank_scale = nn.Parameter(torch.ones(BANK_CHANNELS, 1, 1))
 
     def forward(self, images: Tensor) -> ConvFeatures:
@@ -126,6 +130,7 @@ class ConvImageEncoder(nn.Module):
             mid_detail=self.mid_norm(stride4),
             fine_detail=self.fine_norm(stride2),
             texture=bank,
+            dense=self.dense(images, bank),
         )
 
 

@@ -2,29 +2,31 @@
 
 Pictures have one size, H x W, which is chosen when the graphs are written.
 
-``encoder.onnx`` takes ``image`` (1, 3, H, W), RGB in [0, 1], and gives the six maps of
-:mod:`vrpsam_app.models.conv_image_encoder`, ``embedding`` to ``texture``.
+``encoder.onnx`` takes ``image`` (1, 3, H, W), RGB in [0, 1], and gives the seven maps of
+:mod:`vrpsam_app.models.conv_image_encoder`, ``embedding`` to ``dense``.
 
-``reference.onnx`` takes ``semantic``, ``classifier`` and ``texture`` of a reference picture and
+``reference.onnx`` takes ``semantic``, ``classifier``, ``texture`` and ``dense`` of a reference
+picture and
 
 ==========  ===============  ======================================================================
 ``marks``   (1, 3, H, W)     share of each pixel that is object, certain background, weak background
 ``is_box``  (1,)             1 where the object marks are a box, else 0
 ==========  ===============  ======================================================================
 
-and gives seven arrays that say how object and background differ, ``gram`` to ``cells``, three that
-say what the object looks like, ``tokens`` (1, N, C), ``prototype`` (1, C) and ``foreground``
-(1, K, C), and five for fits with curved borders: ``exhaustive`` (1,) and samples, ``features`` and
-``shares``, ``texture_features`` and ``texture_shares``.
+and gives seven arrays that say how object and background differ, ``gram`` to ``cells``, seven that
+say so of dense features, ``dense_gram`` to ``dense_cells``, three that say what the object looks
+like, ``tokens`` (1, N, C), ``prototype`` (1, C) and ``foreground`` (1, K, C), and five for fits
+with curved borders: ``exhaustive`` (1,) and samples, ``features`` and ``shares``,
+``texture_features`` and ``texture_shares``.
 
 ``class.onnx`` takes these five of all references of a class that show the object, one below the
 other, (S, ...), and gives the fourteen arrays of the two curved fits, ``curved_mean`` to
 ``curved_quality`` and ``curved_texture_mean`` to ``curved_texture_quality``.
 
-``decoder.onnx`` takes the six maps of a target, the seven arrays of its references - of several,
-their sums -, ``tokens`` to ``foreground`` of those that show the object, one below the other,
-(S, ...), and the fifteen of its class. Of a reference that says "not this" only the sums count. It
-also takes ``points_xy``, ``point_labels``, ``mask_input`` and ``has_mask_input`` as
+``decoder.onnx`` takes the seven maps of a target, the fourteen arrays of its references - of
+several, their sums -, ``tokens`` to ``foreground`` of those that show the object, one below the
+other, (S, ...), and the fifteen of its class. Of a reference that says "not this" only the sums
+count. It also takes ``points_xy``, ``point_labels``, ``mask_input`` and ``has_mask_input`` as
 :mod:`vrpsam_app.models.sam_onnx` describes them, and gives ``mask_logits`` (1, 1, H / 2, W / 2),
 ``score`` (1,), ``presence`` (1,) and ``pseudo_mask`` (1, 1, H / 4, W / 4).
 """
@@ -57,8 +59,8 @@ from vrpsam_app.models.onnx_graphs import (
 
 MAPS = tuple(field.name for field in fields(ImageEmbedding))
 SHOWN = ("tokens", "prototype", "foreground")
-EQUATIONS = NormalEquations._fields
-MARKED = ("semantic", "classifier", "texture")
+EQUATIONS = (*NormalEquations._fields, *(f"dense_{name}" for name in NormalEquations._fields))
+MARKED = ("semantic", "classifier", "texture", "dense")
 SAMPLES = ("exhaustive", "features", "shares", "texture_features", "texture_shares")
 FITS = (
     *(f"{p}_{name}" for p in ("curved", "curved_texture") for name in CurvedFit._fields),
@@ -101,11 +103,14 @@ class ReferenceGraph(nn.Module):
 
     def forward(self, *arrays: Tensor) -> tuple[Tensor, ...]:
         """Encode a reference from its maps of ``MARKED``, its marks and whether they are a box."""
-        semantic, classifier, texture, marks, is_box = arrays
-        maps = ImageEmbedding(semantic, semantic, classifier, classifier, classifier, texture)
+        semantic, classifier, texture, dense, marks, is_box = arrays
+        maps = ImageEmbedding(
+            semantic, semantic, classifier, classifier, classifier, texture, dense
+        )
         encoded = self.model.encode_reference(maps, marks, is_box > 0.5)
         samples = (encoded.exhaustive, *encoded.samples, *encoded.texture_samples)
-        return (*encoded.equations, *(getattr(encoded, name) for name in SHOWN), *samples)
+        equations = (*encoded.equations, *encoded.dense_equations)
+        return (*equations, *(getattr(encoded, name) for name in SHOWN), *samples)
 
 
 class ClassGraph(nn.Module):
@@ -148,12 +153,12 @@ class DecoderGraph(nn.Module):
     def forward(self, *arrays: Tensor) -> tuple[Tensor, ...]:
         """Find the object: arrays of ``MAPS``, ``EQUATIONS``, ``SHOWN``, ``FITS``, ``PROMPTS``."""
         given = dict(zip((*MAPS, *EQUATIONS, *SHOWN, *FITS, *PROMPTS), arrays, strict=True))
-        sums = NormalEquations(*(given[name] for name in EQUATIONS))
-        nothing = NormalEquations(*(torch.zeros_like(value) for value in sums))
+        sums = [given[name] for name in EQUATIONS]
+        nothing = [torch.zeros_like(value) for value in sums]
         half = len(CurvedFit._fields)
         references = [
             ReferenceEncoding(
-                nothing if i else sums,
+                *(NormalEquations(*part) for part in _halves(nothing if i else sums)),
                 tokens=given["tokens"][i : i + 1],
                 prototype=given["prototype"][i : i + 1],
                 foreground=given["foreground"][i : i + 1],
@@ -177,6 +182,11 @@ class DecoderGraph(nn.Module):
             ),
         )
         return tuple(getattr(answer, name) for name in ANSWERS)
+
+
+def _halves(arrays: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+    half = len(arrays) // 2
+    return arrays[:half], arrays[half:]
 
 
 class _Shown:

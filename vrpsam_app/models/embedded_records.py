@@ -21,6 +21,7 @@ class ImageEmbedding(TensorRecord):
     mid_detail: Tensor
     fine_detail: Tensor
     texture: Tensor
+    dense: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +32,8 @@ class ReferenceEncoding(TensorRecord):
     ----------
     equations : NormalEquations
         The reference's share of the closed-form fit.
+    dense_equations : NormalEquations
+        The same of the fit on dense features.
     tokens : shape (B, N, C)
         Prompt queries after attending to the reference.
     prototype : shape (B, C)
@@ -42,10 +45,11 @@ class ReferenceEncoding(TensorRecord):
     exhaustive : shape (B,)
         1 where everything of the kind is marked, so that the rest is known background.
     samples, texture_samples : Samples
-        Cells for the curved fits on learned and on fixed features.
+        Cells for the curved fits on learned features, and on fixed and dense ones.
     """
 
     equations: NormalEquations
+    dense_equations: NormalEquations
     tokens: Tensor
     prototype: Tensor
     foreground: Tensor
@@ -62,7 +66,7 @@ class CurvedFits(TensorRecord):
     Attributes
     ----------
     learned, fixed : CurvedFit
-        On learned and on fixed features.
+        On learned features, and on fixed and dense ones.
     exhaustive : shape (B,)
         1 where a reference is marked throughout, so that its own background says where to cut.
     """

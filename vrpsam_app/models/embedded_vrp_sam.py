@@ -33,6 +33,7 @@ from vrpsam_app.models.closed_form_prior import ClosedFormPrior
 from vrpsam_app.models.conv_image_encoder import CLASSIFIER, ConvImageEncoder
 from vrpsam_app.models.curved_prior import CurvedPrior, Samples, joined
 from vrpsam_app.models.cut_head import CutHead
+from vrpsam_app.models.dense_encoder import DENSE
 from vrpsam_app.models.detail_branch import DetailBranch
 from vrpsam_app.models.embedded_records import CurvedFits, ImageEmbedding, ReferenceEncoding
 from vrpsam_app.models.embeddings import DecoderOutput, PromptTensors, TensorRecord
@@ -40,17 +41,21 @@ from vrpsam_app.models.feature_augmenter import FeatureAugmenter, masked_average
 from vrpsam_app.models.filter_bank import CHANNELS as BANK_CHANNELS
 from vrpsam_app.models.frozen_sam import FrozenSAM
 from vrpsam_app.models.prompt_generator import PromptGenerator
+from vrpsam_app.models.quality_facts import QUALITY_FACTS, DenseEvidence, quality_facts
 from vrpsam_app.models.resize import pool_mask, resize_bilinear
 from vrpsam_app.models.vrp_sam import VRPSAM, require_object
 
 CURVED_CHOICE = 40.0
 """How sharply the better of two curved fits is preferred; high enough to be a choice mostly."""
 
+DENSE_SHARE = 0.7
+"""Weight of what dense features alone say beside the network's answer."""
+
+CURVED_SHARE = 2.0
+"""Weight of the curved fits beside the network's answer, in scores of its own prior."""
+
 KNOWN = 0.3
 """With known background on more of a picture than this, everything of its kind is marked."""
-
-QUALITY_FACTS = 12
-"""Scalars about a mask that the quality head reads beside SAM's IoU token."""
 
 
 class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
@@ -65,8 +70,11 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
         # Nothing is frozen while it is trained from nothing: there is no foundation model below.
         self.sam = FrozenSAM(config.sam, image_encoder=ConvImageEncoder(config.sam)).unfreeze()
         self.prior = ClosedFormPrior(CLASSIFIER)
+        # Taught by themselves, see `vrpsam_app.training.dense_training`.
+        self.sam.image_encoder.dense.requires_grad_(False)
+        self.dense_prior = ClosedFormPrior(DENSE).requires_grad_(False)
         self.curved = CurvedPrior(CLASSIFIER, width=0.5, samples=4096)
-        self.curved_texture = CurvedPrior(BANK_CHANNELS, width=0.7, samples=8192)
+        self.curved_texture = CurvedPrior(BANK_CHANNELS + DENSE, width=0.7, samples=8192)
         self.augmenter = FeatureAugmenter(
             dim, encoder.hidden_dim, dropout=encoder.dropout, mask_gain=encoder.mask_gain
         )
@@ -103,6 +111,7 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
         equations = self.prior.fit(embedding.classifier, fine_marks, is_box)
         return ReferenceEncoding(
             equations=equations,
+            dense_equations=self.dense_prior.fit(_halved(embedding.dense), fine_marks, is_box),
             tokens=self.generator.reference_half(augmented),
             prototype=prototype,
             foreground=self._foreground(reduced, positive),
@@ -110,7 +119,7 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
             exhaustive=(certain.mean((1, 2, 3)) > KNOWN).float(),
             samples=self.curved.sample(embedding.classifier, fine_marks),
             texture_samples=self.curved_texture.sample(
-                embedding.texture, pool_mask(marks, _hw(embedding.texture))
+                _finest(embedding), pool_mask(marks, _hw(embedding.texture))
             ),
         )
 
@@ -165,6 +174,7 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
             if visual_prompts
         ]
         cosine = self._cosine(reduced, showing)
+        dense = self._dense_evidence(target, references)
         fine_hw = (score.shape[-2], score.shape[-1])
         evidence = torch.cat([score, resize_bilinear(cosine, fine_hw, align_corners=False)], 1)
         mid, fine, local = self.detail(target.mid_detail, target.fine_detail, evidence)
@@ -172,7 +182,7 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
         coarse = resize_bilinear(prior_logits + local, out_hw, align_corners=False)
         prompts = prompts or PromptTensors()
         mask_prompt = coarse if prompts.mask_logits is None else prompts.mask_logits
-        clicks, dense = self.sam.prompt(
+        clicks, prompted = self.sam.prompt(
             prompts.points_xy,
             prompts.point_labels,
             prompts.boxes_xyxy,
@@ -182,16 +192,19 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
         decoded = self.sam.decode_masks(
             target.embedding,
             torch.cat([*tokens, clicks], 1),
-            dense,
+            prompted,
             upscale_skips=(mid, fine),
         )
         logits = coarse + self.decoder_scale * decoded.mask_logits[:, :1]
         if not self.learns_masks:
             fits = together if isinstance(together, CurvedFits) else self.fit_together(references)
-            logits = logits + self.prior.gain * self._curved_score(target, fits)
+            curved = CURVED_SHARE * self.prior.gain * self._curved_score(target, fits)
+            dense_logits = self.dense_prior.logits(dense.score, dense.equations)
+            dense_logits = resize_bilinear(dense_logits, out_hw, align_corners=False)
+            logits = logits + curved + DENSE_SHARE * dense_logits
             logits = logits - self._level(logits, target, fits.exhaustive)
         margin = self.prior.margin(equations)
-        facts = _facts(logits, coarse, score, cosine, margin, equations.cells)
+        facts = quality_facts(logits, coarse, score, cosine, margin, equations.cells, dense)
         quality = self.quality_head(torch.cat([decoded.iou_token, facts], 1))
         return DecoderOutput(
             mask_logits=logits,
@@ -199,6 +212,19 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
             presence=torch.sigmoid(quality[:, 1]),
             pseudo_mask=prior_logits.sigmoid(),
         )
+
+    @torch.no_grad()
+    def _dense_evidence(
+        self, target: ImageEmbedding, references: Sequence[ReferenceEncoding]
+    ) -> DenseEvidence:
+        """Fit dense features of the references, and score the targets'."""
+        equations = references[0].dense_equations
+        for other in references[1:]:
+            equations = equations + other.dense_equations
+        features = _halved(target.dense)
+        score = self.dense_prior.score(features, equations)
+        margin = self.dense_prior.margin(equations)
+        return DenseEvidence(features, equations, score, margin)
 
     @property
     def learns_masks(self) -> bool:
@@ -234,7 +260,7 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
 
     def _weighed_score(self, target: ImageEmbedding, fits: CurvedFits, qualities: Tensor) -> Tensor:
         learned = self.curved.score(target.classifier, fits.learned)
-        fixed = self.curved_texture.score(target.texture, fits.fixed)
+        fixed = self.curved_texture.score(_finest(target), fits.fixed)
         shares = (CURVED_CHOICE * qualities).softmax(1)[..., None, None]
         learned = resize_bilinear(learned, _hw(target.texture), align_corners=False)
         return (torch.cat([learned, fixed], 1) * shares).sum(1, keepdim=True)
@@ -261,46 +287,15 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
         return best.reshape(reduced.shape[0], 1, *reduced.shape[-2:])
 
 
+def _halved(dense: Tensor) -> Tensor:
+    """Bring dense features to the grid of the closed-form fits."""
+    return F.avg_pool2d(dense, 2)
+
+
+def _finest(embedding: ImageEmbedding) -> Tensor:
+    """Return all features at stride 2, fixed and dense."""
+    return torch.cat([embedding.texture, embedding.dense.to(embedding.texture.dtype)], 1)
+
+
 def _hw(maps: Tensor) -> tuple[int, int]:
     return maps.shape[-2], maps.shape[-1]
-
-
-@torch.no_grad()
-def _facts(
-    logits: Tensor, coarse: Tensor, score: Tensor, cosine: Tensor, margin: Tensor, cells: Tensor
-) -> Tensor:
-    """Describe a mask and its evidence by twelve numbers, (B, QUALITY_FACTS).
-
-    Without gradients: a mask is not to be changed for the sake of being judged well.
-    """
-    probability, prior = logits.float().sigmoid(), coarse.float().sigmoid()
-    flat, inside = probability.flatten(1), probability.flatten(1) > 0.5
-    both = torch.minimum(flat, prior.flatten(1)).sum(1)
-    either = torch.maximum(flat, prior.flatten(1)).sum(1)
-    similar, scored = cosine.float(), score.float()
-    inside_coarse = pool_mask(probability, (similar.shape[-2], similar.shape[-1]))
-    inside_fine = pool_mask(probability, (scored.shape[-2], scored.shape[-1]))
-    return torch.stack(
-        [
-            (flat * inside).sum(1) / inside.sum(1).clamp_min(1),
-            both / either.clamp_min(1e-3),
-            inside.float().mean(1).sqrt(),
-            ((flat > 0.2) & (flat < 0.8)).float().mean(1).sqrt(),
-            scored.flatten(1).amax(1),
-            torch.quantile(scored.flatten(1), 0.98, dim=1),
-            _mean_under(scored, inside_fine),
-            similar.flatten(1).amax(1),
-            _mean_under(similar, inside_coarse),
-            _mean_under(similar, 1 - inside_coarse),
-            margin.float(),
-            cells.float().clamp_min(0.5).log() / 4,
-        ],
-        1,
-    )
-
-
-def _mean_under(maps: Tensor, weights: Tensor) -> Tensor:
-    """Weighted mean of maps (B, 1, h, w), (B,); 0 where nothing weighs."""
-    total = weights.sum((1, 2, 3))
-    mean: Tensor = (maps * weights).sum((1, 2, 3)) / total.clamp_min(1e-3)
-    return mean

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
@@ -16,6 +16,8 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from vrpsam_app.data.synthetic_scenes import SceneGroup, generate_group
 from vrpsam_app.training.episode_batch import EpisodeBatch
 from vrpsam_app.training.episode_sampler import EpisodeMix, sample_batch
+
+Batch = TypeVar("Batch", covariant=True)
 
 SYNTHETIC_SEEDS = 1 << 40
 """Seeds of training scenes lie below this, those of validation scenes above."""
@@ -71,33 +73,36 @@ class BatchPlan:
         return batch
 
     def _draw(self, rng: np.random.Generator) -> EpisodeBatch:
+        return sample_batch(self.draw_groups(rng), rng, self.mix)
+
+    def draw_groups(self, rng: np.random.Generator) -> list[SceneGroup]:
+        """Draw the groups of a batch: how many, of which size, from which sources."""
         size = self.sizes[_draw(rng, [w for _, w in self.sizes])][0]
         # The work of a batch stays about equal: twice the side, a quarter of the groups.
         count = max(1, round(self.groups * (160 / size) ** 2))
         weights = [w for _, w in self.sources]
-        groups = [
+        return [
             self.sources[_draw(rng, weights)][0].sample(rng, size, self.images)
             for _ in range(count)
         ]
-        return sample_batch(groups, rng, self.mix)
 
 
-class Plan(Protocol):
+class Plan(Protocol[Batch]):
     """Anything that makes batches by number."""
 
-    def batch(self, step: int, /) -> EpisodeBatch:
+    def batch(self, step: int, /) -> Batch:
         """Make batch number `step`, with at least one episode; always the same one."""
         ...
 
 
-class _Stream(IterableDataset[EpisodeBatch]):
+class _Stream(IterableDataset[Any]):
     """Batches from a first one on, dealt out to the workers in turn."""
 
-    def __init__(self, plan: Plan, first: int) -> None:
+    def __init__(self, plan: Plan[Any], first: int) -> None:
         super().__init__()
         self.plan, self.first = plan, first
 
-    def __iter__(self) -> Iterator[EpisodeBatch]:
+    def __iter__(self) -> Iterator[Any]:
         info = get_worker_info()
         step, stride = self.first, 1
         if info is not None:
@@ -107,7 +112,7 @@ class _Stream(IterableDataset[EpisodeBatch]):
             step += stride
 
 
-def stream_batches(plan: Plan, first: int = 0, *, workers: int = 1) -> Iterator[EpisodeBatch]:
+def stream_batches(plan: Plan[Batch], first: int = 0, *, workers: int = 1) -> Iterator[Batch]:
     """Yield the batches of a plan from number `first` on, for ever.
 
     Parameters

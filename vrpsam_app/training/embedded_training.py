@@ -16,6 +16,7 @@ from vrpsam_app.training.batch_source import BatchPlan, SyntheticGroups, stream_
 from vrpsam_app.training.calibration import calibration_batches, presence_threshold
 from vrpsam_app.training.cut_fitting import train_cut_head
 from vrpsam_app.training.data_sources import GroupData, training_sources, validation_sources
+from vrpsam_app.training.dense_training import train_dense
 from vrpsam_app.training.episode_batch import EpisodeBatch
 from vrpsam_app.training.episode_sampler import EpisodeMix
 from vrpsam_app.training.objective import LossWeights
@@ -25,6 +26,7 @@ from vrpsam_app.training.training_run import TrainingRun
 from vrpsam_app.training.validation import fixed_batches, mean_ious
 
 DEFAULT_STEPS = 20_000
+DENSE_STEPS = 7500
 VALIDATE_EVERY = 1000
 
 
@@ -49,10 +51,25 @@ def train_embedded(
         seed=run.seed,
         loss=LossWeights().of(run.loss),
     )
-    trainer = Trainer(model, options, run.folder, device=device)
     sources = training_sources(data, run.synthetic_share)
     mix = EpisodeMix() if run.marks is None else EpisodeMix().marked(run.marks)
     plan = BatchPlan(sources=sources, groups=run.groups, seed=run.seed, mix=mix)
+    dense_steps = run.dense_steps
+    if dense_steps is None:
+        dense_steps = DENSE_STEPS if start is None else 0
+    run.folder.mkdir(parents=True, exist_ok=True)
+    train_dense(
+        model,
+        [source for source, _ in sources],
+        plan,
+        run.folder,
+        steps=dense_steps,
+        precision=run.precision,
+        workers=run.workers,
+        device=device,
+        report=report,
+    )
+    trainer = Trainer(model, options, run.folder, device=device)
     report(f"training on {device} from step {trainer.step}, {len(sources)} sources")
     started = time.monotonic()
 
@@ -75,6 +92,8 @@ def train_embedded(
         "folders": [d.facts() for d in data],
         "learned_from": "procedural scenes" + (" and the folders' training parts" if data else ""),
     }
+    if dense_steps:
+        facts["dense_steps"] = dense_steps
     if run.marks is not None:
         facts["marks"] = run.marks
     if start is not None:

@@ -49,6 +49,9 @@ class TrainingRun:
         Paper: pairs per batch; both: batches per step.
     minutes : float, optional
         Stop after so long; the run goes on when it is started again.
+    dense_steps : int, optional
+        Embedded: steps of the first stage, in which the dense encoder learns. None: 7500 from
+        nothing, 0 with `start_from`.
     groups, cut_episodes, quality_steps : int
         Embedded: groups of pictures per batch; answers from which the model learns where to cut;
         steps of the last stage.
@@ -93,6 +96,7 @@ class TrainingRun:
     batch: int = 8
     accumulate: int = 1
     minutes: float | None = None
+    dense_steps: int | None = None
     groups: int = 5
     cut_episodes: int = 8000
     quality_steps: int = 400

@@ -178,9 +178,15 @@ def test_gradients_reach_every_parameter(model: EmbeddedVRPSAM) -> None:
     total = output.mask_logits.mean() + output.score.sum() + output.presence.sum()
     (total + output.pseudo_mask.mean()).backward()
     silent = {n for n, p in trained.named_parameters() if p.grad is None or not p.grad.abs().any()}
-    # SAM's classes hold what is not used here: three more masks, boxes, "no mask". The level of
-    # answers is learned afterwards.
-    expected = ("output_hypernetworks_mlps", "no_mask_embed", "point_embeddings", "cut_head")
+    # SAM's classes hold what is not used here: three more masks, boxes, "no mask". Dense features
+    # are learned before, the level of answers afterwards.
+    expected = (
+        "output_hypernetworks_mlps",
+        "no_mask_embed",
+        "point_embeddings",
+        "dense",
+        "cut_head",
+    )
     assert not {n for n in silent if not any(word in n for word in expected)}
 
 
