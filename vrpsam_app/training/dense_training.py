@@ -113,8 +113,9 @@ def train_dense(
     precision: str,
     workers: int,
     device: torch.device,
+    until: Callable[[], bool],
     report: Callable[[str], None],
-) -> None:
+) -> int:
     """Teach a model's dense encoder, or go on where that was stopped; 0 steps leave it as it is.
 
     Parameters
@@ -125,9 +126,16 @@ def train_dense(
         What the plan draws from.
     folder : Path
         Keeps the state.
+    until : callable
+        Asked after each step; True stops with the state saved.
+
+    Returns
+    -------
+    step : int
+        Where it stands: at `steps` unless it was stopped.
     """
     if not steps:
-        return
+        return 0
     kinds = DenseKinds.of(sources)
     torch.manual_seed(plan.seed)
     learner = DenseLearner(model.sam.image_encoder.dense.width, len(kinds)).to(device)
@@ -161,12 +169,16 @@ def train_dense(
             each = (time.monotonic() - started) / (step - first)
             report(f"dense {step}/{steps} naming {name:.3f} fit {fit:.3f} {each:.2f} s a step")
             recent = []
-        if step % SAVE_EVERY == 0 or step == steps:
+        stopped = until()
+        if stopped or step % SAVE_EVERY == 0 or step == steps:
             state = {"step": step, "learner": learner.state_dict(), "average": average.weights}
             save_state(folder / "dense.pt", {**state, "optimizer": optimizer.state_dict()})
+        if stopped:
+            break
     learner.load_state_dict(average.weights)
     model.sam.image_encoder.dense.load_state_dict(learner.encoder.folded().state_dict())
     model.dense_prior.load_state_dict(learner.prior.state_dict())
+    return step
 
 
 def _restore(

@@ -11,9 +11,11 @@ from pathlib import Path
 import torch
 
 from vrpsam_app.models.embedded_vrp_sam import EmbeddedVRPSAM
+from vrpsam_app.models.frozen_module import learned_state
 from vrpsam_app.models.load import load_model
 from vrpsam_app.training.batch_source import BatchPlan, SyntheticGroups, stream_batches
 from vrpsam_app.training.calibration import calibration_batches, presence_threshold
+from vrpsam_app.training.checkpoints import save_model, with_training
 from vrpsam_app.training.cut_fitting import train_cut_head
 from vrpsam_app.training.data_sources import GroupData, training_sources, validation_sources
 from vrpsam_app.training.dense_training import train_dense
@@ -54,11 +56,25 @@ def train_embedded(
     sources = training_sources(data, run.synthetic_share)
     mix = EpisodeMix() if run.marks is None else EpisodeMix().marked(run.marks)
     plan = BatchPlan(sources=sources, groups=run.groups, seed=run.seed, mix=mix)
+    started = time.monotonic()
+
+    def out_of_time() -> bool:
+        return run.minutes is not None and time.monotonic() - started > run.minutes * 60
+
+    facts: dict[str, object] = {
+        "synthetic_share": run.synthetic_share if data else 1.0,
+        "folders": [d.facts() for d in data],
+        "learned_from": "procedural scenes" + (" and the folders' training parts" if data else ""),
+    }
+    if run.marks is not None:
+        facts["marks"] = run.marks
+    if start is not None:
+        facts["start"] = dict(start.config.training)
     dense_steps = run.dense_steps
     if dense_steps is None:
         dense_steps = DENSE_STEPS if start is None else 0
     run.folder.mkdir(parents=True, exist_ok=True)
-    train_dense(
+    taught = train_dense(
         model,
         [source for source, _ in sources],
         plan,
@@ -67,18 +83,21 @@ def train_embedded(
         precision=run.precision,
         workers=run.workers,
         device=device,
+        until=out_of_time,
         report=report,
     )
+    if taught:
+        facts["dense_steps"] = taught
+    if taught < dense_steps:
+        return save_model(
+            run.folder / "model", with_training(run.config, **facts), learned_state(model)
+        )
     trainer = Trainer(model, options, run.folder, device=device)
     report(f"training on {device} from step {trainer.step}, {len(sources)} sources")
-    started = time.monotonic()
 
     @cache
     def checks() -> dict[str, EpisodeBatch]:
         return fixed_batches([("synthetic", SyntheticGroups()), *validation_sources(data)])
-
-    def out_of_time() -> bool:
-        return run.minutes is not None and time.monotonic() - started > run.minutes * 60
 
     trainer.run(
         lambda first: stream_batches(plan, first, workers=run.workers),
@@ -87,17 +106,6 @@ def train_embedded(
         validate=lambda m: mean_ious(m, checks()),
         validate_every=run.validate_every or VALIDATE_EVERY,
     )
-    facts = {
-        "synthetic_share": run.synthetic_share if data else 1.0,
-        "folders": [d.facts() for d in data],
-        "learned_from": "procedural scenes" + (" and the folders' training parts" if data else ""),
-    }
-    if dense_steps:
-        facts["dense_steps"] = dense_steps
-    if run.marks is not None:
-        facts["marks"] = run.marks
-    if start is not None:
-        facts["start"] = dict(start.config.training)
     if trainer.step < steps:
         return trainer.save_model(run.config, run.folder / "model", **facts)
     train_cut_head(

@@ -74,10 +74,12 @@ class Handlers:
         inquiry = self._inquiry("find", session, answers, canvas, board)
         for progress in callbacks.find(inquiry):
             found = view.board_answers(inquiry.session, progress.answers, progress.searching)
+            words = view.progress_words(progress)
+            words += view.advice_words(progress, inquiry.session.choice)
             yield (
                 progress.answers,
                 gr.skip() if progress.before else gr.update(answers=found),
-                status_line(view.progress_words(progress)),
+                status_line(words),
                 *(busy_buttons() if progress.searching else idle_buttons()),
             )
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from vrpsam_app.methods.suggestion import suggestion_for
 from vrpsam_app.web.callbacks import Progress
 from vrpsam_app.web.downloads import Saving
+from vrpsam_app.web.limits import on_space
+from vrpsam_app.web.model import Choice
 from vrpsam_app.web.painting import data_url, png_url
 from vrpsam_app.web.pictures import Picture
 from vrpsam_app.web.session import Answers, Finding, Session, opening_references
@@ -61,6 +64,20 @@ def progress_words(progress: Progress) -> str:
     noun = "picture" if progress.total == 1 else "pictures"
     words = f"Found in {present} of {progress.total} {noun} · {progress.seconds:.1f} s"
     return words + (f" · {failed} could not be searched" if failed else "")
+
+
+def advice_words(progress: Progress, choice: Choice) -> str:
+    """Name what may know better where the model was unsure; "" while it looks, or if it is sure.
+
+    Visitors of a Space have no command line there.
+    """
+    if progress.before or progress.searching is not None or on_space():
+        return ""
+    findings = progress.answers.findings.values()
+    verdicts = [found for finding in findings for found in finding.classes]
+    made_by = {"method": choice.method, "model": choice.model}
+    better = suggestion_for(verdicts, made_by)
+    return "" if better is None else f" · {better} On the command line: {better.options}"
 
 
 def preview_words(session: Session, answers: Answers) -> str:

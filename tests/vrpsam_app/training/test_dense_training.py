@@ -38,6 +38,7 @@ def taught(folder: Path, steps: int) -> tuple[EmbeddedVRPSAM, list[str]]:
         precision="fp32",
         workers=0,
         device=torch.device("cpu"),
+        until=lambda: False,
         report=said.append,
     )
     return model, said

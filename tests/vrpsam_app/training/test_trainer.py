@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 from collections.abc import Iterator
 from functools import cache
 from itertools import count
@@ -17,7 +18,7 @@ from vrpsam_app.config import EMBEDDED_CONFIG
 from vrpsam_app.errors import ConfigError
 from vrpsam_app.models.embedded_vrp_sam import EmbeddedVRPSAM
 from vrpsam_app.models.load import load_model
-from vrpsam_app.training import calibration
+from vrpsam_app.training import calibration, dense_batches
 from vrpsam_app.training.batch_source import BatchPlan, SyntheticGroups
 from vrpsam_app.training.data_sources import GroupData, training_sources, validation_sources
 from vrpsam_app.training.episode_batch import EpisodeBatch
@@ -95,7 +96,11 @@ def test_the_loss_falls_on_one_batch(tmp_path: Path) -> None:
     assert sum(found[-3:]) / 3 < 0.8 * found[0]
 
 
-def test_a_run_writes_a_model_that_opens_and_says_how_it_was_made(tmp_path: Path) -> None:
+def test_a_run_writes_a_model_that_opens_and_says_how_it_was_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dense_batches, "SIZES", ((64, 1.0),))
+    monkeypatch.setattr(dense_batches, "GROUPS", 1)
     lines: list[str] = []
     folder = train(
         TrainingRun(
@@ -104,6 +109,7 @@ def test_a_run_writes_a_model_that_opens_and_says_how_it_was_made(tmp_path: Path
             steps=2,
             groups=1,
             workers=0,
+            dense_steps=1,
             quality_steps=1,
             cut_episodes=0,
             export=tmp_path / "exported",
@@ -112,9 +118,35 @@ def test_a_run_writes_a_model_that_opens_and_says_how_it_was_made(tmp_path: Path
     )
     model, _ = load_model(folder)
     assert model.config.training["steps"] == 2
+    assert model.config.training["dense_steps"] == 1
     assert model.config.training["synthetic_share"] == 1.0
     assert (tmp_path / "run" / "model" / "model.safetensors").exists()
     assert any("7 sources" in line or "1 sources" in line for line in lines)
+
+
+def test_time_may_run_out_in_the_first_stage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dense_batches, "SIZES", ((64, 1.0),))
+    monkeypatch.setattr(dense_batches, "GROUPS", 1)
+    run = TrainingRun(
+        config=SMALL,
+        folder=tmp_path,
+        steps=1,
+        groups=1,
+        workers=0,
+        dense_steps=2,
+        quality_steps=0,
+        cut_episodes=0,
+        minutes=0.0,
+    )
+    stopped = train(run, silent)
+    assert load_model(stopped)[0].config.training["dense_steps"] == 1
+    assert not (tmp_path / "state.pt").exists()
+    lines: list[str] = []
+    finished = train(dataclasses.replace(run, minutes=None), lines.append)
+    assert "from step 1 of 2" in lines[0]
+    assert load_model(finished)[0].config.training["dense_steps"] == 2
 
 
 def test_a_run_can_begin_with_another_models_weights(tmp_path: Path) -> None:
@@ -125,6 +157,7 @@ def test_a_run_can_begin_with_another_models_weights(tmp_path: Path) -> None:
             steps=1,
             groups=1,
             workers=0,
+            dense_steps=0,
             quality_steps=0,
             cut_episodes=0,
         ),
@@ -137,6 +170,7 @@ def test_a_run_can_begin_with_another_models_weights(tmp_path: Path) -> None:
             steps=0,
             groups=1,
             workers=0,
+            dense_steps=0,
             quality_steps=0,
             cut_episodes=0,
             start_from=first,
@@ -174,6 +208,7 @@ def test_a_run_keeps_to_its_marks_and_loss(tmp_path: Path, blocks: type, marks: 
             steps=1,
             groups=1,
             workers=0,
+            dense_steps=0,
             quality_steps=0,
             cut_episodes=0,
             marks=marks,

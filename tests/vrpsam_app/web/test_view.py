@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 
 import numpy as np
 
 from vrpsam_app.image_files import decode_png, read_image
 from vrpsam_app.web import callbacks, view
 from vrpsam_app.web.downloads import Saving
+from vrpsam_app.web.model import Choice
 from vrpsam_app.web.session import Answers, Finding
 
 
@@ -55,6 +57,28 @@ def test_progress_is_told(inquiry, asked, red_box):
         "Looking at 3 of 3 · without.png",
     ]
     assert words[3].startswith("Found in 2 of 3 pictures · ")
+
+
+def test_the_unsure_are_told_what_may_know_better(inquiry, asked, red_box, monkeypatch):
+    *_, looking, last = callbacks.find(inquiry(asked(red_box)))
+    unsure = replace(last, answers=Answers(findings=found_with(0.2, last)))
+    sure = replace(last, answers=Answers(findings=found_with(0.9, last)))
+    words = view.advice_words(unsure, Choice())
+    assert "The model is unsure here." in words
+    assert words.endswith("--method matching --sam sam_vit_b --features dinov2_b14")
+    assert not view.advice_words(sure, Choice())
+    assert not view.advice_words(replace(looking, answers=unsure.answers), Choice())
+    assert not view.advice_words(unsure, Choice(method="training_free_prior"))
+    monkeypatch.setenv("SPACE_ID", "somebody/something")
+    assert not view.advice_words(unsure, Choice())
+
+
+def found_with(score: float, progress: callbacks.Progress) -> dict[str, Finding]:
+    """Return the findings as if all were expected to be as good as this."""
+    return {
+        key: replace(f, classes=tuple(replace(c, score=score, present=True) for c in f.classes))
+        for key, f in progress.answers.findings.items()
+    }
 
 
 def test_the_place_in_the_line_is_told():
