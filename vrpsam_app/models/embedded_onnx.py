@@ -153,12 +153,13 @@ class DecoderGraph(nn.Module):
     def forward(self, *arrays: Tensor) -> tuple[Tensor, ...]:
         """Find the object: arrays of ``MAPS``, ``EQUATIONS``, ``SHOWN``, ``FITS``, ``PROMPTS``."""
         given = dict(zip((*MAPS, *EQUATIONS, *SHOWN, *FITS, *PROMPTS), arrays, strict=True))
-        sums = [given[name] for name in EQUATIONS]
-        nothing = [torch.zeros_like(value) for value in sums]
+        sums = _equations([given[name] for name in EQUATIONS])
+        nothing = _equations([torch.zeros_like(given[name]) for name in EQUATIONS])
         half = len(CurvedFit._fields)
         references = [
             ReferenceEncoding(
-                *(NormalEquations(*part) for part in _halves(nothing if i else sums)),
+                (nothing if i else sums)[0],
+                (nothing if i else sums)[1],
                 tokens=given["tokens"][i : i + 1],
                 prototype=given["prototype"][i : i + 1],
                 foreground=given["foreground"][i : i + 1],
@@ -184,9 +185,10 @@ class DecoderGraph(nn.Module):
         return tuple(getattr(answer, name) for name in ANSWERS)
 
 
-def _halves(arrays: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-    half = len(arrays) // 2
-    return arrays[:half], arrays[half:]
+def _equations(arrays: list[Tensor]) -> tuple[NormalEquations, NormalEquations]:
+    """Return those of the first fit and of the one on dense features."""
+    first = len(NormalEquations._fields)
+    return NormalEquations(*arrays[:first]), NormalEquations(*arrays[first:])
 
 
 class _Shown:

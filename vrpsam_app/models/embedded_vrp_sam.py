@@ -23,6 +23,7 @@ step                      shape                                      once per
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -33,7 +34,7 @@ from vrpsam_app.models.closed_form_prior import ClosedFormPrior
 from vrpsam_app.models.conv_image_encoder import CLASSIFIER, ConvImageEncoder
 from vrpsam_app.models.curved_prior import CurvedPrior, Samples, joined
 from vrpsam_app.models.cut_head import CutHead
-from vrpsam_app.models.dense_encoder import DENSE
+from vrpsam_app.models.dense_encoder import DENSE, DenseEncoder
 from vrpsam_app.models.detail_branch import DetailBranch
 from vrpsam_app.models.embedded_records import CurvedFits, ImageEmbedding, ReferenceEncoding
 from vrpsam_app.models.embeddings import DecoderOutput, PromptTensors, TensorRecord
@@ -71,7 +72,7 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
         self.sam = FrozenSAM(config.sam, image_encoder=ConvImageEncoder(config.sam)).unfreeze()
         self.prior = ClosedFormPrior(CLASSIFIER)
         # Taught by themselves, see `vrpsam_app.training.dense_training`.
-        self.sam.image_encoder.dense.requires_grad_(False)
+        self.dense_encoder.requires_grad_(False)
         self.dense_prior = ClosedFormPrior(DENSE).requires_grad_(False)
         self.curved = CurvedPrior(CLASSIFIER, width=0.5, samples=4096)
         self.curved_texture = CurvedPrior(BANK_CHANNELS + DENSE, width=0.7, samples=8192)
@@ -87,6 +88,13 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
         self.quality_head = nn.Sequential(
             nn.Linear(dim + QUALITY_FACTS, 64), nn.ReLU(), nn.Linear(64, 2)
         )
+
+    @property
+    def dense_encoder(self) -> DenseEncoder:
+        """The encoder that was taught names, a part of the image encoder."""
+        encoder: Any = self.sam.image_encoder
+        dense: DenseEncoder = encoder.dense
+        return dense
 
     def output_hw(self, input_hw: tuple[int, int]) -> tuple[int, int]:
         """Size of the decoder's output grid for an input: stride 2."""

@@ -138,7 +138,7 @@ def train_dense(
         return 0
     kinds = DenseKinds.of(sources)
     torch.manual_seed(plan.seed)
-    learner = DenseLearner(model.sam.image_encoder.dense.width, len(kinds)).to(device)
+    learner = DenseLearner(model.dense_encoder.width, len(kinds)).to(device)
     learner.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     learned = [p for p in learner.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(learned, lr=RATE, weight_decay=0.02)
@@ -176,7 +176,7 @@ def train_dense(
         if stopped:
             break
     learner.load_state_dict(average.weights)
-    model.sam.image_encoder.dense.load_state_dict(learner.encoder.folded().state_dict())
+    model.dense_encoder.load_state_dict(learner.encoder.folded().state_dict())
     model.dense_prior.load_state_dict(learner.prior.state_dict())
     return step
 

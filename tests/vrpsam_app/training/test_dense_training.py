@@ -71,13 +71,10 @@ def test_a_stopped_run_ends_like_one_that_was_not(
 def test_what_was_learned_is_in_the_model(tmp_path: Path) -> None:
     untaught, _ = taught(tmp_path, 0)
     model, _ = taught(tmp_path, 2)
-    parts = [
-        (m.sam.image_encoder.dense.state_dict(), m.dense_prior.state_dict())
-        for m in (untaught, model)
-    ]
+    parts = [(m.dense_encoder.state_dict(), m.dense_prior.state_dict()) for m in (untaught, model)]
     for before, after in zip(*parts, strict=True):
         assert any(not torch.equal(before[name], after[name]) for name in before)
-    assert not any(p.requires_grad for p in model.sam.image_encoder.dense.parameters())
+    assert not any(p.requires_grad for p in model.dense_encoder.parameters())
     others = {k for k in model.state_dict() if "dense" not in k}
     assert all(torch.equal(untaught.state_dict()[k], model.state_dict()[k]) for k in others)
 
