@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from functools import cache
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -96,6 +97,20 @@ def test_the_loss_falls_on_one_batch(tmp_path: Path) -> None:
     assert sum(found[-3:]) / 3 < 0.8 * found[0]
 
 
+def short_run(folder: Path, **changes: Any) -> TrainingRun:
+    """A run of a small model, without the stages before and after the episodes."""
+    short = TrainingRun(
+        config=SMALL,
+        folder=folder,
+        groups=1,
+        workers=0,
+        dense_steps=0,
+        cut_episodes=0,
+        quality_steps=0,
+    )
+    return dataclasses.replace(short, **changes)
+
+
 def test_a_run_writes_a_model_that_opens_and_says_how_it_was_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,15 +118,11 @@ def test_a_run_writes_a_model_that_opens_and_says_how_it_was_made(
     monkeypatch.setattr(dense_batches, "GROUPS", 1)
     lines: list[str] = []
     folder = train(
-        TrainingRun(
-            config=SMALL,
-            folder=tmp_path / "run",
+        short_run(
+            tmp_path / "run",
             steps=2,
-            groups=1,
-            workers=0,
             dense_steps=1,
             quality_steps=1,
-            cut_episodes=0,
             export=tmp_path / "exported",
         ),
         report=lines.append,
@@ -129,15 +140,10 @@ def test_time_may_run_out_in_the_first_stage(
 ) -> None:
     monkeypatch.setattr(dense_batches, "SIZES", ((64, 1.0),))
     monkeypatch.setattr(dense_batches, "GROUPS", 1)
-    run = TrainingRun(
-        config=SMALL,
-        folder=tmp_path,
+    run = short_run(
+        tmp_path,
         steps=1,
-        groups=1,
-        workers=0,
         dense_steps=2,
-        quality_steps=0,
-        cut_episodes=0,
         minutes=0.0,
     )
     stopped = train(run, silent)
@@ -151,28 +157,16 @@ def test_time_may_run_out_in_the_first_stage(
 
 def test_a_run_can_begin_with_another_models_weights(tmp_path: Path) -> None:
     first = train(
-        TrainingRun(
-            config=SMALL,
-            folder=tmp_path / "a",
+        short_run(
+            tmp_path / "a",
             steps=1,
-            groups=1,
-            workers=0,
-            dense_steps=0,
-            quality_steps=0,
-            cut_episodes=0,
         ),
         silent,
     )
     again = train(
-        TrainingRun(
-            config=SMALL,
-            folder=tmp_path / "b",
+        short_run(
+            tmp_path / "b",
             steps=0,
-            groups=1,
-            workers=0,
-            dense_steps=0,
-            quality_steps=0,
-            cut_episodes=0,
             start_from=first,
         ),
         silent,
@@ -201,16 +195,10 @@ def test_data_are_named_by_words_or_opened(tmp_path: Path, blocks: type) -> None
 @pytest.mark.parametrize("marks", ["box", None])
 def test_a_run_keeps_to_its_marks_and_loss(tmp_path: Path, blocks: type, marks: str | None) -> None:
     folder = train(
-        TrainingRun(
-            config=SMALL,
-            folder=tmp_path,
+        short_run(
+            tmp_path,
             data=(blocks(count=8),),
             steps=1,
-            groups=1,
-            workers=0,
-            dense_steps=0,
-            quality_steps=0,
-            cut_episodes=0,
             marks=marks,
             loss="bce",
         ),
