@@ -112,7 +112,7 @@ def _add_embedded(parser: argparse.ArgumentParser) -> None:
         "--dense-steps",
         type=_positive_or_zero,
         metavar="STEPS",
-        help="at the beginning, of the encoder that learns what labels name (default: 7500; none "
+        help="at the beginning, of the encoder that learns what labels name (default: 16000; none "
         "with --start-from)",
     )
     group.add_argument("--groups", type=_positive, help="groups of pictures per batch")
@@ -129,10 +129,10 @@ def _add_embedded(parser: argparse.ArgumentParser) -> None:
         help="near the end: answers from which it learns at which level masks end",
     )
     group.add_argument(
-        "--quality-steps",
+        "--quality-episodes",
         type=_positive_or_zero,
-        metavar="STEPS",
-        help="at the end, of the head that judges masks alone",
+        metavar="N",
+        help="at the end: answers from which it learns to judge them",
     )
 
 

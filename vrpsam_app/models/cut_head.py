@@ -3,8 +3,11 @@
 A click says what is looked for and not how far it goes, so that the logits of one answer may be
 right in their order and wrong in their level. At the right level contours run along edges of the
 picture, few pixels lie near them, and what they part differs. This is described for a row of
-levels, and a network of 3,489 numbers chooses among them; the answer's logits are lowered by what
-it chose.
+levels, and a small network chooses among them; the answer's logits are lowered by what it chose.
+
+A reference that is marked throughout says more. The model answers it as if it were a target, and a
+second network of this kind also sees what each level would have made of it: the same facts, how
+they differ from those of the target, and the IoU with the marks.
 """
 
 from __future__ import annotations
@@ -26,25 +29,37 @@ STEEPNESS = 6.0
 """Of the step from below to above a level; a hard one would have no order among equal answers."""
 
 FACTS = 11
+OWN_FACTS = FACTS + 1
+"""Facts of a reference's answer about itself, with the IoU that each level gives."""
+
+TOLD_FACTS = 2 * FACTS + OWN_FACTS
 HIDDEN = 16
+
+UNUSUAL = 5.0
+"""Facts count as no farther than so many deviations from what they usually are."""
 
 
 class CutHead(nn.Module):
     """Choose the level at which logits are cut.
 
     It starts by leaving them as they are.
+
+    Parameters
+    ----------
+    facts : int
+        Numbers that describe a level.
     """
 
     levels: Tensor
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, facts: int = FACTS) -> None:
         super().__init__()
         self.register_buffer("levels", torch.linspace(-FARTHEST, FARTHEST, LEVELS), False)
-        self.register_buffer("mean", torch.zeros(FACTS))
-        self.register_buffer("deviation", torch.ones(FACTS))
-        self.near = nn.Conv1d(FACTS, HIDDEN, 5, padding=2)
+        self.register_buffer("mean", torch.zeros(facts))
+        self.register_buffer("deviation", torch.ones(facts))
+        self.near = nn.Conv1d(facts, HIDDEN, 5, padding=2)
         self.far = nn.Conv1d(2 * HIDDEN, HIDDEN, 5, padding=2)
         self.out = nn.Conv1d(HIDDEN, 1, 1)
         nn.init.zeros_(self.out.weight)
@@ -54,15 +69,16 @@ class CutHead(nn.Module):
 
         Parameters
         ----------
-        facts : shape (B, LEVELS, FACTS)
-            Of :meth:`describe`.
+        facts : shape (B, LEVELS, FACTS) or (B, LEVELS, TOLD_FACTS)
+            Of :meth:`describe`, or of :func:`with_own`.
 
         Returns
         -------
         cut : shape (B,)
             To be taken from the logits.
         """
-        x = ((facts - self.mean) / self.deviation).transpose(1, 2)  # (B, FACTS, LEVELS)
+        x = (facts - self.mean) / self.deviation
+        x = x.clamp(-UNUSUAL, UNUSUAL).transpose(1, 2)  # (B, facts, LEVELS)
         x = F.relu(self.near(x))
         # Each level is compared with what all of them are like.
         x = F.relu(self.far(torch.cat([x, x.mean(2, keepdim=True).expand_as(x)], 1)))
@@ -121,6 +137,39 @@ class CutHead(nn.Module):
             ],
             2,
         )
+
+
+def with_own(facts: Tensor, own: Tensor) -> Tensor:
+    """Join a target's facts with those of references, (B, LEVELS, TOLD_FACTS).
+
+    Parameters
+    ----------
+    facts : shape (B, LEVELS, FACTS)
+    own : shape (B, LEVELS, OWN_FACTS)
+    """
+    theirs, values = own.split([FACTS, 1], 2)
+    return torch.cat([facts, theirs, facts - theirs, values], 2)
+
+
+def level_values(
+    logits: Tensor, truth: Tensor, known: Tensor | None = None, levels: Tensor | None = None
+) -> Tensor:
+    """Return the IoU of what each level cuts out, (B, LEVELS).
+
+    Parameters
+    ----------
+    logits, truth, known : shape (B, 1, h, w)
+    levels : shape (LEVELS,)
+        By default those of a head.
+    """
+    if levels is None:
+        levels = torch.linspace(-FARTHEST, FARTHEST, LEVELS, device=logits.device)
+    inside = (logits.flatten(1)[:, None] > levels[:, None]).float()  # (B, LEVELS, hw)
+    weight = torch.ones_like(truth) if known is None else known
+    weight = weight.flatten(1)
+    wanted = truth.flatten(1) * weight
+    hit, covered = torch.einsum("blp,kbp->kbl", inside, torch.stack([wanted, weight]))
+    return hit / (wanted.sum(1, keepdim=True) + covered - hit).clamp_min(1e-6)
 
 
 def _variance(x: Tensor) -> Tensor:

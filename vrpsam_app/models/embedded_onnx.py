@@ -5,8 +5,7 @@ Pictures have one size, H x W, which is chosen when the graphs are written.
 ``encoder.onnx`` takes ``image`` (1, 3, H, W), RGB in [0, 1], and gives the seven maps of
 :mod:`vrpsam_app.models.conv_image_encoder`, ``embedding`` to ``dense``.
 
-``reference.onnx`` takes ``semantic``, ``classifier``, ``texture`` and ``dense`` of a reference
-picture and
+``reference.onnx`` takes the seven maps of a reference picture and
 
 ==========  ===============  ======================================================================
 ``marks``   (1, 3, H, W)     share of each pixel that is object, certain background, weak background
@@ -15,17 +14,19 @@ picture and
 
 and gives seven arrays that say how object and background differ, ``gram`` to ``cells``, seven that
 say so of dense features, ``dense_gram`` to ``dense_cells``, three that say what the object looks
-like, ``tokens`` (1, N, C), ``prototype`` (1, C) and ``foreground`` (1, K, C), and five for fits
-with curved borders: ``exhaustive`` (1,) and samples, ``features`` and ``shares``,
-``texture_features`` and ``texture_shares``.
+like, ``tokens`` (1, N, C), ``prototype`` (1, C) and ``foreground`` (1, K, C), and six for a class
+that is marked throughout: ``exhaustive`` (1,), ``own`` (1, levels, facts), which says how the model
+would cut this very picture, and samples, ``features`` and ``shares``, ``texture_features`` and
+``texture_shares``.
 
-``class.onnx`` takes these five of all references of a class that show the object, one below the
+``class.onnx`` takes these six of all references of a class that show the object, one below the
 other, (S, ...), and gives the fourteen arrays of the two curved fits, ``curved_mean`` to
-``curved_quality`` and ``curved_texture_mean`` to ``curved_texture_quality``.
+``curved_quality`` and ``curved_texture_mean`` to ``curved_texture_quality``, with
+``marked_throughout`` and ``own_levels``.
 
 ``decoder.onnx`` takes the seven maps of a target, the fourteen arrays of its references - of
 several, their sums -, ``tokens`` to ``foreground`` of those that show the object, one below the
-other, (S, ...), and the fifteen of its class. Of a reference that says "not this" only the sums
+other, (S, ...), and the sixteen of its class. Of a reference that says "not this" only the sums
 count. It also takes ``points_xy``, ``point_labels``, ``mask_input`` and ``has_mask_input`` as
 :mod:`vrpsam_app.models.sam_onnx` describes them, and gives ``mask_logits`` (1, 1, H / 2, W / 2),
 ``score`` (1,), ``presence`` (1,) and ``pseudo_mask`` (1, 1, H / 4, W / 4).
@@ -60,11 +61,11 @@ from vrpsam_app.models.onnx_graphs import (
 MAPS = tuple(field.name for field in fields(ImageEmbedding))
 SHOWN = ("tokens", "prototype", "foreground")
 EQUATIONS = (*NormalEquations._fields, *(f"dense_{name}" for name in NormalEquations._fields))
-MARKED = ("semantic", "classifier", "texture", "dense")
-SAMPLES = ("exhaustive", "features", "shares", "texture_features", "texture_shares")
+SAMPLES = ("exhaustive", "own", "features", "shares", "texture_features", "texture_shares")
 FITS = (
     *(f"{p}_{name}" for p in ("curved", "curved_texture") for name in CurvedFit._fields),
     "marked_throughout",
+    "own_levels",
 )
 PROMPTS = ("points_xy", "point_labels", "mask_input", "has_mask_input")
 ANSWERS = ("mask_logits", "score", "presence", "pseudo_mask")
@@ -99,16 +100,13 @@ class ReferenceGraph(nn.Module):
 
     def __init__(self, model: EmbeddedVRPSAM) -> None:
         super().__init__()
-        self.model = model
+        self.model = _with_graph_sam(model)
 
     def forward(self, *arrays: Tensor) -> tuple[Tensor, ...]:
-        """Encode a reference from its maps of ``MARKED``, its marks and whether they are a box."""
-        semantic, classifier, texture, dense, marks, is_box = arrays
-        maps = ImageEmbedding(
-            semantic, semantic, classifier, classifier, classifier, texture, dense
-        )
-        encoded = self.model.encode_reference(maps, marks, is_box > 0.5)
-        samples = (encoded.exhaustive, *encoded.samples, *encoded.texture_samples)
+        """Encode a reference from its maps, its marks and whether they are a box."""
+        *maps, marks, is_box = arrays
+        encoded = self.model.encode_reference(ImageEmbedding(*maps), marks, is_box > 0.5)
+        samples = (encoded.exhaustive, encoded.own, *encoded.samples, *encoded.texture_samples)
         equations = (*encoded.equations, *encoded.dense_equations)
         return (*equations, *(getattr(encoded, name) for name in SHOWN), *samples)
 
@@ -123,14 +121,15 @@ class ClassGraph(nn.Module):
 
     def forward(self, *arrays: Tensor) -> tuple[Tensor, ...]:
         """Fit from arrays of ``SAMPLES``."""
-        exhaustive, *samples = arrays
+        exhaustive, own, *samples = arrays
         each = [[values[i : i + 1] for values in samples] for i in range(self.shots)]
         fits = self.model.fit_samples(
             [Samples(*s[:2]) for s in each],
             [Samples(*s[2:]) for s in each],
-            exhaustive.amax(0, keepdim=True),
+            exhaustive[:, None],
+            own[:, None],
         )
-        return (*fits.learned, *fits.fixed, fits.exhaustive)
+        return (*fits.learned, *fits.fixed, fits.exhaustive, fits.own)
 
 
 class DecoderGraph(nn.Module):
@@ -144,10 +143,7 @@ class DecoderGraph(nn.Module):
 
     def __init__(self, model: EmbeddedVRPSAM, shots: int) -> None:
         super().__init__()
-        # The same modules; only its SAM embeds prompts in a way that a graph can hold.
-        self.model = copy.copy(model)
-        self.model._modules = dict(model._modules)
-        self.model.sam = _GraphSam(model.sam)  # type: ignore[assignment]
+        self.model = _with_graph_sam(model)
         self.shots = shots
 
     def forward(self, *arrays: Tensor) -> tuple[Tensor, ...]:
@@ -167,6 +163,7 @@ class DecoderGraph(nn.Module):
                 exhaustive=None,  # type: ignore[arg-type]
                 samples=None,  # type: ignore[arg-type]
                 texture_samples=None,  # type: ignore[arg-type]
+                own=None,  # type: ignore[arg-type]
             )
             for i in range(self.shots)
         ]
@@ -180,9 +177,18 @@ class DecoderGraph(nn.Module):
                 CurvedFit(*(given[name] for name in FITS[:half])),
                 CurvedFit(*(given[name] for name in FITS[half : 2 * half])),
                 given["marked_throughout"],
+                given["own_levels"],
             ),
         )
         return tuple(getattr(answer, name) for name in ANSWERS)
+
+
+def _with_graph_sam(model: EmbeddedVRPSAM) -> EmbeddedVRPSAM:
+    """Return the same modules; only its SAM embeds prompts in a way that a graph can hold."""
+    changed = copy.copy(model)
+    changed._modules = dict(model._modules)
+    changed.sam = _GraphSam(model.sam)  # type: ignore[assignment]
+    return changed
 
 
 def _equations(arrays: list[Tensor]) -> tuple[NormalEquations, NormalEquations]:
@@ -208,14 +214,16 @@ class _GraphSam(nn.Module):
 
     def prompt(
         self,
-        points_xy: Tensor,
-        point_labels: Tensor,
+        points_xy: Tensor | None,
+        point_labels: Tensor | None,
         boxes_xyxy: None,
         mask_logits: Tensor,
         *,
         grid_hw: tuple[int, int],
     ) -> tuple[Tensor, Tensor]:
         """Embed prompts; `mask_logits` is what the references say, which a given mask replaces."""
+        if points_xy is None or point_labels is None:
+            return self.sam.prompt(mask_logits=mask_logits, grid_hw=grid_hw)
         encoder: Any = self.sam.prompt_encoder
         h, w = grid_hw
         size = points_xy.new_tensor((w, h)) * self.sam.config.embedding_stride
@@ -281,7 +289,7 @@ def export_embedded(
     marks[:, 0, : hw[0] // 2, : hw[1] // 2] = 1
     with torch.no_grad():
         maps = dict(zip(MAPS, EncoderGraph(model)(image), strict=True))
-        marked = {**{n: maps[n] for n in MARKED}, "marks": marks, "is_box": is_box}
+        marked = {**maps, "marks": marks, "is_box": is_box}
         answers = (*EQUATIONS, *SHOWN, *SAMPLES)
         found = dict(zip(answers, ReferenceGraph(model)(*marked.values()), strict=True))
         several = {

@@ -46,6 +46,9 @@ class ReferenceEncoding(TensorRecord):
         1 where everything of the kind is marked, so that the rest is known background.
     samples, texture_samples : Samples
         Cells for the curved fits on learned features, and on fixed and dense ones.
+    own : shape (B, LEVELS, OWN_FACTS)
+        What each level would make of the reference itself, see :mod:`cut_head`; 0 unless everything
+        is marked.
     """
 
     equations: NormalEquations
@@ -57,6 +60,7 @@ class ReferenceEncoding(TensorRecord):
     exhaustive: Tensor
     samples: Samples
     texture_samples: Samples
+    own: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,9 +72,12 @@ class CurvedFits(TensorRecord):
     learned, fixed : CurvedFit
         On learned features, and on fixed and dense ones.
     exhaustive : shape (B,)
-        1 where a reference is marked throughout, so that its own background says where to cut.
+        1 where a reference is marked throughout.
+    own : shape (B, LEVELS, OWN_FACTS)
+        Mean over those that are.
     """
 
     learned: CurvedFit
     fixed: CurvedFit
     exhaustive: Tensor
+    own: Tensor

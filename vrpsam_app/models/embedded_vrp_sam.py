@@ -7,8 +7,9 @@ pseudo-mask is also SAM's mask prompt and the floor of the answer; early feature
 decoder's upscaling.
 
 Where a reference is marked throughout, a fit with curved borders, chosen by how well it does on
-parts of the reference, is heard beside the network. Elsewhere nobody has said where the object
-ends, and the level at which the answer is cut is chosen by its contours in the target.
+parts of the reference, is heard beside the network. The level at which an answer is cut is chosen
+by its contours in the target and, where everything was marked, by how each level does on the
+reference.
 
 ========================  =========================================  =====================
 step                      shape                                      once per
@@ -23,6 +24,7 @@ step                      shape                                      once per
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -33,7 +35,14 @@ from vrpsam_app.config import ModelConfig
 from vrpsam_app.models.closed_form_prior import ClosedFormPrior
 from vrpsam_app.models.conv_image_encoder import CLASSIFIER, ConvImageEncoder
 from vrpsam_app.models.curved_prior import CurvedPrior, Samples, joined
-from vrpsam_app.models.cut_head import CutHead
+from vrpsam_app.models.cut_head import (
+    LEVELS,
+    OWN_FACTS,
+    TOLD_FACTS,
+    CutHead,
+    level_values,
+    with_own,
+)
 from vrpsam_app.models.dense_encoder import DENSE, DenseEncoder
 from vrpsam_app.models.detail_branch import DetailBranch
 from vrpsam_app.models.embedded_records import CurvedFits, ImageEmbedding, ReferenceEncoding
@@ -42,7 +51,8 @@ from vrpsam_app.models.feature_augmenter import FeatureAugmenter, masked_average
 from vrpsam_app.models.filter_bank import CHANNELS as BANK_CHANNELS
 from vrpsam_app.models.frozen_sam import FrozenSAM
 from vrpsam_app.models.prompt_generator import PromptGenerator
-from vrpsam_app.models.quality_facts import QUALITY_FACTS, DenseEvidence, quality_facts
+from vrpsam_app.models.quality_facts import DenseEvidence, Drawing, quality_facts
+from vrpsam_app.models.quality_head import QualityHead
 from vrpsam_app.models.resize import pool_mask, resize_bilinear
 from vrpsam_app.models.vrp_sam import VRPSAM, require_object
 
@@ -83,11 +93,10 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
         self.detail = DetailBranch(2 * config.sam.width, dim)
         # The answer starts at the prior, which works untrained; the decoder grows into it.
         self.decoder_scale = nn.Parameter(torch.tensor(0.1))
-        # Fitted when all else has learned, see `vrpsam_app.training.cut_fitting`.
+        # Fitted when all else has learned, see `cut_fitting` and `quality_fitting`.
         self.cut_head = CutHead().requires_grad_(False)
-        self.quality_head = nn.Sequential(
-            nn.Linear(dim + QUALITY_FACTS, 64), nn.ReLU(), nn.Linear(64, 2)
-        )
+        self.told_cut_head = CutHead(TOLD_FACTS).requires_grad_(False)
+        self.quality_head = QualityHead()
 
     @property
     def dense_encoder(self) -> DenseEncoder:
@@ -117,19 +126,42 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
         # Unmarked cells are 0: neither object nor background.
         augmented = self.augmenter(reduced, prototype, positive - certain)
         equations = self.prior.fit(embedding.classifier, fine_marks, is_box)
-        return ReferenceEncoding(
+        encoding = ReferenceEncoding(
             equations=equations,
             dense_equations=self.dense_prior.fit(_halved(embedding.dense), fine_marks, is_box),
             tokens=self.generator.reference_half(augmented),
             prototype=prototype,
             foreground=self._foreground(reduced, positive),
             has_object=equations.has_positive,
-            exhaustive=(certain.mean((1, 2, 3)) > KNOWN).float(),
+            exhaustive=(certain.mean((1, 2, 3)) > KNOWN).float() * equations.has_positive,
             samples=self.curved.sample(embedding.classifier, fine_marks),
             texture_samples=self.curved_texture.sample(
                 _finest(embedding), pool_mask(marks, _hw(embedding.texture))
             ),
+            own=marks.new_zeros(len(marks), LEVELS, OWN_FACTS),
         )
+        return replace(encoding, own=self._own(embedding, encoding, marks))
+
+    @torch.no_grad()
+    def _own(self, embedding: ImageEmbedding, encoding: ReferenceEncoding, marks: Tensor) -> Tensor:
+        """Cut each reference's answer about itself at every level; 0 unless marked throughout."""
+        if torch.compiler.is_exporting():  # a graph cannot leave out what nobody needs
+            own = self._own_facts(embedding, encoding, marks)
+            return own * encoding.exhaustive[:, None, None]
+        own = encoding.own.clone()
+        which = encoding.exhaustive.nonzero()[:, 0]
+        if len(which) and not self.learns_masks:
+            own[which] = self._own_facts(embedding.take(which), encoding.take(which), marks[which])
+        return own
+
+    def _own_facts(
+        self, embedding: ImageEmbedding, encoding: ReferenceEncoding, marks: Tensor
+    ) -> Tensor:
+        drawing = self._draw(embedding, [encoding], [encoding])
+        logits = self._with_fits(drawing, embedding, self.fit_together([encoding]))
+        marked, certain, _ = pool_mask(marks, _hw(logits)).split(1, 1)
+        values = level_values(logits, (marked > 0.5).float(), (marked + certain > 0.5).float())
+        return torch.cat([self.level_facts(logits, embedding), values[..., None]], 2)
 
     @torch.no_grad()
     def fit_together(self, references: Sequence[ReferenceEncoding]) -> CurvedFits:
@@ -137,13 +169,28 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
         return self.fit_samples(
             [r.samples for r in references],
             [r.texture_samples for r in references],
-            torch.stack([r.exhaustive for r in references]).amax(0),
+            torch.stack([r.exhaustive for r in references]),
+            torch.stack([r.own for r in references]),
         )
 
     def fit_samples(
-        self, samples: Sequence[Samples], texture_samples: Sequence[Samples], exhaustive: Tensor
+        self,
+        samples: Sequence[Samples],
+        texture_samples: Sequence[Samples],
+        throughout: Tensor,
+        own: Tensor,
     ) -> CurvedFits:
-        """Fit the curved priors where `exhaustive` (B,) is 1."""
+        """Fit the curved priors.
+
+        Parameters
+        ----------
+        samples, texture_samples : one for each reference
+        throughout, own : shape (references, B) and (references, B, LEVELS, OWN_FACTS)
+            `exhaustive` and `own` of each.
+        """
+        exhaustive = throughout.amax(0)
+        weight = throughout / throughout.sum(0).clamp_min(1)
+        own = (own * weight[..., None, None]).sum(0)
         priors = (self.curved, samples), (self.curved_texture, texture_samples)
         if torch.compiler.is_exporting():  # a graph cannot leave out what nobody needs
             every = [prior.fit(joined(cells)) for prior, cells in priors]
@@ -151,7 +198,7 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
         else:
             which = exhaustive.nonzero()[:, 0]
             learned, fixed = (prior.fit_some(cells, which) for prior, cells in priors)
-        return CurvedFits(learned, fixed, exhaustive)
+        return CurvedFits(learned, fixed, exhaustive, own)
 
     def decode(
         self,
@@ -168,13 +215,37 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
         """
         showing = [r for r in references if bool(r.has_object.any())]
         require_object(showing)
+        drawing = self._draw(target, references, showing, prompts, visual_prompts)
+        logits = drawing.logits
+        if not self.learns_masks:
+            fits = together if isinstance(together, CurvedFits) else self.fit_together(references)
+            logits = self._with_fits(drawing, target, fits)
+            logits = logits - self._level(logits, target, fits)
+        facts = quality_facts(logits, drawing)
+        quality = self.quality_head(facts)
+        return DecoderOutput(
+            mask_logits=logits,
+            score=torch.sigmoid(quality[:, 0]),
+            presence=torch.sigmoid(quality[:, 1]),
+            pseudo_mask=drawing.prior_logits.sigmoid(),
+        )
+
+    def _draw(
+        self,
+        target: ImageEmbedding,
+        references: Sequence[ReferenceEncoding],
+        showing: Sequence[ReferenceEncoding],
+        prompts: PromptTensors | None = None,
+        visual_prompts: bool = True,
+    ) -> Drawing:
+        """Let the network answer; `showing` are the references that mark an object."""
         equations = references[0].equations
         for other in references[1:]:
             equations = equations + other.equations
         score = self.prior.score(target.classifier, equations)  # (B, 1, h4, w4)
         prior_logits = self.prior.logits(score, equations)
         reduced = self.augmenter.reduce(target.semantic)
-        coarse_hw = (reduced.shape[-2], reduced.shape[-1])
+        coarse_hw = _hw(reduced)
         pseudo = pool_mask(prior_logits.sigmoid(), coarse_hw)
         tokens = [
             self.generator.target_half(r.tokens, self.augmenter(reduced, r.prototype, pseudo))
@@ -182,12 +253,9 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
             if visual_prompts
         ]
         cosine = self._cosine(reduced, showing)
-        dense = self._dense_evidence(target, references)
-        fine_hw = (score.shape[-2], score.shape[-1])
-        evidence = torch.cat([score, resize_bilinear(cosine, fine_hw, align_corners=False)], 1)
+        evidence = torch.cat([score, resize_bilinear(cosine, _hw(score), align_corners=False)], 1)
         mid, fine, local = self.detail(target.mid_detail, target.fine_detail, evidence)
-        out_hw = (target.fine_detail.shape[-2], target.fine_detail.shape[-1])
-        coarse = resize_bilinear(prior_logits + local, out_hw, align_corners=False)
+        coarse = resize_bilinear(prior_logits + local, _hw(target.fine_detail), align_corners=False)
         prompts = prompts or PromptTensors()
         mask_prompt = coarse if prompts.mask_logits is None else prompts.mask_logits
         clicks, prompted = self.sam.prompt(
@@ -203,23 +271,23 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
             prompted,
             upscale_skips=(mid, fine),
         )
-        logits = coarse + self.decoder_scale * decoded.mask_logits[:, :1]
-        if not self.learns_masks:
-            fits = together if isinstance(together, CurvedFits) else self.fit_together(references)
-            curved = CURVED_SHARE * self.prior.gain * self._curved_score(target, fits)
-            dense_logits = self.dense_prior.logits(dense.score, dense.equations)
-            dense_logits = resize_bilinear(dense_logits, out_hw, align_corners=False)
-            logits = logits + curved + DENSE_SHARE * dense_logits
-            logits = logits - self._level(logits, target, fits.exhaustive)
-        margin = self.prior.margin(equations)
-        facts = quality_facts(logits, coarse, score, cosine, margin, equations.cells, dense)
-        quality = self.quality_head(torch.cat([decoded.iou_token, facts], 1))
-        return DecoderOutput(
-            mask_logits=logits,
-            score=torch.sigmoid(decoded.scores[:, 0] + quality[:, 0]),
-            presence=torch.sigmoid(quality[:, 1]),
-            pseudo_mask=prior_logits.sigmoid(),
+        return Drawing(
+            logits=coarse + self.decoder_scale * decoded.mask_logits[:, :1],
+            coarse=coarse,
+            prior_logits=prior_logits,
+            score=score,
+            cosine=cosine,
+            margin=self.prior.margin(equations),
+            cells=equations.cells,
+            dense=self._dense_evidence(target, references),
         )
+
+    def _with_fits(self, drawing: Drawing, target: ImageEmbedding, fits: CurvedFits) -> Tensor:
+        """Add to the network's answer what the fits beside it say."""
+        dense = self.dense_prior.logits(drawing.dense.score, drawing.dense.equations)
+        dense = resize_bilinear(dense, _hw(drawing.logits), align_corners=False)
+        curved = CURVED_SHARE * self.prior.gain * self._curved_score(target, fits)
+        return drawing.logits + curved + DENSE_SHARE * dense
 
     @torch.no_grad()
     def _dense_evidence(
@@ -244,13 +312,13 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
         # The filter bank begins with the colours.
         return self.cut_head.describe(logits, (target.texture[:, :3] + 1) / 2)
 
-    def _level(self, logits: Tensor, target: ImageEmbedding, exhaustive: Tensor) -> Tensor:
-        """Return the logits' level where objects end, (B, 1, 1, 1); 0 where references say it."""
-        open_ended = 1 - exhaustive
-        if not (torch.compiler.is_exporting() or bool(open_ended.any())):
-            return open_ended[:, None, None, None]
-        level = self.cut_head(self.level_facts(logits, target))
-        return (open_ended * level)[:, None, None, None]
+    def _level(self, logits: Tensor, target: ImageEmbedding, fits: CurvedFits) -> Tensor:
+        """Return the logits' level where objects end, (B, 1, 1, 1)."""
+        facts = self.level_facts(logits, target)
+        open_ended = self.cut_head(facts)
+        told = self.told_cut_head(with_own(facts, fits.own))
+        level = torch.where(fits.exhaustive > 0, told, open_ended)
+        return level[:, None, None, None]
 
     def _curved_score(self, target: ImageEmbedding, fits: CurvedFits) -> Tensor:
         """Score targets by the two curved fits, (B, 1, h2, w2); 0 where none could be fitted."""

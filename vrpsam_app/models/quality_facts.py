@@ -12,7 +12,7 @@ from vrpsam_app.models.closed_form_prior import NormalEquations
 from vrpsam_app.models.resize import pool_mask
 
 QUALITY_FACTS = 18
-"""Numbers about a mask that the quality head reads beside SAM's IoU token."""
+"""Numbers about a mask that the quality head reads."""
 
 
 class DenseEvidence(NamedTuple):
@@ -34,16 +34,33 @@ class DenseEvidence(NamedTuple):
     margin: Tensor
 
 
+class Drawing(NamedTuple):
+    """What the network answers, with the evidence that it had.
+
+    Attributes
+    ----------
+    logits : shape (B, 1, h2, w2)
+    coarse : shape (B, 1, h2, w2)
+        The part of it that the closed-form prior and local texture gave.
+    prior_logits, score, cosine : shape (B, 1, h, w)
+        Of the closed-form prior, and similarity to the object; the latter on a coarser grid.
+    margin, cells : shape (B,)
+        Of the closed-form fit.
+    dense : DenseEvidence
+    """
+
+    logits: Tensor
+    coarse: Tensor
+    prior_logits: Tensor
+    score: Tensor
+    cosine: Tensor
+    margin: Tensor
+    cells: Tensor
+    dense: DenseEvidence
+
+
 @torch.no_grad()
-def quality_facts(
-    logits: Tensor,
-    coarse: Tensor,
-    score: Tensor,
-    cosine: Tensor,
-    margin: Tensor,
-    cells: Tensor,
-    dense: DenseEvidence,
-) -> Tensor:
+def quality_facts(logits: Tensor, drawing: Drawing) -> Tensor:
     """Describe a mask and its evidence, (B, QUALITY_FACTS).
 
     Without gradients: a mask is not to be changed for the sake of being judged well.
@@ -51,15 +68,11 @@ def quality_facts(
     Parameters
     ----------
     logits : shape (B, 1, h2, w2)
-        The answer.
-    coarse : shape (B, 1, h2, w2)
-        The part of it that the closed-form prior and local texture gave.
-    score, cosine : shape (B, 1, h, w)
-        Closed-form score, and similarity to the object; the latter on a coarser grid.
-    margin, cells : shape (B,)
-        Of the closed-form fit.
-    dense : DenseEvidence
+        The answer, with fits and cut.
+    drawing : Drawing
+        The network's part of it.
     """
+    _, coarse, _, score, cosine, margin, cells, dense = drawing
     probability, prior = logits.float().sigmoid(), coarse.float().sigmoid()
     flat, inside = probability.flatten(1), probability.flatten(1) > 0.5
     both = torch.minimum(flat, prior.flatten(1)).sum(1)

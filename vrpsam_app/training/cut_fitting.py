@@ -2,7 +2,8 @@
 
 The model answers episodes as it is; the levels of each answer are described, and what each would
 be worth is kept. The head is fitted on that within seconds: the order of an answer's pixels is
-there, and only the level is left to choose.
+there, and only the level is left to choose. One head learns from references that mark an object,
+the other from those that mark everything.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from vrpsam_app.models.cut_head import CutHead
+from vrpsam_app.models.cut_head import CutHead, level_values, with_own
 from vrpsam_app.models.embedded_vrp_sam import EmbeddedVRPSAM
 from vrpsam_app.training.batch_source import BatchPlan, stream_batches
 from vrpsam_app.training.checkpoints import load_state, save_state
@@ -23,7 +24,7 @@ from vrpsam_app.training.episode_batch import EpisodeBatch
 from vrpsam_app.training.objective import references_of, truth_on
 from vrpsam_app.training.trainer import Trainer
 
-SIZES = ((128, 0.15), (192, 0.25), (256, 0.25), (384, 0.2), (512, 0.15))
+SIZES = ((192, 0.2), (256, 0.3), (384, 0.25), (512, 0.25))
 """Sides of views and their weights: an answer about a whole picture has other contours."""
 
 HOPELESS = 0.1
@@ -36,6 +37,14 @@ WORTH_OF_ABSENT = 0.5
 """Of an episode whose target lacks the object, beside 1 for one that shows it."""
 
 STEPS, BATCH, RATE = 1500, 256, 4e-3
+STEPS_AGAIN, RATE_AGAIN = 300, 3e-4
+"""Of a head that was fitted before: a few thousand examples teach it less than it knows."""
+
+MORE_MASKS = 2.0
+"""How much more often everything is marked, so that its head sees enough."""
+
+LEAST_EXAMPLES = 10
+"""With fewer a head is left as it is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +53,8 @@ class CutExamples:
 
     Attributes
     ----------
-    facts : shape (N, LEVELS, FACTS)
-        Of :meth:`CutHead.describe`.
+    facts : shape (N, LEVELS, FACTS) or (N, LEVELS, TOLD_FACTS)
+        Of :meth:`CutHead.describe`, or of :func:`~vrpsam_app.models.cut_head.with_own`.
     values : shape (N, LEVELS)
         IoU at each level; of a target without the object how little is found.
     worth : shape (N,)
@@ -59,7 +68,7 @@ class CutExamples:
         return len(self.worth)
 
 
-def train_cut_head(
+def train_cut_heads(
     trained: Trainer,
     plan: BatchPlan,
     folder: Path,
@@ -68,41 +77,51 @@ def train_cut_head(
     workers: int,
     report: Callable[[str], None],
 ) -> None:
-    """Fit the cut head of a finished run's averaged model, whose masks change no more.
+    """Fit the cut heads of a finished run's averaged model, whose masks change no more.
 
     Parameters
     ----------
     trained : Trainer
-        Its averaged weights get those of the head.
+        Its averaged weights get those of the heads.
     plan : BatchPlan
-        What the run learned from; nothing is marked throughout.
+        What the run learned from.
     folder : Path
-        Keeps the fitted head, so that a run that is taken up again need not repeat it.
+        Keeps the fitted heads, so that a run that is taken up again need not repeat it.
     episodes : int
-        0 leaves the head as it is.
+        0 leaves the heads as they are.
     """
     model = trained.model
     if not isinstance(model, EmbeddedVRPSAM):
-        raise TypeError(f"{type(model).__name__} has no cut head: expected the embedded model.")
+        raise TypeError(f"{type(model).__name__} has no cut heads: expected the embedded model.")
     model.load_state_dict(trained.average.weights)
     if not episodes:
         return
-    # Anew: what is learned from has to be uncut.
-    model.cut_head = CutHead().requires_grad_(False).to(trained.device)
-    kept = load_state(folder / "cut_head.pt")
+    named = {"cut_head": model.cut_head, "told_cut_head": model.told_cut_head}
+    heads = nn.ModuleDict(named).requires_grad_(False)
+    kept = load_state(folder / "cut_heads.pt")
     if kept is not None:
-        model.cut_head.load_state_dict(kept)
+        heads.load_state_dict(kept)
     else:
-        gestures = tuple(pair for pair in plan.mix.gestures if pair[0] != "mask")
+        gestures = tuple(
+            (name, weight * (MORE_MASKS if name == "mask" else 1))
+            for name, weight in plan.mix.gestures
+        )
         mix = dataclasses.replace(plan.mix, clicks=0.0, same_image=0.0, gestures=gestures)
         answered = dataclasses.replace(plan, mix=mix, sizes=SIZES, seed=plan.seed + 2)
         stream = stream_batches(answered, workers=workers)
-        examples = collect_examples(model.eval(), stream, episodes, report=report)
-        before, after = fit_cut_head(model.cut_head, examples, steps=STEPS)
-        report(f"cut: value {before:.3f} before, {after:.3f} after, on episodes left out")
-        save_state(folder / "cut_head.pt", model.cut_head.state_dict())
-    for name, value in model.cut_head.state_dict().items():
-        trained.average.weights[f"cut_head.{name}"] = value.clone()
+        before_it = {name: head.out.weight.clone() for name, head in named.items()}
+        for head in named.values():
+            head.out.weight.zero_()  # what is learned from has to be uncut
+        both = collect_examples(model.eval(), stream, episodes, report=report)
+        for (name, head), examples in zip(named.items(), both, strict=True):
+            head.out.weight.copy_(before_it[name])
+            if len(examples) < LEAST_EXAMPLES:
+                continue
+            before, after = fit_cut_head(head, examples)
+            report(f"{name}: value {before:.3f} before, {after:.3f} after, on episodes left out")
+        save_state(folder / "cut_heads.pt", heads.state_dict())
+    for name, value in heads.state_dict().items():
+        trained.average.weights[name] = value.clone()
 
 
 @torch.no_grad()
@@ -112,18 +131,25 @@ def collect_examples(
     count: int,
     *,
     report: Callable[[str], None] = print,
-) -> CutExamples:
-    """Let a model whose cut head leaves answers as they are answer `count` episodes or more."""
+) -> tuple[CutExamples, CutExamples]:
+    """Let a model whose cut heads leave answers as they are answer `count` episodes or more.
+
+    Returns
+    -------
+    some, throughout : CutExamples
+        Of references that mark an object, and of those that mark everything.
+    """
     device = next(model.parameters()).device
-    found: list[CutExamples] = []
-    said = 0
+    found: tuple[list[CutExamples], list[CutExamples]] = ([], [])
+    said = done = 0
     for batch in batches:
         batch = batch.to(device)
         embedding = model.encode_images(batch.images.float() / 255)
         for episodes in batch.sets:
             references = references_of(model, embedding, episodes)
+            fits = model.fit_together(references)
             target = embedding.take(episodes.target_index)
-            logits = model.decode(target, references).mask_logits
+            logits = model.decode(target, references, together=fits).mask_logits
             facts = model.level_facts(logits, target)
             truth, known = truth_on(episodes, logits)
             values = values_of(logits, truth, known, episodes.present, model.cut_head.levels)
@@ -131,16 +157,30 @@ def collect_examples(
             # Of what fills a picture "everything" is a good answer, and it must not become a habit.
             worth = worth * (1 - truth.mean((1, 2, 3))) ** 2
             teaches = values.amax(1) > HOPELESS
-            found.append(CutExamples(*(v[teaches].float().cpu() for v in (facts, values, worth))))
-        done = sum(map(len, found))
+            throughout = fits.exhaustive > 0
+            kinds = (
+                (facts, teaches & ~throughout),
+                (with_own(facts, fits.own), teaches & throughout),
+            )
+            for examples, (described, these) in zip(found, kinds, strict=True):
+                parts = (described, values, worth)
+                examples.append(CutExamples(*(v[these].float().cpu() for v in parts)))
+        done += len(batch)
         if done // 500 > said:
             said = done // 500
             report(f"cut: {done} of {count} episodes answered")
         if done >= count:
             break
-    return CutExamples(
-        *(torch.cat([getattr(e, f.name) for e in found]) for f in dataclasses.fields(CutExamples))
+    some, throughout_ = (
+        CutExamples(
+            *(
+                torch.cat([getattr(e, f.name) for e in kind])
+                for f in dataclasses.fields(CutExamples)
+            )
+        )
+        for kind in found
     )
+    return some, throughout_
 
 
 def values_of(
@@ -154,21 +194,17 @@ def values_of(
     present : shape (B,)
         Where it is 0 a mask is worth the less the more it covers.
     """
+    iou = level_values(logits, truth, known, levels)
     counts = torch.ones_like(truth) if known is None else known
-    inside = (logits.flatten(1)[:, None] > levels[:, None]).float()  # (B, LEVELS, hw)
-    weight = counts.flatten(1)
-    wanted = truth.flatten(1) * weight
-    hit, covered = torch.einsum("blp,kbp->kbl", inside, torch.stack([wanted, weight]))
-    iou = hit / (wanted.sum(1, keepdim=True) + covered - hit).clamp_min(1e-6)
-    share = covered / weight.sum(1, keepdim=True).clamp_min(1e-6)
-    absent = (1 - share / ALLOWED).clamp_min(0)
+    everywhere = level_values(logits, torch.ones_like(truth), counts, levels)
+    absent = (1 - everywhere / ALLOWED).clamp_min(0)
     return torch.where(present[:, None] > 0, iou, absent)
 
 
-def fit_cut_head(
-    head: CutHead, examples: CutExamples, *, steps: int, seed: int = 0
-) -> tuple[float, float]:
+def fit_cut_head(head: CutHead, examples: CutExamples, *, seed: int = 0) -> tuple[float, float]:
     """Fit the head on nine tenths of the examples, and return what it gains on the others.
+
+    One that was fitted before goes on from there in small steps.
 
     Returns
     -------
@@ -179,13 +215,16 @@ def fit_cut_head(
     learned = len(examples) - held
     facts, values, worth = examples.facts, examples.values, examples.worth
     device = head.levels.device
-    flat = facts[:learned].flatten(0, 1)
-    head.mean.copy_(flat.mean(0))
-    head.deviation.copy_(flat.std(0).clamp_min(1e-3))
+    again = bool(head.out.weight.any())
+    steps, rate = (STEPS_AGAIN, RATE_AGAIN) if again else (STEPS, RATE)
+    if not again:
+        flat = facts[:learned].flatten(0, 1)
+        head.mean.copy_(flat.mean(0))
+        head.deviation.copy_(flat.std(0).clamp_min(1e-3))
     chance = torch.Generator().manual_seed(seed)
     head.requires_grad_(True)
     optimizer = torch.optim.AdamW(head.parameters(), weight_decay=1e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, steps)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, steps)
     with torch.enable_grad():
         for _ in range(steps):
             some = torch.randint(0, learned, (BATCH,), generator=chance)

@@ -17,8 +17,8 @@ from vrpsam_app.training.dense_kinds import DenseKinds
 from vrpsam_app.training.episode_batch import EpisodeBatch
 from vrpsam_app.training.episode_sampler import EpisodeMix, sample_batch
 
-SIZES = ((128, 0.45), (160, 0.3), (192, 0.25))
-"""Sides of views and their weights: many small ones show more kinds."""
+SIZES = ((128, 0.4), (160, 0.3), (192, 0.2), (256, 0.1))
+"""Sides of views and their weights: many small ones show more kinds, large ones what is around."""
 
 GROUPS, IMAGES = 6, 2
 """Groups per batch at a side of 160 pixels, pictures per group."""

@@ -29,7 +29,7 @@ from vrpsam_app.training.dense_kinds import DenseKinds
 from vrpsam_app.training.losses import dice_loss, mask_loss
 from vrpsam_app.training.objective import on_grid
 
-RATE, WARMUP, DECAY, CLIP = 2e-3, 200, 0.998, 2.0
+RATE, WARMUP, DECAY, CLIP = 2e-3, 200, 0.999, 2.0
 FIT_WEIGHT = 1.5
 """Of what the fit misses, beside 1 for what is named wrongly."""
 

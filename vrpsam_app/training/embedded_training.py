@@ -14,21 +14,20 @@ from vrpsam_app.models.embedded_vrp_sam import EmbeddedVRPSAM
 from vrpsam_app.models.frozen_module import learned_state
 from vrpsam_app.models.load import load_model
 from vrpsam_app.training.batch_source import BatchPlan, SyntheticGroups, stream_batches
-from vrpsam_app.training.calibration import calibration_batches, presence_threshold
 from vrpsam_app.training.checkpoints import save_model, with_training
-from vrpsam_app.training.cut_fitting import train_cut_head
+from vrpsam_app.training.cut_fitting import train_cut_heads
 from vrpsam_app.training.data_sources import GroupData, training_sources, validation_sources
 from vrpsam_app.training.dense_training import train_dense
 from vrpsam_app.training.episode_batch import EpisodeBatch
 from vrpsam_app.training.episode_sampler import EpisodeMix
 from vrpsam_app.training.objective import LossWeights
-from vrpsam_app.training.quality import train_quality
+from vrpsam_app.training.quality_fitting import train_quality_head
 from vrpsam_app.training.trainer import Trainer, TrainingOptions
 from vrpsam_app.training.training_run import TrainingRun
 from vrpsam_app.training.validation import fixed_batches, mean_ious
 
 DEFAULT_STEPS = 20_000
-DENSE_STEPS = 7500
+DENSE_STEPS = 16_000
 VALIDATE_EVERY = 1000
 
 
@@ -108,7 +107,7 @@ def train_embedded(
     )
     if trainer.step < steps:
         return trainer.save_model(run.config, run.folder / "model", **facts)
-    train_cut_head(
+    train_cut_heads(
         trainer,
         plan,
         run.folder,
@@ -116,26 +115,26 @@ def train_embedded(
         workers=run.workers,
         report=report,
     )
-    judged = train_quality(
+    threshold = train_quality_head(
         trainer,
         plan,
-        run.folder / "quality",
-        steps=run.quality_steps,
+        run.folder,
+        episodes=run.quality_episodes,
         workers=run.workers,
         report=report,
     )
-    batches = calibration_batches(SyntheticGroups())
-    threshold = judged.averaged(lambda m: presence_threshold(m, batches))
-    config = dataclasses.replace(run.config, presence_threshold=round(threshold, 4))
+    config = run.config
+    if threshold is not None:
+        config = dataclasses.replace(config, presence_threshold=round(threshold, 4))
     for folder in (run.folder / "model", run.export or run.folder / "model"):
-        written = judged.save_model(
+        written = trainer.save_model(
             config,
             folder,
             **{
                 **facts,
                 "steps": steps,
                 "cut_episodes": run.cut_episodes,
-                "quality_steps": run.quality_steps,
+                "quality_episodes": run.quality_episodes,
             },
         )
     report(f"wrote {written}")

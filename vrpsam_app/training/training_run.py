@@ -50,11 +50,11 @@ class TrainingRun:
     minutes : float, optional
         Stop after so long; the run goes on when it is started again.
     dense_steps : int, optional
-        Embedded: steps of the first stage, in which the dense encoder learns. None: 7500 from
+        Embedded: steps of the first stage, in which the dense encoder learns. None: 16000 from
         nothing, 0 with `start_from`.
-    groups, cut_episodes, quality_steps : int
-        Embedded: groups of pictures per batch; answers from which the model learns where to cut;
-        steps of the last stage.
+    groups, cut_episodes, quality_episodes : int
+        Embedded: groups of pictures per batch; answers from which the model learns where to cut,
+        and how to judge them.
     marks : Marks, optional
         How references are marked. None: the mask for the paper's, a mix of gestures embedded.
     loss : {"bce", "dice", "both"}
@@ -98,8 +98,8 @@ class TrainingRun:
     minutes: float | None = None
     dense_steps: int | None = None
     groups: int = 5
-    cut_episodes: int = 8000
-    quality_steps: int = 400
+    cut_episodes: int = 5000
+    quality_episodes: int = 3500
     marks: Marks | None = None
     loss: LossName = "both"
     learning_rate: float = 1e-3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 
 import pytest
@@ -10,9 +11,11 @@ from torch import Tensor
 
 from vrpsam_app.config import EMBEDDED_CONFIG
 from vrpsam_app.errors import EmptyReferenceError
+from vrpsam_app.models.cut_head import FACTS
 from vrpsam_app.models.embedded_records import ImageEmbedding
 from vrpsam_app.models.embedded_vrp_sam import EmbeddedVRPSAM
 from vrpsam_app.models.embeddings import PromptTensors
+from vrpsam_app.models.resize import pool_mask
 
 NOT_A_BOX = torch.zeros(1, dtype=torch.bool)
 
@@ -138,7 +141,7 @@ def test_a_curved_fit_is_heard_only_where_everything_is_marked(model: EmbeddedVR
     )
 
 
-def test_the_level_is_chosen_only_where_nobody_said_where_objects_end(
+def test_one_head_chooses_the_level_where_an_object_is_marked_the_other_where_all_are(
     model: EmbeddedVRPSAM, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = model.encode_images(picture(0))
@@ -148,16 +151,45 @@ def test_the_level_is_chosen_only_where_nobody_said_where_objects_end(
         some = model.encode_reference(target, object_, NOT_A_BOX)
         all_ = model.encode_reference(target, object_ + ground, NOT_A_BOX)
 
-    def answers(level: float) -> list[Tensor]:
-        monkeypatch.setattr(model.cut_head, "forward", lambda facts: facts.new_full((1,), level))
+    def answers(level: float, told_level: float) -> list[Tensor]:
+        for head, here in ((model.cut_head, level), (model.told_cut_head, told_level)):
+            monkeypatch.setattr(head, "forward", lambda facts, at=here: facts.new_full((1,), at))
         asked = [some], [all_], [some, all_]
         with torch.no_grad():
             return [model.decode(target, list(each)).mask_logits for each in asked]
 
-    plain, cut = answers(0.0), answers(1.5)
+    plain, cut, told = answers(0.0, 0.0), answers(1.5, 0.0), answers(0.0, 0.5)
     torch.testing.assert_close(cut[0], plain[0] - 1.5)
-    torch.testing.assert_close(cut[1], plain[1])
-    torch.testing.assert_close(cut[2], plain[2])
+    assert torch.equal(told[0], plain[0])
+    for each in (1, 2):
+        assert torch.equal(cut[each], plain[each])
+        torch.testing.assert_close(told[each], plain[each] - 0.5)
+
+
+@torch.inference_mode()
+def test_a_reference_that_is_marked_throughout_is_asked_about_itself(model: EmbeddedVRPSAM) -> None:
+    learned = copy.deepcopy(model)
+    for head in (learned.cut_head, learned.told_cut_head):
+        head.out.weight.zero_()  # answers are left as they are
+    target = learned.encode_images(picture(0))
+    object_, ground = marks(slice(20, 70), slice(8, 50)), marks(slice(0, 96), slice(0, 64), which=1)
+    ground[:, 1:] *= 1 - object_[:, :1]
+    some = learned.encode_reference(target, object_, NOT_A_BOX)
+    all_ = learned.encode_reference(target, object_ + ground, NOT_A_BOX)
+    assert not some.own.any()
+    # As a target it gets the same facts, and the IoU is that of the answer cut at each level.
+    answer = learned.decode(target, [all_]).mask_logits
+    facts, values = all_.own.split([FACTS, 1], 2)
+    torch.testing.assert_close(facts, learned.level_facts(answer, target))
+    marked = pool_mask(object_[:, :1], (48, 32)) > 0.5
+    for level, value in zip(learned.cut_head.levels.tolist(), values[0, :, 0], strict=True):
+        cut = answer > level
+        assert float(value) == pytest.approx(float((cut & marked).sum() / (cut | marked).sum()))
+    together = learned.fit_together([some, all_, all_])
+    torch.testing.assert_close(together.own, all_.own)
+
+
+def test_no_level_is_chosen_while_masks_are_learned() -> None:
     learning = EmbeddedVRPSAM(EMBEDDED_CONFIG)
     assert learning.learns_masks
     assert not learning.eval().learns_masks
@@ -178,9 +210,10 @@ def test_gradients_reach_every_parameter(model: EmbeddedVRPSAM) -> None:
     total = output.mask_logits.mean() + output.score.sum() + output.presence.sum()
     (total + output.pseudo_mask.mean()).backward()
     silent = {n for n, p in trained.named_parameters() if p.grad is None or not p.grad.abs().any()}
-    # SAM's classes hold what is not used here: three more masks, boxes, "no mask". Dense features
-    # are learned before, the level of answers afterwards.
+    # SAM's classes hold what is not used here: three more masks, their scores, boxes, "no mask".
+    # Dense features are learned before, the level of answers afterwards.
     expected = (
+        "iou_prediction_head",
         "output_hypernetworks_mlps",
         "no_mask_embed",
         "point_embeddings",

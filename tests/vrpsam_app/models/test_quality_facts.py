@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from vrpsam_app.models.closed_form_prior import ClosedFormPrior
-from vrpsam_app.models.quality_facts import QUALITY_FACTS, DenseEvidence, quality_facts
+from vrpsam_app.models.quality_facts import QUALITY_FACTS, DenseEvidence, Drawing, quality_facts
 
 PRIOR = ClosedFormPrior(4)
 
@@ -33,7 +33,7 @@ def facts(mask: Tensor, target: Tensor) -> Tensor:
         margin = PRIOR.margin(equations)
     evidence = DenseEvidence(target, equations, score, margin)
     cells = torch.tensor([100.0])
-    return quality_facts(mask, mask, score, score, margin, cells, evidence)[0]
+    return quality_facts(mask, Drawing(mask, mask, score, score, score, margin, cells, evidence))[0]
 
 
 def test_what_was_shown_is_kindred() -> None:
