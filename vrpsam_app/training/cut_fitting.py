@@ -201,7 +201,9 @@ def values_of(
     return torch.where(present[:, None] > 0, iou, absent)
 
 
-def fit_cut_head(head: CutHead, examples: CutExamples, *, seed: int = 0) -> tuple[float, float]:
+def fit_cut_head(
+    head: CutHead, examples: CutExamples, *, steps: int | None = None, seed: int = 0
+) -> tuple[float, float]:
     """Fit the head on nine tenths of the examples, and return what it gains on the others.
 
     One that was fitted before goes on from there in small steps.
@@ -216,7 +218,8 @@ def fit_cut_head(head: CutHead, examples: CutExamples, *, seed: int = 0) -> tupl
     facts, values, worth = examples.facts, examples.values, examples.worth
     device = head.levels.device
     again = bool(head.out.weight.any())
-    steps, rate = (STEPS_AGAIN, RATE_AGAIN) if again else (STEPS, RATE)
+    usual, rate = (STEPS_AGAIN, RATE_AGAIN) if again else (STEPS, RATE)
+    steps = usual if steps is None else steps
     if not again:
         flat = facts[:learned].flatten(0, 1)
         head.mean.copy_(flat.mean(0))
