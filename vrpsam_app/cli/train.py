@@ -129,6 +129,12 @@ def _add_embedded(parser: argparse.ArgumentParser) -> None:
         help="near the end: answers from which it learns at which level masks end",
     )
     group.add_argument(
+        "--refined-episodes",
+        type=_positive_or_zero,
+        metavar="N",
+        help="after that: answers from which it learns to correct them",
+    )
+    group.add_argument(
         "--quality-episodes",
         type=_positive_or_zero,
         metavar="N",

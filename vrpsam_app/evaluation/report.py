@@ -20,6 +20,7 @@ from vrpsam_app.evaluation.summary_tables import (
     accuracy_tables,
     class_table,
     cost_table,
+    doubt_table,
     quality_table,
     shift_table,
 )
@@ -80,6 +81,7 @@ class Report:
                 "methods": {name: dict(said) for name, said in self.methods.items()},
                 "cells": self.summary.cells,
                 "overall": self.summary.overall,
+                "doubts": self.summary.doubts,
                 "effort": list(self.effort),
                 "failures": [
                     {**dataclasses.asdict(f.asked), "error": f.error} for f in self.summary.failures
@@ -134,11 +136,13 @@ class Report:
 
     def _long_tables(self) -> list[ReportTable]:
         paper = bool(self.plan.get("paper"))
-        return [
+        tables = [
             class_table(self.summary, paper=paper),
             quality_table(self.summary),
+            doubt_table(self.summary),
             cost_table(self.summary),
         ]
+        return [table for table in tables if table is not None]
 
     def _failures(self) -> str:
         if not self.summary.failures:

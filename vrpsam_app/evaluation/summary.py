@@ -11,6 +11,7 @@ from typing import NamedTuple
 from vrpsam_app.evaluation.bootstrap import Interval, grouped_mean_interval, mean_interval
 from vrpsam_app.evaluation.doubt import doubt_figures
 from vrpsam_app.evaluation.episode_result import EpisodeResult, Figures
+from vrpsam_app.evaluation.pooled_doubt import PooledDoubt, pooled_doubt
 from vrpsam_app.evaluation.presence import presence_figures
 from vrpsam_app.methods import PEERS
 
@@ -118,15 +119,18 @@ class Summary:
     cells : in the order in which they were measured
     overall : of columns asked on two data sets or more
     failures : results without figures
+    doubts : what scores are worth, over all ways of asking
     """
 
     cells: tuple[Cell, ...]
     overall: tuple[Overall, ...]
     failures: tuple[EpisodeResult, ...]
+    doubts: tuple[PooledDoubt, ...] = ()
 
     @classmethod
     def of(cls, results: Iterable[EpisodeResult]) -> Summary:
         """Sum up results, each question once."""
+        results = list(results)
         grouped: dict[tuple[str, Column, str], list[EpisodeResult]] = defaultdict(list)
         failures = []
         for r in results:
@@ -136,7 +140,7 @@ class Summary:
                 failures.append(r)
         ious = {key: _ious(group) for key, group in grouped.items()}
         cells = tuple(_cell(key, group, ious) for key, group in grouped.items())
-        return cls(cells, tuple(_overall(cells, ious)), tuple(failures))
+        return cls(cells, tuple(_overall(cells, ious)), tuple(failures), pooled_doubt(results))
 
 
 _Key = tuple[str, Column, str]

@@ -119,6 +119,31 @@ def quality_table(summary: Summary) -> ReportTable:
     )
 
 
+def doubt_table(summary: Summary) -> ReportTable | None:
+    """Return what each method's scores are worth, None where nothing was answered."""
+    if not summary.doubts:
+        return None
+    rows = [
+        [
+            Entry(doubt.dataset or "all together", tone="head"),
+            Entry(str(doubt.shots)),
+            Entry(doubt.method, tone="words"),
+            _number(math.nan if doubt.correlation is None else doubt.correlation),
+            _share(doubt.bad, doubt.answers),
+            NOTHING if doubt.caught is None else Entry(f"{100 * doubt.caught:.0f} %"),
+        ]
+        for doubt in summary.doubts
+    ]
+    return ReportTable(
+        "When to doubt",
+        "All ways of asking together. Rank correlation of the score with IoU, share of bad masks "
+        "(IoU below 0.5), and how many of the bad ones are among the fifth with the lowest scores; "
+        "that cannot be all of them where more than a fifth is bad.",
+        ["data", "references", "method", "score and IoU", "bad", "bad ones among doubtful"],
+        rows,
+    )
+
+
 def cost_table(summary: Summary) -> ReportTable:
     """Return time and memory of each method on each data set."""
     by_key: dict[tuple[str, str], list[Cell]] = {}

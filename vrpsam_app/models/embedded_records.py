@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from vrpsam_app.models.closed_form_prior import NormalEquations
@@ -22,6 +24,18 @@ class ImageEmbedding(TensorRecord):
     fine_detail: Tensor
     texture: Tensor
     dense: Tensor
+
+    def colours(self) -> Tensor:
+        """Return the picture at stride 2, (B, 3, h, w) in [0, 1], where the filter bank begins."""
+        return (self.texture[:, :3] + 1) / 2
+
+    def halved_dense(self) -> Tensor:
+        """Return dense features on the grid of the closed-form fits."""
+        return F.avg_pool2d(self.dense, 2)
+
+    def finest(self) -> Tensor:
+        """Return all features at stride 2, fixed and dense."""
+        return torch.cat([self.texture, self.dense.to(self.texture.dtype)], 1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ decoder's upscaling.
 Where a reference is marked throughout, a fit with curved borders, chosen by how well it does on
 parts of the reference, is heard beside the network. The level at which an answer is cut is chosen
 by its contours in the target and, where everything was marked, by how each level does on the
-reference.
+reference. Where an object was marked, a small U-Net then corrects what does not look like objects.
 
 ========================  =========================================  =====================
 step                      shape                                      once per
@@ -28,7 +28,6 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vrpsam_app.config import ModelConfig
@@ -49,7 +48,9 @@ from vrpsam_app.models.embedded_records import CurvedFits, ImageEmbedding, Refer
 from vrpsam_app.models.embeddings import DecoderOutput, PromptTensors, TensorRecord
 from vrpsam_app.models.feature_augmenter import FeatureAugmenter, masked_average_pool
 from vrpsam_app.models.filter_bank import CHANNELS as BANK_CHANNELS
+from vrpsam_app.models.foreground import best_cosine, sample_foreground
 from vrpsam_app.models.frozen_sam import FrozenSAM
+from vrpsam_app.models.mask_refiner import MaskRefiner
 from vrpsam_app.models.prompt_generator import PromptGenerator
 from vrpsam_app.models.quality_facts import DenseEvidence, Drawing, quality_facts
 from vrpsam_app.models.quality_head import QualityHead
@@ -64,6 +65,9 @@ DENSE_SHARE = 0.7
 
 CURVED_SHARE = 2.0
 """Weight of the curved fits beside the network's answer, in scores of its own prior."""
+
+REFINED_SHARE = 0.7
+"""Of what the refiner would change: it knows best the kinds of pictures that it was taught on."""
 
 KNOWN = 0.3
 """With known background on more of a picture than this, everything of its kind is marked."""
@@ -93,9 +97,10 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
         self.detail = DetailBranch(2 * config.sam.width, dim)
         # The answer starts at the prior, which works untrained; the decoder grows into it.
         self.decoder_scale = nn.Parameter(torch.tensor(0.1))
-        # Fitted when all else has learned, see `cut_fitting` and `quality_fitting`.
+        # Fitted when all else has learned: see `cut_fitting`, `refiner_fitting`, `quality_fitting`.
         self.cut_head = CutHead().requires_grad_(False)
         self.told_cut_head = CutHead(TOLD_FACTS).requires_grad_(False)
+        self.refiner = MaskRefiner().requires_grad_(False)
         self.quality_head = QualityHead()
 
     @property
@@ -128,15 +133,15 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
         equations = self.prior.fit(embedding.classifier, fine_marks, is_box)
         encoding = ReferenceEncoding(
             equations=equations,
-            dense_equations=self.dense_prior.fit(_halved(embedding.dense), fine_marks, is_box),
+            dense_equations=self.dense_prior.fit(embedding.halved_dense(), fine_marks, is_box),
             tokens=self.generator.reference_half(augmented),
             prototype=prototype,
-            foreground=self._foreground(reduced, positive),
+            foreground=sample_foreground(reduced, positive, self.config.vrp_encoder.max_foreground),
             has_object=equations.has_positive,
             exhaustive=(certain.mean((1, 2, 3)) > KNOWN).float() * equations.has_positive,
             samples=self.curved.sample(embedding.classifier, fine_marks),
             texture_samples=self.curved_texture.sample(
-                _finest(embedding), pool_mask(marks, _hw(embedding.texture))
+                embedding.finest(), pool_mask(marks, _hw(embedding.texture))
             ),
             own=marks.new_zeros(len(marks), LEVELS, OWN_FACTS),
         )
@@ -219,8 +224,8 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
         logits = drawing.logits
         if not self.learns_masks:
             fits = together if isinstance(together, CurvedFits) else self.fit_together(references)
-            logits = self._with_fits(drawing, target, fits)
-            logits = logits - self._level(logits, target, fits)
+            logits = self._cut(drawing, target, fits)
+            logits = logits + REFINED_SHARE * self._refinement(logits, drawing, target, fits)
         facts = quality_facts(logits, drawing)
         quality = self.quality_head(facts)
         return DecoderOutput(
@@ -252,7 +257,7 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
             for r in showing
             if visual_prompts
         ]
-        cosine = self._cosine(reduced, showing)
+        cosine = best_cosine(reduced, [r.foreground for r in showing])
         evidence = torch.cat([score, resize_bilinear(cosine, _hw(score), align_corners=False)], 1)
         mid, fine, local = self.detail(target.mid_detail, target.fine_detail, evidence)
         coarse = resize_bilinear(prior_logits + local, _hw(target.fine_detail), align_corners=False)
@@ -282,12 +287,19 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
             dense=self._dense_evidence(target, references),
         )
 
+    def _cut(self, drawing: Drawing, target: ImageEmbedding, fits: CurvedFits) -> Tensor:
+        logits = self._with_fits(drawing, target, fits)
+        return logits - self._level(logits, target, fits)
+
     def _with_fits(self, drawing: Drawing, target: ImageEmbedding, fits: CurvedFits) -> Tensor:
         """Add to the network's answer what the fits beside it say."""
-        dense = self.dense_prior.logits(drawing.dense.score, drawing.dense.equations)
-        dense = resize_bilinear(dense, _hw(drawing.logits), align_corners=False)
+        dense = self._dense_logits(drawing)
         curved = CURVED_SHARE * self.prior.gain * self._curved_score(target, fits)
         return drawing.logits + curved + DENSE_SHARE * dense
+
+    def _dense_logits(self, drawing: Drawing) -> Tensor:
+        logits = self.dense_prior.logits(drawing.dense.score, drawing.dense.equations)
+        return resize_bilinear(logits, _hw(drawing.logits), align_corners=False)
 
     @torch.no_grad()
     def _dense_evidence(
@@ -297,7 +309,7 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
         equations = references[0].dense_equations
         for other in references[1:]:
             equations = equations + other.dense_equations
-        features = _halved(target.dense)
+        features = target.halved_dense()
         score = self.dense_prior.score(features, equations)
         margin = self.dense_prior.margin(equations)
         return DenseEvidence(features, equations, score, margin)
@@ -309,8 +321,7 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
 
     def level_facts(self, logits: Tensor, target: ImageEmbedding) -> Tensor:
         """Describe the levels at which an answer could be cut; see :meth:`CutHead.describe`."""
-        # The filter bank begins with the colours.
-        return self.cut_head.describe(logits, (target.texture[:, :3] + 1) / 2)
+        return self.cut_head.describe(logits, target.colours())
 
     def _level(self, logits: Tensor, target: ImageEmbedding, fits: CurvedFits) -> Tensor:
         """Return the logits' level where objects end, (B, 1, 1, 1)."""
@@ -319,6 +330,49 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
         told = self.told_cut_head(with_own(facts, fits.own))
         level = torch.where(fits.exhaustive > 0, told, open_ended)
         return level[:, None, None, None]
+
+    def _refinement(
+        self, logits: Tensor, drawing: Drawing, target: ImageEmbedding, fits: CurvedFits
+    ) -> Tensor:
+        """Return what the refiner adds to answers that were cut; 0 where everything was marked."""
+        if torch.compiler.is_exporting():  # a graph cannot leave out what nobody needs
+            more: Tensor = self.refiner(self._seen(logits, drawing, target))
+            return (1 - fits.exhaustive)[:, None, None, None] * more
+        more = torch.zeros_like(logits)
+        which = (fits.exhaustive == 0).nonzero()[:, 0]
+        if len(which):
+            seen = self._seen(logits, drawing, target)
+            more[which] = self.refiner(seen[which]).to(more.dtype)
+        return more
+
+    def _seen(self, logits: Tensor, drawing: Drawing, target: ImageEmbedding) -> Tensor:
+        """Return what the refiner looks at; see :meth:`MaskRefiner.describe`."""
+        cosine = resize_bilinear(drawing.cosine, _hw(logits), align_corners=False)
+        answers = logits, drawing.logits, self._dense_logits(drawing), drawing.coarse, cosine
+        features = target.colours().float(), target.dense.float()
+        return self.refiner.describe(torch.cat(answers, 1).float(), *features)
+
+    @torch.no_grad()
+    def unrefined(
+        self,
+        target: ImageEmbedding,
+        references: Sequence[ReferenceEncoding],
+        prompts: PromptTensors | None = None,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Answer without the refiner, to teach it.
+
+        Returns
+        -------
+        logits : shape (B, 1, h2, w2)
+        seen : shape (B, INPUTS, h2, w2)
+            What :class:`MaskRefiner` is called with.
+        open_ended : shape (B,)
+            1 where it would be asked.
+        """
+        drawing = self._draw(target, references, references, prompts)
+        fits = self.fit_together(references)
+        logits = self._cut(drawing, target, fits)
+        return logits, self._seen(logits, drawing, target), 1 - fits.exhaustive
 
     def _curved_score(self, target: ImageEmbedding, fits: CurvedFits) -> Tensor:
         """Score targets by the two curved fits, (B, 1, h2, w2); 0 where none could be fitted."""
@@ -336,41 +390,10 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
 
     def _weighed_score(self, target: ImageEmbedding, fits: CurvedFits, qualities: Tensor) -> Tensor:
         learned = self.curved.score(target.classifier, fits.learned)
-        fixed = self.curved_texture.score(_finest(target), fits.fixed)
+        fixed = self.curved_texture.score(target.finest(), fits.fixed)
         shares = (CURVED_CHOICE * qualities).softmax(1)[..., None, None]
         learned = resize_bilinear(learned, _hw(target.texture), align_corners=False)
         return (torch.cat([learned, fixed], 1) * shares).sum(1, keepdim=True)
-
-    def _foreground(self, reduced: Tensor, positive: Tensor) -> Tensor:
-        """Take up to K marked cells as unit vectors, spread over the object."""
-        rows = F.normalize(reduced.flatten(2).transpose(1, 2).float(), dim=2)  # (B, hw, C)
-        cover = positive.flatten(1)
-        count = min(self.config.vrp_encoder.max_foreground or cover.shape[1], cover.shape[1])
-        # A fixed fraction of each cell's index breaks ties, so that a large object is sampled all
-        # over and not only in its first rows.
-        index = torch.arange(cover.shape[1], device=cover.device)
-        spread = (index * 0.6180339887) % 1.0
-        best = (cover + 1e-3 * spread).topk(count, dim=1)
-        chosen = torch.gather(rows, 1, best.indices[..., None].expand(-1, -1, rows.shape[2]))
-        marked = torch.gather(cover, 1, best.indices) > 0.02
-        return chosen * marked[..., None]
-
-    @staticmethod
-    def _cosine(reduced: Tensor, showing: Sequence[ReferenceEncoding]) -> Tensor:
-        """Best cosine of each target cell with any reference's object, (B, 1, h, w)."""
-        cells = F.normalize(reduced.flatten(2).float(), dim=1)  # (B, C, hw)
-        best = torch.stack([(r.foreground @ cells).amax(1) for r in showing]).amax(0)
-        return best.reshape(reduced.shape[0], 1, *reduced.shape[-2:])
-
-
-def _halved(dense: Tensor) -> Tensor:
-    """Bring dense features to the grid of the closed-form fits."""
-    return F.avg_pool2d(dense, 2)
-
-
-def _finest(embedding: ImageEmbedding) -> Tensor:
-    """Return all features at stride 2, fixed and dense."""
-    return torch.cat([embedding.texture, embedding.dense.to(embedding.texture.dtype)], 1)
 
 
 def _hw(maps: Tensor) -> tuple[int, int]:

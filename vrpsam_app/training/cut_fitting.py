@@ -11,18 +11,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from vrpsam_app.models.cut_head import CutHead, level_values, with_own
 from vrpsam_app.models.embedded_vrp_sam import EmbeddedVRPSAM
-from vrpsam_app.training.batch_source import BatchPlan, stream_batches
-from vrpsam_app.training.checkpoints import load_state, save_state
+from vrpsam_app.training.batch_source import stream_batches
 from vrpsam_app.training.episode_batch import EpisodeBatch
+from vrpsam_app.training.finished_run import FinishedRun
 from vrpsam_app.training.objective import references_of, truth_on
-from vrpsam_app.training.trainer import Trainer
 
 SIZES = ((192, 0.2), (256, 0.3), (384, 0.25), (512, 0.25))
 """Sides of views and their weights: an answer about a whole picture has other contours."""
@@ -68,60 +66,38 @@ class CutExamples:
         return len(self.worth)
 
 
-def train_cut_heads(
-    trained: Trainer,
-    plan: BatchPlan,
-    folder: Path,
-    *,
-    episodes: int,
-    workers: int,
-    report: Callable[[str], None],
-) -> None:
-    """Fit the cut heads of a finished run's averaged model, whose masks change no more.
-
-    Parameters
-    ----------
-    trained : Trainer
-        Its averaged weights get those of the heads.
-    plan : BatchPlan
-        What the run learned from.
-    folder : Path
-        Keeps the fitted heads, so that a run that is taken up again need not repeat it.
-    episodes : int
-        0 leaves the heads as they are.
-    """
-    model = trained.model
-    if not isinstance(model, EmbeddedVRPSAM):
-        raise TypeError(f"{type(model).__name__} has no cut heads: expected the embedded model.")
-    model.load_state_dict(trained.average.weights)
+def train_cut_heads(run: FinishedRun, *, episodes: int) -> None:
+    """Fit the cut heads of a finished run, whose masks change no more; with 0 they are left."""
+    model = run.model()
     if not episodes:
         return
     named = {"cut_head": model.cut_head, "told_cut_head": model.told_cut_head}
     heads = nn.ModuleDict(named).requires_grad_(False)
-    kept = load_state(folder / "cut_heads.pt")
-    if kept is not None:
-        heads.load_state_dict(kept)
-    else:
+
+    def learn() -> dict[str, Tensor]:
         gestures = tuple(
             (name, weight * (MORE_MASKS if name == "mask" else 1))
-            for name, weight in plan.mix.gestures
+            for name, weight in run.plan.mix.gestures
         )
-        mix = dataclasses.replace(plan.mix, clicks=0.0, same_image=0.0, gestures=gestures)
-        answered = dataclasses.replace(plan, mix=mix, sizes=SIZES, seed=plan.seed + 2)
-        stream = stream_batches(answered, workers=workers)
+        mix = dataclasses.replace(run.plan.mix, clicks=0.0, same_image=0.0, gestures=gestures)
+        stream = stream_batches(run.asking(mix, SIZES, 2), workers=run.workers)
         before_it = {name: head.out.weight.clone() for name, head in named.items()}
         for head in named.values():
             head.out.weight.zero_()  # what is learned from has to be uncut
-        both = collect_examples(model.eval(), stream, episodes, report=report)
+        both = collect_examples(model, stream, episodes, report=run.report)
         for (name, head), examples in zip(named.items(), both, strict=True):
             head.out.weight.copy_(before_it[name])
             if len(examples) < LEAST_EXAMPLES:
                 continue
             before, after = fit_cut_head(head, examples)
-            report(f"{name}: value {before:.3f} before, {after:.3f} after, on episodes left out")
-        save_state(folder / "cut_heads.pt", heads.state_dict())
-    for name, value in heads.state_dict().items():
-        trained.average.weights[name] = value.clone()
+            run.report(
+                f"{name}: value {before:.3f} before, {after:.3f} after, on episodes left out"
+            )
+        return heads.state_dict()
+
+    heads.load_state_dict(run.once("cut_heads.pt", learn))
+    for name, head in named.items():
+        run.adopt(name, head.state_dict())
 
 
 @torch.no_grad()

@@ -20,8 +20,10 @@ from vrpsam_app.training.data_sources import GroupData, training_sources, valida
 from vrpsam_app.training.dense_training import train_dense
 from vrpsam_app.training.episode_batch import EpisodeBatch
 from vrpsam_app.training.episode_sampler import EpisodeMix
+from vrpsam_app.training.finished_run import FinishedRun
 from vrpsam_app.training.objective import LossWeights
 from vrpsam_app.training.quality_fitting import train_quality_head
+from vrpsam_app.training.refiner_fitting import train_refiner
 from vrpsam_app.training.trainer import Trainer, TrainingOptions
 from vrpsam_app.training.training_run import TrainingRun
 from vrpsam_app.training.validation import fixed_batches, mean_ious
@@ -107,22 +109,10 @@ def train_embedded(
     )
     if trainer.step < steps:
         return trainer.save_model(run.config, run.folder / "model", **facts)
-    train_cut_heads(
-        trainer,
-        plan,
-        run.folder,
-        episodes=run.cut_episodes,
-        workers=run.workers,
-        report=report,
-    )
-    threshold = train_quality_head(
-        trainer,
-        plan,
-        run.folder,
-        episodes=run.quality_episodes,
-        workers=run.workers,
-        report=report,
-    )
+    finished = FinishedRun(trainer, plan, run.folder, run.workers, report)
+    train_cut_heads(finished, episodes=run.cut_episodes)
+    train_refiner(finished, episodes=run.refined_episodes)
+    threshold = train_quality_head(finished, episodes=run.quality_episodes)
     config = run.config
     if threshold is not None:
         config = dataclasses.replace(config, presence_threshold=round(threshold, 4))
@@ -134,6 +124,7 @@ def train_embedded(
                 **facts,
                 "steps": steps,
                 "cut_episodes": run.cut_episodes,
+                "refined_episodes": run.refined_episodes,
                 "quality_episodes": run.quality_episodes,
             },
         )

@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,19 +19,21 @@ from torch import Tensor
 
 from vrpsam_app.models.embedded_vrp_sam import EmbeddedVRPSAM
 from vrpsam_app.models.quality_head import QualityHead
-from vrpsam_app.training.batch_source import BatchPlan, stream_batches
-from vrpsam_app.training.checkpoints import load_state, save_state
+from vrpsam_app.training.batch_source import stream_batches
 from vrpsam_app.training.cut_fitting import SIZES
 from vrpsam_app.training.episode_batch import EpisodeBatch
+from vrpsam_app.training.finished_run import FinishedRun
 from vrpsam_app.training.losses import soft_iou
 from vrpsam_app.training.objective import run_batch, truth_on
-from vrpsam_app.training.trainer import Trainer
 
 FOUND = 0.1
 """A mask with a lower IoU does not show the object, whether or not the target does."""
 
-COST = 0.01
-"""Mean IoU that answers may lose by being taken for absent; each lost one loses all of its."""
+COST = 0.003
+"""Mean IoU that answers may lose by being taken for absent; each lost one loses all of its.
+
+Pictures unlike those it was learned on lose many times as much.
+"""
 
 WORTH_OF_ABSENT = 0.5
 """Of an episode whose target lacks the object, beside 1 for one that shows it."""
@@ -82,25 +83,12 @@ class FittedQuality:
     refused: float
 
 
-def train_quality_head(
-    trained: Trainer,
-    plan: BatchPlan,
-    folder: Path,
-    *,
-    episodes: int,
-    workers: int,
-    report: Callable[[str], None],
-) -> float | None:
-    """Fit the quality head of a finished run's averaged model.
+def train_quality_head(run: FinishedRun, *, episodes: int) -> float | None:
+    """Fit the quality head of a finished run; more targets lack the object than the run had.
 
     Parameters
     ----------
-    trained : Trainer
-        Its averaged weights get those of the head.
-    plan : BatchPlan
-        What the run learned from; more targets lack the object here.
-    folder : Path
-        Keeps the fitted head, so that a run that is taken up again need not repeat it.
+    run : FinishedRun
     episodes : int
         0 leaves the head as it is.
 
@@ -109,30 +97,26 @@ def train_quality_head(
     threshold : float, or None where the head was left as it is
         Presence from which on an object counts as there.
     """
-    model = trained.model
-    if not isinstance(model, EmbeddedVRPSAM):
-        raise TypeError(f"{type(model).__name__} has no quality head: expected the embedded model.")
-    model.load_state_dict(trained.average.weights)
+    model = run.model()
     if not episodes:
         return None
-    model.quality_head.requires_grad_(False)
-    kept = load_state(folder / "quality_head.pt")
-    if kept is None:
+    head = model.quality_head.requires_grad_(False)
+
+    def learn() -> dict[str, Any]:
         mix = dataclasses.replace(
-            plan.mix, absent=0.25, foreign=0.2, clicks=0.0, same_image=0.0, background=0.05
+            run.plan.mix, absent=0.25, foreign=0.2, clicks=0.0, same_image=0.0, background=0.05
         )
-        answered = dataclasses.replace(plan, mix=mix, sizes=SIZES, seed=plan.seed + 1)
-        stream = stream_batches(answered, workers=workers)
-        answers = collect_answers(model.eval(), stream, episodes, report=report)
-        fitted = fit_quality_head(model.quality_head, answers, steps=STEPS)
-        report(
+        stream = stream_batches(run.asking(mix, SIZES, 1), workers=run.workers)
+        answers = collect_answers(model, stream, episodes, report=run.report)
+        fitted = fit_quality_head(head, answers, steps=STEPS)
+        run.report(
             f"quality: score {fitted.error:.3f} from the IoU, {fitted.refused:.0%} of absent "
             "objects refused, on episodes left out"
         )
-        kept = {"head": model.quality_head.state_dict(), "threshold": fitted.threshold}
-        save_state(folder / "quality_head.pt", kept)
-    for name, value in kept["head"].items():
-        trained.average.weights[f"quality_head.{name}"] = value.clone()
+        return {"head": head.state_dict(), "threshold": fitted.threshold}
+
+    kept = run.once("quality_head.pt", learn)
+    run.adopt("quality_head", kept["head"])
     return float(kept["threshold"])
 
 

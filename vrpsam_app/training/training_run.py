@@ -52,9 +52,9 @@ class TrainingRun:
     dense_steps : int, optional
         Embedded: steps of the first stage, in which the dense encoder learns. None: 16000 from
         nothing, 0 with `start_from`.
-    groups, cut_episodes, quality_episodes : int
+    groups, cut_episodes, refined_episodes, quality_episodes : int
         Embedded: groups of pictures per batch; answers from which the model learns where to cut,
-        and how to judge them.
+        how to correct them, and how to judge them.
     marks : Marks, optional
         How references are marked. None: the mask for the paper's, a mix of gestures embedded.
     loss : {"bce", "dice", "both"}
@@ -99,6 +99,7 @@ class TrainingRun:
     dense_steps: int | None = None
     groups: int = 5
     cut_episodes: int = 5000
+    refined_episodes: int = 15_500
     quality_episodes: int = 3500
     marks: Marks | None = None
     loss: LossName = "both"

@@ -13,8 +13,9 @@ from vrpsam_app.config import EMBEDDED_CONFIG
 from vrpsam_app.errors import EmptyReferenceError
 from vrpsam_app.models.cut_head import FACTS
 from vrpsam_app.models.embedded_records import ImageEmbedding
-from vrpsam_app.models.embedded_vrp_sam import EmbeddedVRPSAM
+from vrpsam_app.models.embedded_vrp_sam import REFINED_SHARE, EmbeddedVRPSAM
 from vrpsam_app.models.embeddings import PromptTensors
+from vrpsam_app.models.mask_refiner import REACH
 from vrpsam_app.models.resize import pool_mask
 
 NOT_A_BOX = torch.zeros(1, dtype=torch.bool)
@@ -154,6 +155,7 @@ def test_one_head_chooses_the_level_where_an_object_is_marked_the_other_where_al
     def answers(level: float, told_level: float) -> list[Tensor]:
         for head, here in ((model.cut_head, level), (model.told_cut_head, told_level)):
             monkeypatch.setattr(head, "forward", lambda facts, at=here: facts.new_full((1,), at))
+        monkeypatch.setattr(model.refiner, "forward", lambda seen: 0 * seen[:, :1])
         asked = [some], [all_], [some, all_]
         with torch.no_grad():
             return [model.decode(target, list(each)).mask_logits for each in asked]
@@ -219,6 +221,7 @@ def test_gradients_reach_every_parameter(model: EmbeddedVRPSAM) -> None:
         "point_embeddings",
         "dense",
         "cut_head",
+        "refiner",
     )
     assert not {n for n in silent if not any(word in n for word in expected)}
 
@@ -235,3 +238,29 @@ def test_a_large_object_keeps_at_most_the_configured_cells() -> None:
     unit = torch.nn.functional.normalize(rows, dim=1)
     at = (everything.foreground[0] @ unit.T).argmax(1)
     assert int(at.max() - at.min()) > len(unit) // 2
+
+
+@torch.inference_mode()
+def test_what_one_marked_object_leaves_open_is_refined(model: EmbeddedVRPSAM) -> None:
+    target = model.encode_images(picture(0))
+    clicked = marks(slice(8, 40), slice(8, 30))
+    told = clicked.clone()
+    told[:, 1] = 1 - told[:, 0]
+    encoded = [model.encode_reference(target, m, NOT_A_BOX) for m in (clicked, told)]
+    before = [model.decode(target, [e]).mask_logits for e in encoded]
+    eager = copy.deepcopy(model)
+    eager.refiner.out.bias.add_(1.0)
+    after = [eager.decode(target, [e]).mask_logits for e in encoded]
+    torch.testing.assert_close(after[1], before[1])
+    more = torch.full_like(before[0], REFINED_SHARE * REACH)
+    torch.testing.assert_close(after[0] - before[0], more, atol=1e-3, rtol=1e-3)
+
+
+@torch.inference_mode()
+def test_what_the_refiner_is_taught_on_is_what_it_will_be_asked(model: EmbeddedVRPSAM) -> None:
+    target = model.encode_images(picture(0))
+    reference = model.encode_reference(target, marks(slice(8, 40), slice(8, 30)), NOT_A_BOX)
+    logits, seen, open_ended = model.unrefined(target, [reference])
+    assert open_ended.tolist() == [1.0]
+    answer = logits + REFINED_SHARE * model.refiner(seen)
+    torch.testing.assert_close(answer, model.decode(target, [reference]).mask_logits)

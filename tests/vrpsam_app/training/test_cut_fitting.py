@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
+from tests.vrpsam_app.training.finished import assert_kept, changed_parts, finished, silent, weights
 from tests.vrpsam_app.training.small_model import SMALL
 from vrpsam_app.models.cut_head import FACTS, LEVELS, TOLD_FACTS, CutHead
 from vrpsam_app.models.embedded_vrp_sam import EmbeddedVRPSAM
@@ -21,7 +23,6 @@ from vrpsam_app.training.cut_fitting import (
     values_of,
 )
 from vrpsam_app.training.episode_sampler import EpisodeMix
-from vrpsam_app.training.trainer import Trainer, TrainingOptions
 
 PLAN = BatchPlan(
     sources=[(SyntheticGroups(), 1.0)],
@@ -36,17 +37,6 @@ PLAN = BatchPlan(
 def small_views(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cut_fitting, "SIZES", ((64, 1.0),))
     monkeypatch.setattr(cut_fitting, "STEPS", 20)
-
-
-def silent(line: str) -> None:
-    """Swallow a progress line."""
-
-
-def learner(folder: Path) -> Trainer:
-    torch.manual_seed(0)
-    return Trainer(
-        EmbeddedVRPSAM(SMALL), TrainingOptions(steps=1), folder, device=torch.device("cpu")
-    )
 
 
 def test_values_are_ious_at_each_level() -> None:
@@ -78,25 +68,14 @@ def test_between_levels_values_lie_on_a_line() -> None:
 
 
 def test_it_changes_the_level_of_answers_and_nothing_else(tmp_path: Path) -> None:
-    trained = learner(tmp_path)
-    before = {k: v.clone() for k, v in trained.average.weights.items()}
-    train_cut_heads(trained, PLAN, tmp_path, episodes=20, workers=0, report=silent)
-    after = trained.average.weights
-    assert set(after) == set(before)
-    changed = {k for k, v in after.items() if not torch.equal(v, before[k])}
-    assert changed
-    assert {name.split(".")[0] for name in changed} == {"cut_head", "told_cut_head"}
+    run = finished(tmp_path, PLAN)
+    before = weights(run)
+    train_cut_heads(run, episodes=20)
+    assert changed_parts(before, run) == {"cut_head", "told_cut_head"}
 
 
 def test_taken_up_again_it_keeps_what_was_fitted(tmp_path: Path) -> None:
-    trained = learner(tmp_path)
-    train_cut_heads(trained, PLAN, tmp_path, episodes=20, workers=0, report=silent)
-    again = learner(tmp_path)
-    lines: list[str] = []
-    train_cut_heads(again, PLAN, tmp_path, episodes=20, workers=0, report=lines.append)
-    assert not lines
-    for name, value in trained.average.weights.items():
-        assert torch.equal(value, again.average.weights[name])
+    assert_kept(tmp_path, PLAN, partial(train_cut_heads, episodes=20))
 
 
 def test_a_head_that_was_fitted_goes_on_from_there() -> None:

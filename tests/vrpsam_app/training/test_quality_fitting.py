@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
+from tests.vrpsam_app.training.finished import assert_kept, changed_parts, finished, silent, weights
 from tests.vrpsam_app.training.small_model import SMALL
 from vrpsam_app.models.embedded_vrp_sam import EmbeddedVRPSAM
 from vrpsam_app.models.quality_facts import QUALITY_FACTS
@@ -22,7 +24,6 @@ from vrpsam_app.training.quality_fitting import (
     presence_threshold,
     train_quality_head,
 )
-from vrpsam_app.training.trainer import Trainer, TrainingOptions
 
 PLAN = BatchPlan(
     sources=[(SyntheticGroups(), 1.0)],
@@ -37,17 +38,6 @@ PLAN = BatchPlan(
 def small_views(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quality_fitting, "SIZES", ((64, 1.0),))
     monkeypatch.setattr(quality_fitting, "STEPS", 20)
-
-
-def silent(line: str) -> None:
-    """Swallow a progress line."""
-
-
-def learner(folder: Path) -> Trainer:
-    torch.manual_seed(0)
-    return Trainer(
-        EmbeddedVRPSAM(SMALL), TrainingOptions(steps=1), folder, device=torch.device("cpu")
-    )
 
 
 def told(count: int) -> JudgedAnswers:
@@ -90,35 +80,20 @@ def test_what_answers_were_worth_is_kept_and_absent_ones_are_worth_nothing() -> 
 
 
 def test_it_changes_how_masks_are_judged_and_no_mask(tmp_path: Path) -> None:
-    trained = learner(tmp_path)
-    before = {k: v.clone() for k, v in trained.average.weights.items()}
-    threshold = train_quality_head(trained, PLAN, tmp_path, episodes=20, workers=0, report=silent)
+    run = finished(tmp_path, PLAN)
+    before = weights(run)
+    threshold = train_quality_head(run, episodes=20)
     assert threshold is not None
     assert 0 <= threshold <= 0.5
-    after = trained.average.weights
-    assert set(after) == set(before)
-    changed = {k for k, v in after.items() if not torch.equal(v, before[k])}
-    assert changed
-    assert all(name.startswith("quality_head.") for name in changed)
+    assert changed_parts(before, run) == {"quality_head"}
 
 
 def test_taken_up_again_it_keeps_what_was_fitted(tmp_path: Path) -> None:
-    trained, again = learner(tmp_path), learner(tmp_path)
-    lines: list[str] = []
-    found = [
-        train_quality_head(each, PLAN, tmp_path, episodes=20, workers=0, report=report)
-        for each, report in ((trained, silent), (again, lines.append))
-    ]
-    assert found[0] == found[1]
-    assert not lines
-    for name, value in trained.average.weights.items():
-        assert torch.equal(value, again.average.weights[name])
+    assert_kept(tmp_path, PLAN, partial(train_quality_head, episodes=20))
 
 
 def test_without_episodes_the_head_stays(tmp_path: Path) -> None:
-    trained = learner(tmp_path)
-    asked = {"episodes": 0, "workers": 0, "report": silent}
-    assert train_quality_head(trained, PLAN, tmp_path, **asked) is None
+    assert train_quality_head(finished(tmp_path, PLAN), episodes=0) is None
     assert not (tmp_path / "quality_head.pt").exists()
 
 

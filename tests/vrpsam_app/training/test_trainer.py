@@ -106,6 +106,7 @@ def short_run(folder: Path, **changes: Any) -> TrainingRun:
         workers=0,
         dense_steps=0,
         cut_episodes=0,
+        refined_episodes=0,
         quality_episodes=0,
     )
     return dataclasses.replace(short, **changes)

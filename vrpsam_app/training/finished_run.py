@@ -1,0 +1,78 @@
+"""A run whose schedule has ended, for the stages that teach what stands after the network."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from vrpsam_app.models.embedded_vrp_sam import EmbeddedVRPSAM
+from vrpsam_app.training.batch_source import BatchPlan
+from vrpsam_app.training.checkpoints import load_state, save_state
+from vrpsam_app.training.episode_sampler import EpisodeMix
+from vrpsam_app.training.trainer import Trainer
+
+
+@dataclass(frozen=True, eq=False)
+class FinishedRun:
+    """What such a stage starts from, and where it leaves what it has learned.
+
+    Attributes
+    ----------
+    trained : Trainer
+        Its averaged weights get what is learned.
+    plan : BatchPlan
+        What the run learned from.
+    folder : Path
+        Keeps what a stage has learned, so that a run that is taken up again need not repeat it.
+    workers : int
+        Processes that make batches.
+    report : callable
+        Takes lines of progress.
+    """
+
+    trained: Trainer
+    plan: BatchPlan
+    folder: Path
+    workers: int
+    report: Callable[[str], None]
+
+    def model(self) -> EmbeddedVRPSAM:
+        """Return the model with its averaged weights, ready to answer.
+
+        Raises
+        ------
+        TypeError
+            If it is not the embedded model.
+        """
+        model = self.trained.model
+        if not isinstance(model, EmbeddedVRPSAM):
+            raise TypeError(
+                f"{type(model).__name__} has no last stages: expected the embedded one."
+            )
+        model.load_state_dict(self.trained.average.weights)
+        return model.eval()
+
+    def asking(
+        self, mix: EpisodeMix, sizes: tuple[tuple[int, float], ...], stage: int
+    ) -> BatchPlan:
+        """Return the plan of a stage: its own mix and views, and batches of its own."""
+        return dataclasses.replace(self.plan, mix=mix, sizes=sizes, seed=self.plan.seed + stage)
+
+    def once(self, name: str, learn: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+        """Return what a stage has learned: from the folder, or by learning and keeping it."""
+        kept = load_state(self.folder / name)
+        if kept is not None:
+            return kept
+        learned = learn()
+        save_state(self.folder / name, learned)
+        return learned
+
+    def adopt(self, part: str, learned: Mapping[str, Tensor]) -> None:
+        """Put what was learned of a part of the model among the averaged weights."""
+        for name, value in learned.items():
+            self.trained.average.weights[f"{part}.{name}"] = value.clone()
