@@ -55,6 +55,7 @@ _SCRIPTS = (
     "png_pixels.js",
     "mark_shapes.js",
     "zoom_stage.js",
+    "pause.js",
     "dropped_pictures.js",
     "board_state.js",
     "result_painting.js",

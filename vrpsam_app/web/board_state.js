@@ -1,6 +1,5 @@
 // What the board knows. Joined to board.js, in the same function, before all others.
 
-const REST_MS = 150; // a second change within this time joins the first one's request
 const DOUBTFUL = 0.5; // expected overlap below which a person should look twice
 
 const photos = new Map(); // id of a picture -> its image

@@ -3,15 +3,14 @@
 // Nothing is sent while drawing: `props.value` is set when a mark is finished, and the event 'stroke' follows
 // when the hand rests.
 
-const REST_MS = 150; // a second mark within this time joins the first one's request
-
 const photos = new Map(); // id of a picture -> its image, possibly smaller than the original
 let shown = null;
 let currentLabel = 'object';
 let taken = null; // serial of the marks that Python gave last
 let sending = 0;
 let strokeDue = false;
-let rest = 0;
+
+const tellStroke = pauseBefore(() => trigger('stroke'));
 
 const pictureOf = (id) => (props.pictures || []).find((picture) => picture.id === id);
 
@@ -57,17 +56,12 @@ function changed() {
 
 function sendReferences() {
   const mine = ++sending;
-  clearTimeout(rest);
   referencesToSend().then((references) => {
     if (mine !== sending) return; // a later step is on its way
     send({ references });
-    if (strokeDue) rest = setTimeout(tellStroke, REST_MS);
+    if (strokeDue) tellStroke();
+    strokeDue = false;
   });
-}
-
-function tellStroke() {
-  strokeDue = false;
-  trigger('stroke');
 }
 
 function send(part) {

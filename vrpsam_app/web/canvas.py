@@ -50,6 +50,7 @@ _SCRIPTS = (
     "painted_masks.js",
     "mark_shapes.js",
     "zoom_stage.js",
+    "pause.js",
     "dropped_pictures.js",
     "mark_history.js",
     "marking_tools.js",

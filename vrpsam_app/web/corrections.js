@@ -35,16 +35,15 @@ function clearCorrections() {
   for (const label of Object.keys(corrections[shown] || {})) keepCorrections(shown, label, []);
 }
 
-let correctionRest = 0;
+const tellCorrection = pauseBefore((id) => {
+  send({ about: id });
+  trigger('correct');
+});
 
 function afterCorrection(id) {
   render();
   send({ about: id });
-  clearTimeout(correctionRest);
-  correctionRest = setTimeout(() => {
-    send({ about: id });
-    trigger('correct');
-  }, REST_MS);
+  tellCorrection(id);
 }
 
 function addCorrection(mark, label) {

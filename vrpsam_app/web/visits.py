@@ -11,6 +11,8 @@ from vrpsam_app.progress import CancelToken
 
 # A phone that shows another app, or a network that is gone for a moment, closes the connection too.
 GRACE_SECONDS = 60.0
+# Who was away and asked for something since is taken to be there, reading, for so long.
+QUIET_SECONDS = 3600.0
 
 
 class Work:
@@ -47,10 +49,12 @@ class Visit:
     ----------
     folder : where this visitor's files lie
     work : what runs for this visitor
+    ending : when it is to end, once the page has gone
     """
 
     folder: Path
     work: Work = field(default_factory=Work)
+    ending: threading.Timer | None = None
 
 
 class Visits:
@@ -59,10 +63,12 @@ class Visits:
     Parameters
     ----------
     grace : seconds after which the files of a visitor who left are removed
+    quiet : the same, of one who asked for something meanwhile: seconds without asking again
     """
 
-    def __init__(self, grace: float = GRACE_SECONDS) -> None:
+    def __init__(self, grace: float = GRACE_SECONDS, quiet: float = QUIET_SECONDS) -> None:
         self.grace = grace
+        self.quiet = quiet
         self._visits: dict[str, Visit] = {}
         self._lock = threading.Lock()
 
@@ -87,12 +93,21 @@ class Visits:
         if visit is None:
             return
         visit.work.stop()
-        timer = threading.Timer(self.grace, self._end_unless_back, (name, visit, visit.work.alive))
-        timer.daemon = True
-        timer.start()
+        self._end_after(self.grace, name or "", visit)
+
+    def _end_after(self, seconds: float, name: str, visit: Visit) -> None:
+        ending = threading.Timer(seconds, self._end_unless_back, (name, visit, visit.work.alive))
+        ending.daemon = True
+        with self._lock:
+            before, visit.ending = visit.ending, ending
+        if before is not None:
+            before.cancel()
+        ending.start()
 
     def _end_unless_back(self, name: str, visit: Visit, alive: int) -> None:
-        if visit.work.alive != alive:  # something was asked for since
+        if visit.work.alive != alive:
+            # The page is back; or it has gone, and what it had asked for began only afterwards.
+            self._end_after(self.quiet, name, visit)
             return
         with self._lock:
             if self._visits.get(name) is visit:
@@ -103,6 +118,8 @@ class Visits:
 def end(visit: Visit) -> None:
     """Stop what runs for a visitor and remove the files."""
     visit.work.stop()
+    if visit.ending is not None:
+        visit.ending.cancel()
     shutil.rmtree(visit.folder, ignore_errors=True)
 
 

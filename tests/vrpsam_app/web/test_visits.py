@@ -48,6 +48,15 @@ def test_who_comes_back_in_time_keeps_the_files(visits, tmp_path):
     wait_until(lambda: not visit.folder.exists())
 
 
+def test_work_that_begins_when_the_page_has_gone_keeps_nothing_for_good(tmp_path):
+    visits = Visits(grace=0.05, quiet=0.2)
+    visit = visits.begin("a", folder(tmp_path, "a"))
+    visits.left("a")
+    visit.work.begin("ready")
+    wait_until(lambda: not visit.folder.exists())
+    assert len(visits) == 0
+
+
 def test_unknown_visitors_leave_without_a_trace(visits):
     visits.left(None)
     visits.left("nobody")
