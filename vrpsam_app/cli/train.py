@@ -113,7 +113,7 @@ def _add_embedded(parser: argparse.ArgumentParser) -> None:
         type=_positive_or_zero,
         metavar="STEPS",
         help="at the beginning, of the encoder that learns what labels name (default: 16000; none "
-        "with --start-from)",
+        "with --start-from, whose encoder goes on where it is given)",
     )
     group.add_argument("--groups", type=_positive, help="groups of pictures per batch")
     group.add_argument(

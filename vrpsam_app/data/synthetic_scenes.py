@@ -14,6 +14,7 @@ from vrpsam_app.data import (
     drawn_worlds,
     everyday_worlds,
     ground_worlds,
+    specimen_worlds,
     thin_worlds,
 )
 from vrpsam_app.data.labelled_dataset import EVERY_CLASS
@@ -49,6 +50,15 @@ WORLDS: dict[str, tuple[WorldBuilder, float]] = {
     "particles": (ground_worlds.particles, 1.4),
 }
 
+# What is learned from besides. Measured are the worlds above alone, the same ones at all times.
+SPECIMENS: dict[str, tuple[WorldBuilder, float]] = {
+    "leukocyte": (specimen_worlds.leukocyte, 2.0),
+    "fundus": (specimen_worlds.fundus, 2.0),
+    "phase_contrast": (specimen_worlds.phase_contrast, 2.0),
+    "nerve_section": (specimen_worlds.nerve_section, 1.2),
+}
+ALL_WORLDS = WORLDS | SPECIMENS
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SceneGroup:
@@ -62,7 +72,7 @@ class SceneGroup:
     classes : shape (N, S, S), uint8
         Class of the pixel, 1..K with the same meaning in all images; 0 is background.
     class_names : tuple of K names, that of class 1 first
-    world : its name in `WORLDS`, or the folder that the pictures come from
+    world : its name in `ALL_WORLDS`, or the folder that the pictures come from
     has_instances : tuple of K flags; where False the class is stuff and its instances are 0
     ignored : shape (N, S, S), int16, or None where every pixel counts
         0 where the labels count; -1 where nothing is known; a class where the pixel may belong to
@@ -107,7 +117,7 @@ def generate_group(
     seed : 0 or more
     size : side of the square pictures in pixels, at least 32
     images : number of pictures; the first ones do not depend on how many follow
-    worlds : names of `WORLDS` to choose from, all by default
+    worlds : names of `ALL_WORLDS` to choose from, those of `WORLDS` by default
 
     Returns
     -------
@@ -131,16 +141,17 @@ def generate_group(
             "ask for at least one image of at least 32 px."
         )
     names = sorted(WORLDS if worlds is None else worlds)
-    unknown = [name for name in names if name not in WORLDS]
+    unknown = [name for name in names if name not in ALL_WORLDS]
     if unknown or not names:
         raise ValueError(
-            f"Worlds {unknown or names} cannot be drawn: choose among {', '.join(sorted(WORLDS))}."
+            f"Worlds {unknown or names} cannot be drawn: choose among "
+            f"{', '.join(sorted(ALL_WORLDS))}."
         )
     root = np.random.SeedSequence(seed)
     rng = np.random.default_rng(root)
-    weights = np.array([WORLDS[name][1] for name in names])
+    weights = np.array([ALL_WORLDS[name][1] for name in names])
     chosen = names[int(rng.choice(len(names), p=weights / weights.sum()))]
-    world = WORLDS[chosen][0](rng)
+    world = ALL_WORLDS[chosen][0](rng)
     look = random_look(rng, world.grey_share)
     drawn = []
     for index, shot in enumerate(root.spawn(images)):

@@ -13,6 +13,7 @@ picture.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -104,6 +105,54 @@ class DenseEncoder(nn.Module):
         own["bank_in.weight"] = own["bank_in.weight"] * gain[:, None, None, None]
         plain.load_state_dict({name: own[name] for name in wanted})
         return plain
+
+    @torch.no_grad()
+    def unfolded(self, show: Callable[[DenseEncoder], object]) -> DenseEncoder:
+        """Return an encoder that gives the same and learns on, with statistics of its own again.
+
+        Parameters
+        ----------
+        show : callable
+            Lets the new encoder look at the pictures whose statistics it is to begin with.
+        """
+        learning = DenseEncoder(self.width, learning=True)
+        learning.load_state_dict(learning.state_dict() | self.state_dict())
+        seen = [Statistics(m) for m in learning.modules() if isinstance(m, nn.BatchNorm2d)]
+        show(learning.eval())
+        for statistics in seen:
+            statistics.give()
+        return learning
+
+
+class Statistics:
+    """Mean and variance of what passes a normalisation, which until then changes nothing."""
+
+    def __init__(self, norm: nn.BatchNorm2d) -> None:
+        self._norm, self._sums = norm, [0.0 * norm.bias, 0.0 * norm.bias]
+        self._cells = 0
+        nn.init.ones_(norm.weight)
+        self._watching = norm.register_forward_pre_hook(self._note)
+
+    def _note(self, _: nn.Module, given: tuple[Tensor]) -> None:
+        x = given[0].float()  # (B, C, h, w)
+        self._cells += x.numel() // x.shape[1]
+        self._sums[0] += x.sum((0, 2, 3))
+        self._sums[1] += (x * x).sum((0, 2, 3))
+
+    def give(self) -> None:
+        """Let the normalisation take them out, and put the same back by its weights."""
+        self._watching.remove()
+        mean = self._sums[0] / self._cells
+        variance = (self._sums[1] / self._cells - mean**2).clamp_min(0)
+        self._norm.load_state_dict(
+            self._norm.state_dict()
+            | {
+                "running_mean": mean,
+                "running_var": variance,
+                "weight": (variance + self._norm.eps).sqrt(),
+                "bias": mean,
+            }
+        )
 
 
 class ConvNorm(nn.Module):

@@ -9,7 +9,7 @@ decoder's upscaling.
 Where a reference is marked throughout, a fit with curved borders, chosen by how well it does on
 parts of the reference, is heard beside the network. The level at which an answer is cut is chosen
 by its contours in the target and, where everything was marked, by how each level does on the
-reference. Where an object was marked, a small U-Net then corrects what does not look like objects.
+reference. A small U-Net then corrects what does not look like objects.
 
 ========================  =========================================  =====================
 step                      shape                                      once per
@@ -225,7 +225,8 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
         if not self.learns_masks:
             fits = together if isinstance(together, CurvedFits) else self.fit_together(references)
             logits = self._cut(drawing, target, fits)
-            logits = logits + REFINED_SHARE * self._refinement(logits, drawing, target, fits)
+            more = self.refiner(self._seen(logits, drawing, target, fits)).to(logits.dtype)
+            logits = logits + REFINED_SHARE * more
         facts = quality_facts(logits, drawing)
         quality = self.quality_head(facts)
         return DecoderOutput(
@@ -331,26 +332,14 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
         level = torch.where(fits.exhaustive > 0, told, open_ended)
         return level[:, None, None, None]
 
-    def _refinement(
+    def _seen(
         self, logits: Tensor, drawing: Drawing, target: ImageEmbedding, fits: CurvedFits
     ) -> Tensor:
-        """Return what the refiner adds to answers that were cut; 0 where everything was marked."""
-        if torch.compiler.is_exporting():  # a graph cannot leave out what nobody needs
-            more: Tensor = self.refiner(self._seen(logits, drawing, target))
-            return (1 - fits.exhaustive)[:, None, None, None] * more
-        more = torch.zeros_like(logits)
-        which = (fits.exhaustive == 0).nonzero()[:, 0]
-        if len(which):
-            seen = self._seen(logits, drawing, target)
-            more[which] = self.refiner(seen[which]).to(more.dtype)
-        return more
-
-    def _seen(self, logits: Tensor, drawing: Drawing, target: ImageEmbedding) -> Tensor:
         """Return what the refiner looks at; see :meth:`MaskRefiner.describe`."""
         cosine = resize_bilinear(drawing.cosine, _hw(logits), align_corners=False)
         answers = logits, drawing.logits, self._dense_logits(drawing), drawing.coarse, cosine
         features = target.colours().float(), target.dense.float()
-        return self.refiner.describe(torch.cat(answers, 1).float(), *features)
+        return self.refiner.describe(torch.cat(answers, 1).float(), *features, fits.exhaustive)
 
     @torch.no_grad()
     def unrefined(
@@ -358,7 +347,7 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
         target: ImageEmbedding,
         references: Sequence[ReferenceEncoding],
         prompts: PromptTensors | None = None,
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor]:
         """Answer without the refiner, to teach it.
 
         Returns
@@ -366,13 +355,11 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
         logits : shape (B, 1, h2, w2)
         seen : shape (B, INPUTS, h2, w2)
             What :class:`MaskRefiner` is called with.
-        open_ended : shape (B,)
-            1 where it would be asked.
         """
         drawing = self._draw(target, references, references, prompts)
         fits = self.fit_together(references)
         logits = self._cut(drawing, target, fits)
-        return logits, self._seen(logits, drawing, target), 1 - fits.exhaustive
+        return logits, self._seen(logits, drawing, target, fits)
 
     def _curved_score(self, target: ImageEmbedding, fits: CurvedFits) -> Tensor:
         """Score targets by the two curved fits, (B, 1, h2, w2); 0 where none could be fitted."""

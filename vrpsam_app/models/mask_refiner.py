@@ -1,4 +1,4 @@
-"""What a reference that marks one object leaves open, read from the answers and the picture.
+"""What the parts of an answer leave open, read from them and from the picture.
 
 Each part of the model answers by itself, and their sum is right in most places without looking like
 an object: holes, specks, outlines beside the edges of the picture. A small U-Net looks at all those
@@ -19,8 +19,8 @@ ANSWERS = 5
 SCALES = (7.5, 7.5, 7.5, 7.5, 0.75)
 """Of each of them: a few times this is as good as infinite. The last is a cosine."""
 
-INPUTS = ANSWERS + 6
-"""With the probability, the picture's colours and two distances."""
+INPUTS = ANSWERS + 7
+"""With the probability, the picture's colours, two distances, and whether everything is marked."""
 
 WIDTHS = (32, 48, 64, 64)
 """Channels at strides 2, 4, 8 and 16 of the answer's grid."""
@@ -55,7 +55,9 @@ class MaskRefiner(nn.Module):
             nn.init.zeros_(silent)
 
     @torch.no_grad()
-    def describe(self, answers: Tensor, picture: Tensor, features: Tensor) -> Tensor:
+    def describe(
+        self, answers: Tensor, picture: Tensor, features: Tensor, throughout: Tensor
+    ) -> Tensor:
         """Lay side by side what is looked at.
 
         Parameters
@@ -66,6 +68,8 @@ class MaskRefiner(nn.Module):
         picture : shape (B, 3, h, w), float in [0, 1]
         features : shape (B, D, h, w)
             The target's dense features, for how much its pixels resemble each other.
+        throughout : shape (B,)
+            1 where a reference marks everything of its kind.
 
         Returns
         -------
@@ -73,7 +77,8 @@ class MaskRefiner(nn.Module):
         """
         found = answers[:, :1].sigmoid()
         apart = _distances(features, found)
-        return torch.cat([(answers / self.scales).tanh(), found, picture - 0.5, apart], 1)
+        told = throughout[:, None, None, None].expand_as(found)
+        return torch.cat([(answers / self.scales).tanh(), found, picture - 0.5, apart, told], 1)
 
     def forward(self, seen: Tensor) -> Tensor:
         """Compare answers with the picture.

@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from vrpsam_app.data.synthetic_scenes import SceneGroup, generate_group
+from vrpsam_app.data.synthetic_scenes import ALL_WORLDS, SceneGroup, generate_group
 from vrpsam_app.training.episode_batch import EpisodeBatch
 from vrpsam_app.training.episode_sampler import EpisodeMix, sample_batch
 
@@ -37,7 +37,8 @@ class SyntheticGroups:
 
     def sample(self, rng: np.random.Generator, size: int, images: int) -> SceneGroup:
         """Draw scenes never drawn before."""
-        return generate_group(int(rng.integers(SYNTHETIC_SEEDS)), size=size, images=images)
+        seed = int(rng.integers(SYNTHETIC_SEEDS))
+        return generate_group(seed, size=size, images=images, worlds=ALL_WORLDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vrpsam_app.data.synthetic_scenes import WORLDS, SceneGroup
+from vrpsam_app.data.synthetic_scenes import ALL_WORLDS, SceneGroup
 from vrpsam_app.training.batch_source import GroupSource, SyntheticGroups
 from vrpsam_app.training.data_sources import Rephotographed
 
@@ -60,7 +60,7 @@ def _pairs(source: GroupSource) -> list[tuple[str, str]]:
     if isinstance(source, Rephotographed):
         return _pairs(source.source)
     if isinstance(source, SyntheticGroups):
-        return [(world, kind) for world in WORLDS for kind in _kinds_of_world(world)]
+        return [(world, kind) for world in ALL_WORLDS for kind in _kinds_of_world(world)]
     dataset = getattr(source, "dataset", None)
     if dataset is None:
         return []
@@ -70,7 +70,7 @@ def _pairs(source: GroupSource) -> list[tuple[str, str]]:
 
 
 def _kinds_of_world(world: str) -> set[str]:
-    builder, _ = WORLDS[world]
+    builder, _ = ALL_WORLDS[world]
     drawn = (builder(np.random.default_rng(seed)) for seed in range(LOOKS))
     return {_kind(scene_class.name) for scene in drawn for scene_class in scene.classes}
 

@@ -30,6 +30,11 @@ from vrpsam_app.training.losses import dice_loss, mask_loss
 from vrpsam_app.training.objective import on_grid
 
 RATE, WARMUP, DECAY, CLIP = 2e-3, 200, 0.999, 2.0
+RATE_AGAIN = 1.2e-3
+"""Of an encoder that was taught before."""
+
+SHOWN = 8
+"""Batches from which such an encoder gets its statistics back."""
 FIT_WEIGHT = 1.5
 """Of what the fit misses, beside 1 for what is named wrongly."""
 
@@ -65,6 +70,18 @@ class DenseLearner(nn.Module):
             naming_loss(self.heads(features).float(), batch),
             self._fit_loss(F.avg_pool2d(features.float(), 2), batch),
         )
+
+    @torch.no_grad()
+    def take_up(self, model: EmbeddedVRPSAM, batches: list[DenseBatch]) -> None:
+        """Go on with what a model has been taught; what names are read from is learned anew."""
+
+        def show(encoder: DenseEncoder) -> None:
+            for batch in batches:
+                images = batch.episodes.images.float() / 255
+                encoder(images, self.bank(F.avg_pool2d(images, 2)))
+
+        self.encoder.load_state_dict(model.dense_encoder.unfolded(show).state_dict())
+        self.prior.load_state_dict(model.dense_prior.state_dict())
 
     def settle(self) -> None:
         """Let batch statistics stand still."""
@@ -115,6 +132,7 @@ def train_dense(
     device: torch.device,
     until: Callable[[], bool],
     report: Callable[[str], None],
+    again: bool = False,
 ) -> int:
     """Teach a model's dense encoder, or go on where that was stopped; 0 steps leave it as it is.
 
@@ -128,6 +146,8 @@ def train_dense(
         Keeps the state.
     until : callable
         Asked after each step; True stops with the state saved.
+    again : bool
+        Whether to go on from what the model's encoder knows.
 
     Returns
     -------
@@ -137,15 +157,21 @@ def train_dense(
     if not steps:
         return 0
     kinds = DenseKinds.of(sources)
+    dense_plan = DensePlan.like(plan, kinds)
     torch.manual_seed(plan.seed)
-    learner = DenseLearner(model.dense_encoder.width, len(kinds)).to(device)
+    learner = DenseLearner(model.dense_encoder.width, len(kinds))
+    state = load_state(folder / "dense.pt")
+    if again and state is None:
+        learner.take_up(model, [dense_plan.batch(number) for number in range(SHOWN)])
+    learner.to(device)
     learner.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     learned = [p for p in learner.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(learned, lr=RATE, weight_decay=0.02)
+    rate = RATE_AGAIN if again else RATE
+    optimizer = torch.optim.AdamW(learned, lr=rate, weight_decay=0.02)
     average = MovingAverage(learner, DECAY)
-    step = _restore(load_state(folder / "dense.pt"), learner, optimizer, average)
+    step = _restore(state, learner, optimizer, average)
     report(f"dense encoder: {len(kinds)} kinds, from step {step} of {steps}")
-    stream = stream_batches(DensePlan.like(plan, kinds), step, workers=workers)
+    stream = stream_batches(dense_plan, step, workers=workers)
     started, first = time.monotonic(), step
     recent: list[tuple[float, float]] = []
     while step < steps:
@@ -154,7 +180,7 @@ def train_dense(
         if step >= SETTLED * steps:
             learner.settle()
         for group in optimizer.param_groups:
-            group["lr"] = _rate(step, steps)
+            group["lr"] = rate * _share_of_rate(step, steps)
         with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
             named, fitted = learner.losses(batch)
         optimizer.zero_grad(set_to_none=True)
@@ -196,6 +222,6 @@ def _restore(
     return int(state["step"])
 
 
-def _rate(step: int, steps: int) -> float:
+def _share_of_rate(step: int, steps: int) -> float:
     warm = min(1.0, (step + 1) / WARMUP)
-    return RATE * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / steps)))
+    return warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / steps)))

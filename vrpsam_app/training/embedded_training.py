@@ -86,6 +86,7 @@ def train_embedded(
         device=device,
         until=out_of_time,
         report=report,
+        again=start is not None,
     )
     if taught:
         facts["dense_steps"] = taught

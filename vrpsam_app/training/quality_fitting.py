@@ -29,7 +29,7 @@ from vrpsam_app.training.objective import run_batch, truth_on
 FOUND = 0.1
 """A mask with a lower IoU does not show the object, whether or not the target does."""
 
-COST = 0.003
+COST = 0.0025
 """Mean IoU that answers may lose by being taken for absent; each lost one loses all of its.
 
 Pictures unlike those it was learned on lose many times as much.
@@ -186,13 +186,15 @@ def fit_quality_head(
             optimizer.step()
             schedule.step()
     head.requires_grad_(False)
-    score, presence = head(answers.facts[learned:].to(device)).sigmoid().cpu().unbind(1)
-    iou, here = answers.iou[learned:], answers.present[learned:] > 0
-    threshold = presence_threshold(presence[here], iou[here])
+    score, presence = head(answers.facts.to(device)).sigmoid().cpu().unbind(1)
+    here = answers.present > 0
+    # A tenth of the answers would leave a gap where the threshold has to lie.
+    threshold = presence_threshold(presence[here], answers.iou[here])
+    left = torch.arange(len(answers)) >= learned
     return FittedQuality(
-        error=float((score - iou)[here].abs().mean()),
+        error=float((score - answers.iou)[left & here].abs().mean()),
         threshold=threshold,
-        refused=float((presence[~here] < threshold).float().mean()),
+        refused=float((presence < threshold)[left & ~here].float().mean()),
     )
 
 

@@ -1,4 +1,4 @@
-"""Teach a finished model to correct its own answers to references that mark one object.
+"""Teach a finished model to correct its own answers.
 
 The model answers episodes as it is; what the refiner would look at is kept in the run's folder, a
 file for each batch, and the refiner passes over the files a few times, turned and mirrored. It
@@ -83,11 +83,7 @@ def train_refiner(run: FinishedRun, *, episodes: int) -> None:
     answers = run.folder / "answers"
 
     def learn() -> dict[str, Tensor]:
-        usual = run.plan.mix
-        gestures = tuple((name, weight) for name, weight in usual.gestures if name != "mask")
-        mix = dataclasses.replace(
-            usual, gestures=gestures or usual.gestures, same_image=0.0, absent=0.0
-        )
+        mix = dataclasses.replace(run.plan.mix, same_image=0.0, absent=0.0)
         files = keep_answers(
             model,
             run.asking(mix, SIZES, 3),
@@ -152,10 +148,10 @@ def answers_to(model: EmbeddedVRPSAM, batch: EpisodeBatch) -> Answered:
             )
         target = embedding.take(episodes.target_index)
         references = references_of(model, embedding, episodes)
-        logits, seen, open_ended = model.unrefined(target, references, prompts)
+        logits, seen = model.unrefined(target, references, prompts)
         truth, known = truth_on(episodes, logits)
         known = torch.ones_like(truth) if known is None else known
-        teaches = ((open_ended * episodes.present) > 0).nonzero()[:, 0]
+        teaches = (episodes.present > 0).nonzero()[:, 0]
         parts.append(Answered(logits, seen, truth, known).take(teaches))
     return parts[0].joined_with(parts[1:]).stored()
 

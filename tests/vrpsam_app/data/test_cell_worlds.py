@@ -4,16 +4,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from tests.vrpsam_app.data.drawn_views import drawn
 from vrpsam_app.data.cell_worlds import blood_smear, epithelium, nuclei, stained_tissue
-from vrpsam_app.data.scene_canvas import Canvas, View
-
-
-def drawn(build, seed: int, **settings) -> Canvas:
-    canvas = Canvas(128)
-    build(np.random.default_rng(seed)).draw(
-        canvas, np.random.default_rng(seed + 1), View(128, **settings)
-    )
-    return canvas
 
 
 def test_nuclei_come_few_and_many():

@@ -3,16 +3,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from vrpsam_app.data.scene_canvas import Canvas, View
+from tests.vrpsam_app.data.drawn_views import drawn
 from vrpsam_app.data.thin_worlds import axons, fibres, membranes, vessels
-
-
-def drawn(build, seed: int, **settings) -> Canvas:
-    canvas = Canvas(128)
-    build(np.random.default_rng(seed)).draw(
-        canvas, np.random.default_rng(seed + 1), View(128, **settings)
-    )
-    return canvas
 
 
 def test_membranes_are_a_net_and_dark():

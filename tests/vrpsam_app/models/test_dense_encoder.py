@@ -50,6 +50,19 @@ def test_folding_changes_nothing(learned: DenseEncoder) -> None:
     assert (described(plain, images.flip(3)) - expected).abs().max() > 0.1
 
 
+def test_what_was_folded_learns_on_from_there(learned: DenseEncoder) -> None:
+    torch.manual_seed(3)
+    images = torch.rand(4, 3, 64, 64)
+    plain = learned.folded()
+    again = plain.unfolded(lambda encoder: described(encoder, images))
+    expected = described(plain, images)
+    torch.testing.assert_close(described(again.eval(), images), expected, rtol=1e-3, atol=1e-3)
+    # Statistics are those of the pictures: batches of them are normalised to nearly the same.
+    normalised = described(again.train(), images)
+    assert (normalised - expected).abs().mean() < 0.05 * expected.abs().mean()
+    assert all(p.requires_grad for p in again.parameters())
+
+
 def test_a_picture_is_described_alike_beside_others(learned: DenseEncoder) -> None:
     images = torch.rand(3, 3, 64, 64)
     plain = learned.folded()

@@ -8,12 +8,13 @@ from torch import Tensor
 from vrpsam_app.models.mask_refiner import ANSWERS, REACH, MaskRefiner
 
 
-def seen(seed: int = 0, h: int = 32, w: int = 48) -> tuple[Tensor, Tensor, Tensor]:
+def seen(seed: int = 0, h: int = 32, w: int = 48) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     chance = torch.Generator().manual_seed(seed)
     return (
         3 * torch.randn(2, ANSWERS, h, w, generator=chance),
         torch.rand(2, 3, h, w, generator=chance),
         torch.randn(2, 8, h, w, generator=chance),
+        torch.tensor([0.0, 1.0]),
     )
 
 
@@ -35,14 +36,23 @@ def test_before_it_is_fitted_it_adds_nothing() -> None:
 
 @torch.no_grad()
 def test_features_are_only_compared_with_each_other() -> None:
-    answers, picture, features = seen()
+    answers, picture, features, told = seen()
     refiner = fitted()
-    more = refiner(refiner.describe(answers, picture, features))
+    more = refiner(refiner.describe(answers, picture, features, told))
     assert more.std() > 0.1 * REACH
-    shuffled = refiner(refiner.describe(answers, picture, features[:, torch.randperm(8)]))
+    shuffled = refiner(refiner.describe(answers, picture, features[:, torch.randperm(8)], told))
     torch.testing.assert_close(more, shuffled, atol=1e-3, rtol=1e-3)
-    others = refiner(refiner.describe(answers, picture, seen(1)[2]))
+    others = refiner(refiner.describe(answers, picture, seen(1)[2], told))
     assert (more - others).abs().mean() > 0.01 * REACH
+
+
+@torch.no_grad()
+def test_it_knows_whether_everything_was_marked() -> None:
+    answers, picture, features, told = seen()
+    refiner = fitted()
+    more = refiner(refiner.describe(answers, picture, features, told))
+    other = refiner(refiner.describe(answers, picture, features, 1 - told))
+    assert (more - other).abs().mean() > 0.01 * REACH
 
 
 @torch.no_grad()
@@ -57,8 +67,9 @@ def test_a_batch_equals_its_items_alone() -> None:
 
 @torch.no_grad()
 def test_answers_that_are_sure_of_everything_or_nothing_give_numbers() -> None:
-    answers, picture, features = seen()
+    answers, picture, features, told = seen()
     refiner = fitted()
     for level in (-1e4, 1e4):
-        more = refiner(refiner.describe(torch.full_like(answers, level), picture, 0 * features))
+        sure = torch.full_like(answers, level)
+        more = refiner(refiner.describe(sure, picture, 0 * features, told))
         assert torch.isfinite(more).all()

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import torch
 
-from vrpsam_app.data.synthetic_scenes import WORLDS, generate_group
+from vrpsam_app.data.synthetic_scenes import ALL_WORLDS, generate_group
 from vrpsam_app.training.batch_source import BatchPlan, SyntheticGroups, stream_batches
 from vrpsam_app.training.dense_batches import DensePlan, named_shares
 from vrpsam_app.training.dense_kinds import DenseKinds
@@ -17,7 +17,7 @@ KINDS = DenseKinds.of(SOURCES)
 
 
 def test_kinds_are_worlds_and_names() -> None:
-    assert {world for world, _ in KINDS.numbers} == set(WORLDS)
+    assert {world for world, _ in KINDS.numbers} == set(ALL_WORLDS)
     assert ("vessels", "vessel") in KINDS.numbers
     assert ("shapes", "object") in KINDS.numbers
     assert not any(name[-1].isdigit() for _, name in KINDS.numbers)

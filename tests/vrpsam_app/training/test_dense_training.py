@@ -26,9 +26,12 @@ def small_views(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dense_training, "SAY_EVERY", 2)
 
 
-def taught(folder: Path, steps: int) -> tuple[EmbeddedVRPSAM, list[str]]:
+def taught(
+    folder: Path, steps: int, again: EmbeddedVRPSAM | None = None
+) -> tuple[EmbeddedVRPSAM, list[str]]:
     torch.manual_seed(1)
-    model, said = EmbeddedVRPSAM(SMALL), []
+    model: EmbeddedVRPSAM = again or EmbeddedVRPSAM(SMALL)
+    said: list[str] = []
     train_dense(
         model,
         [SOURCE],
@@ -40,6 +43,7 @@ def taught(folder: Path, steps: int) -> tuple[EmbeddedVRPSAM, list[str]]:
         device=torch.device("cpu"),
         until=lambda: False,
         report=said.append,
+        again=again is not None,
     )
     return model, said
 
@@ -77,6 +81,24 @@ def test_what_was_learned_is_in_the_model(tmp_path: Path) -> None:
     assert not any(p.requires_grad for p in model.dense_encoder.parameters())
     others = {k for k in model.state_dict() if "dense" not in k}
     assert all(torch.equal(untaught.state_dict()[k], model.state_dict()[k]) for k in others)
+
+
+def test_an_encoder_that_was_taught_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, further = tmp_path / "first", tmp_path / "further"
+    first.mkdir()
+    further.mkdir()
+    model, _ = taught(first, 3)
+    before = {name: value.clone() for name, value in model.dense_encoder.state_dict().items()}
+    monkeypatch.setattr(dense_training, "RATE_AGAIN", 1e-6)
+    taught(further, 2, again=model)
+    for name, value in model.dense_encoder.state_dict().items():
+        torch.testing.assert_close(value, before[name], rtol=0.05, atol=5e-3)
+    assert any(
+        not torch.equal(before[name], value)
+        for name, value in model.dense_encoder.state_dict().items()
+    )
 
 
 def test_names_and_fits_can_be_learned() -> None:

@@ -67,11 +67,8 @@ def test_answers_that_were_kept_are_not_asked_for_again(tmp_path: Path) -> None:
         assert all(torch.equal(mine[name], theirs[name]) for name in theirs)
 
 
-def test_what_marks_everything_or_is_not_there_teaches_nothing() -> None:
+def test_what_is_not_there_teaches_nothing() -> None:
     model = EmbeddedVRPSAM(SMALL).eval()
-    masks = EpisodeMix(gestures=(("mask", 1.0),), negatives=0.0)
-    batch = BatchPlan(sources=PLAN.sources, groups=2, sizes=PLAN.sizes, mix=masks).batch(0)
-    assert len(answers_to(model, batch).truth) < len(batch)
     batch = BatchPlan(
         sources=PLAN.sources, groups=2, sizes=PLAN.sizes, mix=EpisodeMix(foreign=0.5)
     ).batch(0)
@@ -89,7 +86,7 @@ def test_it_learns_to_leave_out_specks(tmp_path: Path) -> None:
         specks = torch.rand(truth.shape, generator=chance) < 0.15
         logits = 4 * truth - 2 + 4 * specks * (1 - truth)
         answers = logits.expand(-1, ANSWERS, -1, -1)
-        alike = torch.full((6, 3, 32, 32), 0.5), torch.zeros(6, 4, 32, 32)
+        alike = torch.full((6, 3, 32, 32), 0.5), torch.zeros(6, 4, 32, 32), torch.zeros(6)
         save_state(
             tmp_path / f"{number:06d}.pt",
             {
