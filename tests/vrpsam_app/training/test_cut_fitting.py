@@ -70,7 +70,7 @@ def test_between_levels_values_lie_on_a_line() -> None:
 def test_it_changes_the_level_of_answers_and_nothing_else(tmp_path: Path) -> None:
     run = finished(tmp_path, PLAN)
     before = weights(run)
-    train_cut_heads(run, episodes=20)
+    train_cut_heads(run, episodes=80)
     assert changed_parts(before, run) == {"cut_head", "told_cut_head"}
 
 
