@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vrpsam_app.data.scene_canvas import Canvas, Material, View, scatter
-from vrpsam_app.data.scene_shapes import ShapeFamily
+from vrpsam_app.data.scene_shapes import ShapeFamily, Vertices, polygon_patch
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,3 +106,22 @@ def draw_object(
             instance=None if part.class_id else number,
         )
     return number
+
+
+def draw_sheathed(
+    canvas: Canvas,
+    rng: np.random.Generator,
+    outline: Vertices,
+    centre: Vertices,
+    inner: float,
+    *,
+    sheath: Material,
+    inside: Material,
+) -> None:
+    """Draw a ring, class 2, around an inside, class 1, whose radius is the share `inner` of it."""
+    ring = polygon_patch(outline + centre, canvas.size, [inner * outline + centre])
+    if ring is not None:
+        canvas.paint(rng, ring, sheath, 2)
+    core = polygon_patch(inner * outline + centre, canvas.size)
+    if core is not None:
+        canvas.paint(rng, core, inside, 1)

@@ -20,6 +20,7 @@ from vrpsam_app.data.scene_canvas import (
     inner_depth,
     scatter,
 )
+from vrpsam_app.data.scene_objects import draw_sheathed
 from vrpsam_app.data.scene_shapes import (
     Patch,
     ShapeFamily,
@@ -321,11 +322,6 @@ def nerve_section(rng: np.random.Generator) -> SceneWorld:
         for centre, reach in zip(centres, sizes[index], strict=True):
             outline = family.outline(rng, float(max(2.5, reach)))
             inner = float(np.clip(share * np.exp(rng.normal(0.0, 0.12)), 0.3, 0.88))
-            patch = polygon_patch(outline + centre, size, [inner * outline + centre])
-            if patch is not None:
-                canvas.paint(rng, patch, ring, 2)
-            patch = polygon_patch(inner * outline + centre, size)
-            if patch is not None:
-                canvas.paint(rng, patch, core, 1)
+            draw_sheathed(canvas, rng, outline, centre, inner, sheath=ring, inside=core)
 
     return SceneWorld((SceneClass("inside"), SceneClass("sheath")), draw, 0.95)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from vrpsam_app.data.scene_canvas import Canvas, Material, SceneClass, SceneWorld, View, scatter
-from vrpsam_app.data.scene_objects import ObjectKind, draw_objects
+from vrpsam_app.data.scene_objects import ObjectKind, draw_objects, draw_sheathed
 from vrpsam_app.data.scene_shapes import (
     ShapeFamily,
     border_distance,
     branching_tree,
     curve_patch,
-    polygon_patch,
     tessellation,
     wandering_curve,
 )
@@ -118,12 +117,7 @@ def axons(rng: np.random.Generator) -> SceneWorld:
         for centre, reach in zip(centres, sizes, strict=True):
             outline = family.outline(rng, float(max(2.5, reach)))
             inner = min(0.85, share * float(np.exp(rng.normal(0.0, 0.1))))
-            ring = polygon_patch(outline + centre, size, [inner * outline + centre])
-            if ring is not None:
-                canvas.paint(rng, ring, sheath, 2)
-            core = polygon_patch(inner * outline + centre, size)
-            if core is not None:
-                canvas.paint(rng, core, axon, 1)
+            draw_sheathed(canvas, rng, outline, centre, inner, sheath=sheath, inside=axon)
 
     return SceneWorld((SceneClass("inside"), SceneClass("sheath")), draw, 0.7)
 
