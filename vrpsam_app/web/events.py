@@ -53,7 +53,7 @@ def connect(app: gr.Blocks, page: Page, shelf: ModelShelf) -> None:
     buttons = [page.find, page.stop]
     ready = {"fn": in_plain_words(on.get_ready), "inputs": asked, "outputs": None}
 
-    app.load(start_visit, None, page.session, **IDLE).then(**ready, **ON_MODEL, **QUIET)
+    app.load(start_visit, page.session, None, **IDLE).then(**ready, **ON_MODEL, **QUIET)
     app.unload(leave)
 
     search = page.find.click(

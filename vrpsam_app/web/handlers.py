@@ -10,27 +10,27 @@ import gradio as gr
 
 from vrpsam_app.errors import ImageFileError
 from vrpsam_app.objects.instances import ObjectOptions
-from vrpsam_app.progress import CancelToken
 from vrpsam_app.web import callbacks, collection, downloads, projects, view
 from vrpsam_app.web.inquiry import Inquiry, known_answers
-from vrpsam_app.web.marked import Asked, read_page
+from vrpsam_app.web.marked import read_page
 from vrpsam_app.web.model import ModelShelf
 from vrpsam_app.web.plain_words import for_visitors, status_line
 from vrpsam_app.web.replaced import forget_replaced
-from vrpsam_app.web.session import Answers, Session, new_session, opening_session
+from vrpsam_app.web.session import Answers, Session
+from vrpsam_app.web.visits import visits
 
 Updates = tuple[Any, ...]
 
 
-def start_visit(request: gr.Request) -> Session:
-    """Give a new visitor the opening pictures and a folder."""
-    return new_session(request.session_hash)
+def start_visit(session: Session, request: gr.Request) -> None:
+    """Remember who has come, so that files go when the page is closed."""
+    assert session.folder is not None
+    visits.begin(request.session_hash, session.folder, session.work)
 
 
-def stop_work(session: Session | None) -> Updates:
+def stop_work(session: Session) -> Updates:
     """Stop a search, without a word: something else was asked for."""
-    if session is not None and session.work is not None:
-        session.work.stop("find", "save")
+    session.work.stop("find", "save")
     return idle_buttons()
 
 
@@ -51,13 +51,13 @@ class Handlers:
         self._shelf = shelf
 
     def get_ready(
-        self, session: Session | None, answers: Answers | None, canvas: object, board: object
+        self, session: Session, answers: Answers | None, canvas: object, board: object
     ) -> None:
         """Encode what is visible."""
         callbacks.prepare(self._inquiry("ready", session, answers, canvas, board))
 
     def show_live(
-        self, session: Session | None, answers: Answers | None, canvas: object, board: object
+        self, session: Session, answers: Answers | None, canvas: object, board: object
     ) -> Iterator[Updates]:
         """Answer a stroke, or marks on a result."""
         inquiry = self._inquiry("live", session, answers, canvas, board)
@@ -68,7 +68,7 @@ class Handlers:
                 yield _results(inquiry.session, progress.answers)
 
     def show_findings(
-        self, session: Session | None, answers: Answers | None, canvas: object, board: object
+        self, session: Session, answers: Answers | None, canvas: object, board: object
     ) -> Iterator[Updates]:
         """Answer the button, one target after the other."""
         inquiry = self._inquiry("find", session, answers, canvas, board)
@@ -83,23 +83,22 @@ class Handlers:
                 *(busy_buttons() if progress.searching else idle_buttons()),
             )
 
-    def stop(self, session: Session | None) -> Updates:
+    def stop(self, session: Session) -> Updates:
         """Stop whatever runs for this visitor, within the picture that is being looked at."""
-        if session is not None and session.work is not None:
-            session.work.stop()
+        session.work.stop()
         return *idle_buttons(), status_line(view.STOPPED)
 
     def choose(
         self,
-        session: Session | None,
+        session: Session,
         answers: Answers | None,
         canvas: object,
         board: object,
         uploads: Sequence[str],
     ) -> Updates:
         """Show uploaded pictures on the canvas."""
-        before = session or opening_session()
-        session, words = collection.add_marked(before, [Path(upload) for upload in uploads])
+        before = session
+        session, words = collection.add_marked(session, [Path(upload) for upload in uploads])
         _warn(words)
         same = session.targets == before.targets
         found = (answers or Answers()) if same else Answers()
@@ -113,14 +112,14 @@ class Handlers:
 
     def add_targets(
         self,
-        session: Session | None,
+        session: Session,
         answers: Answers | None,
         canvas: object,
         board: object,
         uploads: Sequence[str],
     ) -> Iterator[Updates]:
         """Show uploaded pictures on the board, and say which could not be taken."""
-        session, asked = read_visit(session, canvas, board)
+        asked = read_page(session, canvas, board)
         paths = [Path(upload) for upload in uploads]
         if len(paths) > 3:
             yield session, gr.skip(), gr.skip(), status_line(f"Reading {len(paths)} files …")
@@ -130,26 +129,25 @@ class Handlers:
         yield session, *_results(session, found, same_pictures=False)
 
     def remove_target(
-        self, session: Session | None, answers: Answers | None, canvas: object, board: object
+        self, session: Session, answers: Answers | None, canvas: object, board: object
     ) -> Updates:
         """Take the picture out whose cross was pressed."""
         stop_work(session)
-        session, asked = read_visit(session, canvas, board)
+        asked = read_page(session, canvas, board)
         session = collection.remove_target(session, asked.about)
         found = known_answers(session, asked, answers)
         return session, *_results(session, found, same_pictures=False)
 
     def remove_marked(
-        self, session: Session | None, answers: Answers | None, canvas: object, board: object
+        self, session: Session, answers: Answers | None, canvas: object, board: object
     ) -> Updates:
         """Take the marked picture out whose cross was pressed."""
-        session = session or opening_session()
         about = canvas.get("about") if isinstance(canvas, dict) else None
         session = collection.remove_marked(session, about)
         return session, gr.update(pictures=view.canvas_pictures(session))
 
     def reuse(
-        self, session: Session | None, answers: Answers | None, canvas: object, board: object
+        self, session: Session, answers: Answers | None, canvas: object, board: object
     ) -> Updates:
         """Make a result the next reference."""
         inquiry = self._inquiry("reuse", session, answers, canvas, board)
@@ -163,37 +161,37 @@ class Handlers:
 
     def take_mask(
         self,
-        session: Session | None,
+        session: Session,
         answers: Answers | None,
         canvas: object,
         board: object,
         upload: str,
     ) -> Updates:
         """Put a mask file on the picture that the canvas shows."""
-        given = projects.take_mask(session or opening_session(), canvas, Path(upload))
+        given = projects.take_mask(session, canvas, Path(upload))
         return _given(given, "The mask is on the picture.")
 
     def load_library(
         self,
-        session: Session | None,
+        session: Session,
         answers: Answers | None,
         canvas: object,
         board: object,
         upload: str,
     ) -> Updates:
         """Add saved references."""
-        given = projects.load_library(session or opening_session(), Path(upload))
+        given = projects.load_library(session, Path(upload))
         return _given(given, f"{len(given.references)} references were added.")
 
     def save_library(
-        self, session: Session | None, answers: Answers | None, canvas: object, board: object
+        self, session: Session, answers: Answers | None, canvas: object, board: object
     ) -> Updates:
         """Write the references into a file."""
-        session, asked = read_visit(session, canvas, board)
+        asked = read_page(session, canvas, board)
         return str(downloads.save_library(session, asked)), status_line("Saved.")
 
     def save_mask(
-        self, session: Session | None, answers: Answers | None, canvas: object, board: object
+        self, session: Session, answers: Answers | None, canvas: object, board: object
     ) -> Updates:
         """Write the visible target's mask."""
         inquiry = self._inquiry("mask", session, answers, canvas, board)
@@ -201,7 +199,7 @@ class Handlers:
 
     def save_all(
         self,
-        session: Session | None,
+        session: Session,
         answers: Answers | None,
         canvas: object,
         board: object,
@@ -224,28 +222,22 @@ class Handlers:
     def _inquiry(
         self,
         kind: str,
-        session: Session | None,
+        session: Session,
         answers: Answers | None,
         canvas: object,
         board: object,
     ) -> Inquiry:
         """Begin a kind of work for a visitor, in the place of what runs of it."""
         forget_replaced()
-        session, asked = read_visit(session, canvas, board)
+        asked = read_page(session, canvas, board)
         return Inquiry(
             self._shelf.of(session.choice),
             self._shelf.line,
             session,
             asked,
             answers or Answers(),
-            CancelToken() if session.work is None else session.work.begin(kind),
+            session.work.begin(kind),
         )
-
-
-def read_visit(session: Session | None, canvas: object, board: object) -> tuple[Session, Asked]:
-    """Return what a visitor has and asks; who has nothing yet has what everybody starts from."""
-    session = session or opening_session()
-    return session, read_page(session, canvas, board)
 
 
 def _results(session: Session, answers: Answers, *, same_pictures: bool = True) -> Updates:

@@ -11,7 +11,7 @@ from vrpsam_app.web.board import result_board
 from vrpsam_app.web.canvas import marking_canvas
 from vrpsam_app.web.model import ModelShelf, OnGpu, PredictorFactory, embedded_predictor
 from vrpsam_app.web.more_panel import MorePanel, build_more_panel
-from vrpsam_app.web.session import Session, close_session, opening_session
+from vrpsam_app.web.session import NewVisitor, Session, close_session, opening_session
 
 MAX_WAITING = 64
 OTHER_EVENTS_AT_ONCE = 8
@@ -84,6 +84,7 @@ def build_app(
 def _build_page() -> Page:
     opening = opening_session()
     session = gr.State(None, delete_callback=close_session)
+    session.value = NewVisitor()  # as an argument it would be copied now, once for all
     answers = gr.State(None)
     gr.HTML(_MASTHEAD, apply_default_css=False)
     with gr.Row(elem_id="desk"):

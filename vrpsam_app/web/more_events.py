@@ -12,11 +12,11 @@ import gradio as gr
 
 from vrpsam_app.errors import VRPSAMError
 from vrpsam_app.web import as_code, model_words, projects, view
-from vrpsam_app.web.handlers import busy_buttons, idle_buttons, read_visit
+from vrpsam_app.web.handlers import busy_buttons, idle_buttons
+from vrpsam_app.web.marked import read_page
 from vrpsam_app.web.model import Choice, ModelShelf, check_choice, method_names
 from vrpsam_app.web.plain_words import in_plain_words, status_line
-from vrpsam_app.web.session import Answers, Session, opening_session
-from vrpsam_app.web.visits import Work
+from vrpsam_app.web.session import Answers, Session
 
 if TYPE_CHECKING:
     from hub_weights import DownloadProgress
@@ -66,9 +66,9 @@ def describe(model: str, other: str) -> tuple[str, Any]:
     return words, gr.Dropdown(model_words.method_choices(method_names(name)))
 
 
-def open_project(session: Session | None, upload: str) -> tuple[Any, ...]:
+def open_project(session: Session, upload: str) -> tuple[Any, ...]:
     """Open saved results in the place of what is on the page."""
-    given = projects.open_project(session or opening_session(), Path(upload))
+    given = projects.open_project(session, Path(upload))
     answers = given.answers or Answers()
     marks = given.canvas()
     board = gr.update(
@@ -81,9 +81,9 @@ def open_project(session: Session | None, upload: str) -> tuple[Any, ...]:
     return given.session, canvas, answers, board, status_line(words)
 
 
-def show_code(session: Session | None, canvas: object, board: object) -> tuple[Any, Any]:
+def show_code(session: Session, canvas: object, board: object) -> tuple[Any, Any]:
     """Return what the page does as a command and as Python."""
-    session, asked = read_visit(session, canvas, board)
+    asked = read_page(session, canvas, board)
     return (
         gr.Code(as_code.as_command(session, asked), visible=True),
         gr.Code(as_code.as_python(session, asked), visible=True),
@@ -97,13 +97,12 @@ class Loading:
         self._shelf = shelf
 
     def load(
-        self, session: Session | None, model: str, other: str, method: str, device: str
+        self, session: Session, model: str, other: str, method: str, device: str
     ) -> Iterator[tuple[Any, ...]]:
         """Load, then answer by it."""
-        session = session or opening_session()
         choice = Choice(_name(model, other), method, device)
         check_choice(choice)
-        token = (session.work or Work()).begin("load")
+        token = session.work.begin("load")
         said: list[str] = [f"Loading {choice.model} …"]
 
         def told(progress: DownloadProgress) -> None:

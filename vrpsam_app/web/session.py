@@ -23,7 +23,7 @@ from vrpsam_app.segmenter import ClassPredictions, Prediction
 from vrpsam_app.web.examples import coin_example
 from vrpsam_app.web.model import Choice
 from vrpsam_app.web.pictures import Picture, new_folder, open_picture
-from vrpsam_app.web.visits import Work, visits
+from vrpsam_app.web.visits import Work
 
 # Steps of the slider. A probability is kept as the number of steps it lies above, which is enough
 # to cut it at any of them exactly.
@@ -53,7 +53,7 @@ class Session:
     choice
         Model, method and device.
     work
-        What runs for this visitor, with its buttons; None in what everybody starts from.
+        What runs for this visitor, with its buttons.
     """
 
     marked: tuple[Picture, ...]
@@ -61,7 +61,11 @@ class Session:
     kept: Mapping[str, Reference] = field(default_factory=lambda: MappingProxyType({}))
     folder: Path | None = None
     choice: Choice = field(default_factory=Choice)
-    work: Work | None = None
+    work: Work = field(default_factory=Work)
+
+    def for_visitor(self) -> Session:
+        """Return the same for a new visitor, who has a folder, and nothing that runs."""
+        return dataclasses.replace(self, folder=new_folder(), work=Work())
 
     def with_kept(self, key: str, reference: Reference) -> Session:
         """Return the session with one more reference whose pixels stay here."""
@@ -89,23 +93,24 @@ def opening_references() -> list[dict[str, Any]]:
     return [{"image": picture.id, "label": OPENING_LABEL, "exhaustive": False, "marks": marks}]
 
 
-def new_session(name: str | None = None) -> Session:
-    """Return what a new visitor has: the opening pictures, a folder, and nothing that runs.
+class NewVisitor:
+    """What a page's state is before its visitor does anything; a copy of it is a session.
 
-    Parameters
-    ----------
-    name
-        Of the page's connection, by which the visit ends when it is closed.
+    Gradio makes that copy for whatever is done first, however early. An event that began the visit
+    when the page has loaded could come too late.
     """
-    visit = visits.begin(name, new_folder())
-    return dataclasses.replace(opening_session(), folder=visit.folder, work=visit.work)
+
+    def __deepcopy__(self, memo: object) -> Session:
+        return opening_session().for_visitor()
+
+    def __str__(self) -> str:
+        return ""  # the page's configuration shows it
 
 
-def close_session(session: Session | None) -> None:
+def close_session(session: Session) -> None:
     """Stop what runs for a visitor and remove the files."""
-    if session is not None and session.folder is not None:
-        if session.work is not None:
-            session.work.stop()
+    session.work.stop()
+    if session.folder is not None:
         shutil.rmtree(session.folder, ignore_errors=True)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from vrpsam_app.progress import CancelToken
@@ -53,7 +53,7 @@ class Visit:
     """
 
     folder: Path
-    work: Work = field(default_factory=Work)
+    work: Work
     ending: threading.Timer | None = None
 
 
@@ -75,14 +75,14 @@ class Visits:
     def __len__(self) -> int:
         return len(self._visits)
 
-    def begin(self, name: str | None, folder: Path) -> Visit:
+    def begin(self, name: str | None, folder: Path, work: Work) -> Visit:
         """Remember a new visit; without a name it ends with the process only."""
-        visit = Visit(folder)
+        visit = Visit(folder, work)
         if name:
             with self._lock:
                 before = self._visits.pop(name, None)
                 self._visits[name] = visit
-            if before is not None:
+            if before is not None and before.folder != folder:
                 end(before)
         return visit
 

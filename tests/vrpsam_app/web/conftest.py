@@ -72,9 +72,9 @@ def pictures(tmp_path: Path) -> dict[str, Path]:
 def session(pictures: dict[str, Path]) -> Iterator[Session]:
     """A visitor who brought the reference and the three targets."""
     from vrpsam_app.web import collection
-    from vrpsam_app.web.session import close_session, new_session
+    from vrpsam_app.web.session import close_session, opening_session
 
-    session, words = collection.add_marked(new_session(), [pictures["reference"]])
+    session, words = collection.add_marked(opening_session().for_visitor(), [pictures["reference"]])
     targets = [pictures[name] for name in ("first", "second", "without")]
     session, more = collection.add_targets(session, targets)
     session = collection.remove_target(session, session.marked[0].id)

@@ -14,12 +14,12 @@ from vrpsam_app.errors import ImageFileError
 from vrpsam_app.image_files import read_image
 from vrpsam_app.web import collection
 from vrpsam_app.web.limits import MEGAPIXELS_VARIABLE
-from vrpsam_app.web.session import close_session, new_session, opening_session
+from vrpsam_app.web.session import close_session, opening_session
 
 
 @pytest.fixture
 def visitor():
-    session = new_session()
+    session = opening_session().for_visitor()
     yield session
     close_session(session)
 
@@ -59,7 +59,7 @@ def test_targets_stay_when_references_change(session, pictures):
 
 def test_a_visitor_never_changes_what_the_next_one_finds(pictures):
     before = opening_session()
-    first, second = new_session(), new_session()
+    first, second = opening_session().for_visitor(), opening_session().for_visitor()
     changed, _ = collection.add_marked(first, [pictures["reference"]])
     assert opening_session() is before
     assert second.marked == before.marked != changed.marked
@@ -70,7 +70,7 @@ def test_a_visitor_never_changes_what_the_next_one_finds(pictures):
 
 
 def test_files_are_copied_and_removed_with_the_session(pictures):
-    session, _ = collection.add_marked(new_session(), [pictures["reference"]])
+    session, _ = collection.add_marked(opening_session().for_visitor(), [pictures["reference"]])
     (kept,) = session.marked
     assert kept.path != pictures["reference"]
     assert kept.path.read_bytes() == pictures["reference"].read_bytes()
@@ -193,10 +193,10 @@ def test_unknown_target_is_not_removed(session):
 def test_a_visit_that_has_ended_is_a_sentence(pictures):
     for add in (collection.add_targets, collection.add_marked):
         with pytest.raises(ImageFileError, match="Reload the page"):
-            add(new_session_without_folder(), [pictures["first"]])
+            add(session_without_folder(), [pictures["first"]])
 
 
-def new_session_without_folder():
-    session = new_session()
+def session_without_folder():
+    session = opening_session().for_visitor()
     close_session(session)
     return session

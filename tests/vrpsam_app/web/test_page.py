@@ -142,6 +142,27 @@ def test_two_visitors_never_see_each_other(browser, served, pictures):
         assert (visitor.foreign, visitor.errors) == ([], [])
 
 
+def test_who_is_faster_than_the_page_keeps_what_was_chosen(browser, served, pictures):
+    page = browser.new_context(viewport={"width": 1280, "height": 860}).new_page()
+    visitor, held = Visit(page), []
+
+    def hold_first(route: Any) -> None:
+        held.append(route)
+        if len(held) > 1:
+            route.continue_()
+
+    page.route("**/run/predict*", hold_first)  # the first says that the page is there
+    page.goto(served)
+    visitor.choose_reference(pictures["reference"])
+    assert held
+    with page.expect_response("**/run/predict*"):
+        held[0].continue_()
+    visitor.drag(*RED_DISC)
+    visitor.status("up to date")
+    expect(visitor.page.locator(".thumb-name")).to_have_text(["reference.png"])
+    page.context.close()
+
+
 def test_files_go_when_the_page_is_closed(browser, served, pictures):
     (workspace,) = served.folder.glob("vrpsam-web-*")
     before = set(workspace.iterdir())

@@ -14,13 +14,13 @@ from vrpsam_app.library.reference_library import ReferenceLibrary
 from vrpsam_app.references import Reference
 from vrpsam_app.web import downloads, projects, view
 from vrpsam_app.web.marked import marked_references, read_page
-from vrpsam_app.web.session import close_session, new_session
+from vrpsam_app.web.session import close_session, opening_session
 
 
 @pytest.fixture
 def other():
     """Another visitor."""
-    session = new_session()
+    session = opening_session().for_visitor()
     yield session
     close_session(session)
 

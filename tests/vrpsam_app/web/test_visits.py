@@ -28,8 +28,8 @@ def wait_until(true) -> None:
 
 
 def test_files_go_when_the_page_was_closed(visits, tmp_path):
-    visit = visits.begin("a", folder(tmp_path, "a"))
-    other = visits.begin("b", folder(tmp_path, "b"))
+    visit = visits.begin("a", folder(tmp_path, "a"), Work())
+    other = visits.begin("b", folder(tmp_path, "b"), Work())
     token = visit.work.begin("find")
     visits.left("a")
     assert token.cancelled
@@ -39,7 +39,7 @@ def test_files_go_when_the_page_was_closed(visits, tmp_path):
 
 
 def test_who_comes_back_in_time_keeps_the_files(visits, tmp_path):
-    visit = visits.begin("a", folder(tmp_path, "a"))
+    visit = visits.begin("a", folder(tmp_path, "a"), Work())
     visits.left("a")
     visit.work.begin("live")
     time.sleep(0.2)
@@ -50,7 +50,7 @@ def test_who_comes_back_in_time_keeps_the_files(visits, tmp_path):
 
 def test_work_that_begins_when_the_page_has_gone_keeps_nothing_for_good(tmp_path):
     visits = Visits(grace=0.05, quiet=0.2)
-    visit = visits.begin("a", folder(tmp_path, "a"))
+    visit = visits.begin("a", folder(tmp_path, "a"), Work())
     visits.left("a")
     visit.work.begin("ready")
     wait_until(lambda: not visit.folder.exists())
