@@ -98,6 +98,7 @@ class Overall:
     ----------
     method, column : which
     datasets : number of data sets
+    objects_only : whether those are left out that do not tell objects apart
     iou : mean over data sets of their means
     against_peer, against_prior : as in :class:`Cell`; the peer may differ from set to set
     """
@@ -105,6 +106,7 @@ class Overall:
     method: str
     column: Column
     datasets: int
+    objects_only: bool
     iou: Interval
     against_peer: Interval | None
     against_prior: Interval | None
@@ -117,7 +119,7 @@ class Summary:
     Attributes
     ----------
     cells : in the order in which they were measured
-    overall : of columns asked on two data sets or more
+    overall : of columns asked on two data sets or more, and of those among them with objects
     failures : results without figures
     doubts : what scores are worth, over all ways of asking
     """
@@ -219,19 +221,24 @@ def _overall(cells: Sequence[Cell], ious: dict[_Key, _Ious]) -> Iterable[Overall
             by_column[cell.column][cell.method].append(cell)
     for column, methods in by_column.items():
         shared = set.intersection(*({c.dataset for c in own} for own in methods.values()))
-        if len(shared) < 2:
-            continue
-        for method, own in methods.items():
-            kept = [c for c in own if c.dataset in shared]
-            peers = [] if method in PEERS else [(c, c.against_peer) for c in kept]
-            yield Overall(
-                method=method,
-                column=column,
-                datasets=len(shared),
-                iou=grouped_mean_interval([list(ious[_key(c)].values()) for c in kept]),
-                against_peer=_gain(peers, ious),
-                against_prior=_gain([(c, c.against_prior) for c in kept], ious),
-            )
+        # Boxes are only asked of data that tell objects apart.
+        boxed = by_column.get(column._replace(format="box"), {}).values()
+        objects = shared.intersection(*({c.dataset for c in own} for own in boxed))
+        for datasets in (shared, objects):
+            if len(datasets) < 2 or (datasets is objects and objects == shared):
+                continue
+            for method, own in methods.items():
+                kept = [c for c in own if c.dataset in datasets]
+                peers = [] if method in PEERS else [(c, c.against_peer) for c in kept]
+                yield Overall(
+                    method=method,
+                    column=column,
+                    datasets=len(datasets),
+                    objects_only=datasets is objects,
+                    iou=grouped_mean_interval([list(ious[_key(c)].values()) for c in kept]),
+                    against_peer=_gain(peers, ious),
+                    against_prior=_gain([(c, c.against_prior) for c in kept], ious),
+                )
 
 
 def _gain(

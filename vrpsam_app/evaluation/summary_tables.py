@@ -220,14 +220,23 @@ def _accuracy_table(summary: Summary, column: Column, *, explained: bool) -> Rep
                 _gain_entry(prior.interval if prior else None),
             ]
         )
-    overall = {o.method: o for o in summary.overall if o.column == column}
-    if overall:
+    for objects_only in (False, True):
+        overall = {
+            o.method: o
+            for o in summary.overall
+            if o.column == column and o.objects_only == objects_only
+        }
+        if not overall:
+            continue
         best = max(o.iou.mean for o in overall.values())
         mine = overall.get(ours)
         sets = next(iter(overall.values())).datasets
         rows.append(
             [
-                Entry(f"mean of {sets} sets", tone="head"),
+                Entry(
+                    f"mean of {sets} sets" + " with objects" * objects_only,
+                    tone="head",
+                ),
                 *(_mean_entry(overall[m].iou if m in overall else None, best) for m in methods),
                 _gain_entry(mine.against_peer if mine else None),
                 _gain_entry(mine.against_prior if mine else None),

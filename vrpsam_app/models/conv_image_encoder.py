@@ -28,7 +28,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vrpsam_app.config import SAMConfig
-from vrpsam_app.models.dense_encoder import DenseEncoder
+from vrpsam_app.models.dense_encoder import DenseEncoder, in_directions
 from vrpsam_app.models.filter_bank import CHANNELS as BANK_CHANNELS
 from vrpsam_app.models.filter_bank import FilterBank
 
@@ -119,9 +119,8 @@ class ConvImageEncoder(nn.Module):
                 x = self.blocks[len(maps)](x)
             maps.append(x)
         _, stride8, stride4, stride2 = maps
-        learned = self.classifier_head(stride4)
         # Each pixel's learned vector gets unit variance, so that one ridge suits every image.
-        learned = F.layer_norm(learned.permute(0, 2, 3, 1), (LEARNED,)).permute(0, 3, 1, 2)
+        learned = in_directions(self.classifier_head(stride4))
         fixed = F.avg_pool2d(bank, 2) * self.bank_scale
         return ConvFeatures(
             embedding=self.embedding_head(stride8),

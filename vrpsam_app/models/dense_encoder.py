@@ -28,6 +28,14 @@ MOMENTUM = 0.03
 """Of the statistics: a batch holds few kinds of pictures."""
 
 
+def in_directions(features: Tensor) -> Tensor:
+    """Give the channels of each pixel, (B, C, h, w), the mean 0 and the deviation 1.
+
+    Which kind of thing it is, and not how clearly it shows.
+    """
+    return F.layer_norm(features.movedim(1, -1), features.shape[1:2]).movedim(-1, 1)
+
+
 class DenseEncoder(nn.Module):
     """A U-Net of residual blocks between strides 2 and 32.
 

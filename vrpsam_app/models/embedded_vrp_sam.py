@@ -34,14 +34,7 @@ from vrpsam_app.config import ModelConfig
 from vrpsam_app.models.closed_form_prior import ClosedFormPrior
 from vrpsam_app.models.conv_image_encoder import CLASSIFIER, ConvImageEncoder
 from vrpsam_app.models.curved_prior import CurvedPrior, Samples, joined
-from vrpsam_app.models.cut_head import (
-    LEVELS,
-    OWN_FACTS,
-    TOLD_FACTS,
-    CutHead,
-    level_values,
-    with_own,
-)
+from vrpsam_app.models.cut_head import CutHead
 from vrpsam_app.models.dense_encoder import DENSE, DenseEncoder
 from vrpsam_app.models.detail_branch import DetailBranch
 from vrpsam_app.models.embedded_records import CurvedFits, ImageEmbedding, ReferenceEncoding
@@ -50,6 +43,14 @@ from vrpsam_app.models.feature_augmenter import FeatureAugmenter, masked_average
 from vrpsam_app.models.filter_bank import CHANNELS as BANK_CHANNELS
 from vrpsam_app.models.foreground import best_cosine, sample_foreground
 from vrpsam_app.models.frozen_sam import FrozenSAM
+from vrpsam_app.models.level_facts import (
+    LEVELS,
+    OWN_FACTS,
+    TOLD_FACTS,
+    level_facts,
+    level_values,
+    with_own,
+)
 from vrpsam_app.models.mask_refiner import MaskRefiner
 from vrpsam_app.models.prompt_generator import PromptGenerator
 from vrpsam_app.models.quality_facts import DenseEvidence, Drawing, quality_facts
@@ -162,8 +163,7 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
     def _own_facts(
         self, embedding: ImageEmbedding, encoding: ReferenceEncoding, marks: Tensor
     ) -> Tensor:
-        drawing = self._draw(embedding, [encoding], [encoding])
-        logits = self._with_fits(drawing, embedding, self.fit_together([encoding]))
+        logits = self.uncut(embedding, [encoding], self.fit_together([encoding]))
         marked, certain, _ = pool_mask(marks, _hw(logits)).split(1, 1)
         values = level_values(logits, (marked > 0.5).float(), (marked + certain > 0.5).float())
         return torch.cat([self.level_facts(logits, embedding), values[..., None]], 2)
@@ -321,8 +321,8 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
         return self.training and self.decoder_scale.requires_grad
 
     def level_facts(self, logits: Tensor, target: ImageEmbedding) -> Tensor:
-        """Describe the levels at which an answer could be cut; see :meth:`CutHead.describe`."""
-        return self.cut_head.describe(logits, target.colours())
+        """Describe the levels at which an answer could be cut; see :func:`level_facts`."""
+        return level_facts(logits, target.colours(), target.dense)
 
     def _level(self, logits: Tensor, target: ImageEmbedding, fits: CurvedFits) -> Tensor:
         """Return the logits' level where objects end, (B, 1, 1, 1)."""
@@ -340,6 +340,13 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
         answers = logits, drawing.logits, self._dense_logits(drawing), drawing.coarse, cosine
         features = target.colours().float(), target.dense.float()
         return self.refiner.describe(torch.cat(answers, 1).float(), *features, fits.exhaustive)
+
+    @torch.no_grad()
+    def uncut(
+        self, target: ImageEmbedding, references: Sequence[ReferenceEncoding], fits: CurvedFits
+    ) -> Tensor:
+        """Answer without a cut, and without what corrects one, to teach the heads for levels."""
+        return self._with_fits(self._draw(target, references, references), target, fits)
 
     @torch.no_grad()
     def unrefined(

@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vrpsam_app.models.dense_encoder import in_directions
+
 ANSWERS = 5
 """Maps of logits that are looked at: the answer, and four that it was made of."""
 
@@ -132,7 +134,7 @@ class Block(nn.Module):
 
 def _distances(features: Tensor, found: Tensor) -> Tensor:
     """Distance of each pixel's features from what was found and from the rest, (B, 2, h, w)."""
-    usual = F.layer_norm(features.permute(0, 2, 3, 1), features.shape[1:2]).permute(0, 3, 1, 2)
+    usual = in_directions(features)
     far = []
     for sure in (found.square(), (1 - found).square()):
         mean = (usual * sure).sum((2, 3)) / sure.sum((2, 3)).clamp_min(1)

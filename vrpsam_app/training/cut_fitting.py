@@ -15,8 +15,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from vrpsam_app.models.cut_head import CutHead, level_values, with_own
+from vrpsam_app.models.cut_head import CutHead
 from vrpsam_app.models.embedded_vrp_sam import EmbeddedVRPSAM
+from vrpsam_app.models.level_facts import level_values, with_own
 from vrpsam_app.training.batch_source import stream_batches
 from vrpsam_app.training.episode_batch import EpisodeBatch
 from vrpsam_app.training.finished_run import FinishedRun
@@ -27,12 +28,6 @@ SIZES = ((192, 0.2), (256, 0.3), (384, 0.25), (512, 0.25))
 
 HOPELESS = 0.1
 """An answer that no level brings to this IoU has nothing to teach."""
-
-ALLOWED = 0.02
-"""Share of a picture without the object that a mask may cover before it is worth nothing."""
-
-WORTH_OF_ABSENT = 0.5
-"""Of an episode whose target lacks the object, beside 1 for one that shows it."""
 
 STEPS, BATCH, RATE = 1500, 256, 4e-3
 STEPS_AGAIN, RATE_AGAIN = 300, 3e-4
@@ -52,9 +47,10 @@ class CutExamples:
     Attributes
     ----------
     facts : shape (N, LEVELS, FACTS) or (N, LEVELS, TOLD_FACTS)
-        Of :meth:`CutHead.describe`, or of :func:`~vrpsam_app.models.cut_head.with_own`.
+        Of :func:`~vrpsam_app.models.level_facts.level_facts`, or of
+        :func:`~vrpsam_app.models.level_facts.with_own`.
     values : shape (N, LEVELS)
-        IoU at each level; of a target without the object how little is found.
+        IoU at each level.
     worth : shape (N,)
     """
 
@@ -79,14 +75,12 @@ def train_cut_heads(run: FinishedRun, *, episodes: int) -> None:
             (name, weight * (MORE_MASKS if name == "mask" else 1))
             for name, weight in run.plan.mix.gestures
         )
-        mix = dataclasses.replace(run.plan.mix, clicks=0.0, same_image=0.0, gestures=gestures)
+        mix = dataclasses.replace(
+            run.plan.mix, clicks=0.0, same_image=0.0, absent=0.0, gestures=gestures
+        )
         stream = stream_batches(run.asking(mix, SIZES, 2), workers=run.workers)
-        before_it = {name: head.out.weight.clone() for name, head in named.items()}
-        for head in named.values():
-            head.out.weight.zero_()  # what is learned from has to be uncut
         both = collect_examples(model, stream, episodes, report=run.report)
         for (name, head), examples in zip(named.items(), both, strict=True):
-            head.out.weight.copy_(before_it[name])
             if len(examples) < LEAST_EXAMPLES:
                 continue
             before, after = fit_cut_head(head, examples)
@@ -108,7 +102,7 @@ def collect_examples(
     *,
     report: Callable[[str], None] = print,
 ) -> tuple[CutExamples, CutExamples]:
-    """Let a model whose cut heads leave answers as they are answer `count` episodes or more.
+    """Let a model answer `count` episodes or more, uncut.
 
     Returns
     -------
@@ -125,14 +119,13 @@ def collect_examples(
             references = references_of(model, embedding, episodes)
             fits = model.fit_together(references)
             target = embedding.take(episodes.target_index)
-            logits = model.decode(target, references, together=fits).mask_logits
+            logits = model.uncut(target, references, fits)
             facts = model.level_facts(logits, target)
             truth, known = truth_on(episodes, logits)
-            values = values_of(logits, truth, known, episodes.present, model.cut_head.levels)
-            worth = torch.where(episodes.present > 0, 1.0, WORTH_OF_ABSENT)
+            values = level_values(logits, truth, known)
             # Of what fills a picture "everything" is a good answer, and it must not become a habit.
-            worth = worth * (1 - truth.mean((1, 2, 3))) ** 2
-            teaches = values.amax(1) > HOPELESS
+            worth = (1 - truth.mean((1, 2, 3))) ** 2
+            teaches = (values.amax(1) > HOPELESS) & (episodes.present > 0)
             throughout = fits.exhaustive > 0
             kinds = (
                 (facts, teaches & ~throughout),
@@ -157,24 +150,6 @@ def collect_examples(
         for kind in found
     )
     return some, throughout_
-
-
-def values_of(
-    logits: Tensor, truth: Tensor, known: Tensor | None, present: Tensor, levels: Tensor
-) -> Tensor:
-    """Return what a cut at each level is worth, (B, LEVELS).
-
-    Parameters
-    ----------
-    logits, truth, known : shape (B, 1, h, w)
-    present : shape (B,)
-        Where it is 0 a mask is worth the less the more it covers.
-    """
-    iou = level_values(logits, truth, known, levels)
-    counts = torch.ones_like(truth) if known is None else known
-    everywhere = level_values(logits, torch.ones_like(truth), counts, levels)
-    absent = (1 - everywhere / ALLOWED).clamp_min(0)
-    return torch.where(present[:, None] > 0, iou, absent)
 
 
 def fit_cut_head(

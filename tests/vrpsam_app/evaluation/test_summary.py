@@ -7,6 +7,7 @@ import pytest
 from vrpsam_app.evaluation.episode_result import Asked, EpisodeResult, Figures
 from vrpsam_app.evaluation.object_scores import ObjectScores
 from vrpsam_app.evaluation.summary import Column, Summary
+from vrpsam_app.evaluation.summary_tables import accuracy_tables
 
 
 def result(
@@ -17,12 +18,13 @@ def result(
     *,
     dataset: str = "cells",
     label: str = "cell",
+    way: str = "click",
     negative: bool = False,
     failed: bool = False,
     **figures: object,
 ) -> EpisodeResult:
-    key = f"{method} {dataset} {index} {negative}"
-    asked = Asked(key, method, dataset, label, f"p{index}", index, negative, "click", 1)
+    key = f"{method} {dataset} {way} {index} {negative}"
+    asked = Asked(key, method, dataset, label, f"p{index}", index, negative, way, 1)
     if failed:
         return EpisodeResult(asked, None, "broken")
     values = {
@@ -164,6 +166,28 @@ def test_the_mean_over_sets_takes_those_that_all_were_asked():
         "vrp_sam": pytest.approx(0.15),
         "tuned_threshold": pytest.approx(0.4),
     }
+
+
+def test_a_mean_over_sets_with_objects_stands_beside_that_over_all():
+    summary = Summary.of(
+        [
+            result(dataset=dataset, intersection=shared, way=way)
+            for way in ("click", "box")
+            for dataset, shared in (("a", 10), ("b", 20), ("vessels", 90))
+            if (way, dataset) != ("box", "vessels")
+        ]
+    )
+    means = {(o.column.format, o.objects_only): o.iou.mean for o in summary.overall}
+    assert means == {
+        ("click", False): pytest.approx(0.4),
+        ("click", True): pytest.approx(0.15),
+        ("box", False): pytest.approx(0.15),
+    }
+    clicks, _ = accuracy_tables(summary)
+    assert [row[0].text for row in clicks.rows[3:]] == [
+        "mean of 3 sets",
+        "mean of 2 sets with objects",
+    ]
 
 
 def test_failures_are_kept_and_a_cell_of_failures_has_no_figures():

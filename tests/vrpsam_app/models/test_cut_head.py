@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vrpsam_app.models.cut_head import FACTS, LEVELS, CutHead
-from vrpsam_app.training.cut_fitting import CutExamples, fit_cut_head, value_at, values_of
+from vrpsam_app.models.cut_head import CutHead
+from vrpsam_app.models.level_facts import level_facts, level_values
+from vrpsam_app.training.cut_fitting import CutExamples, fit_cut_head, value_at
 
 SIDE = 48
 
@@ -27,26 +28,26 @@ def discs(count: int, seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return picture, logits[:, None], inside[:, None].float(), offset
 
 
-def examples(head: CutHead, count: int, seed: int) -> tuple[CutExamples, Tensor]:
+def examples(count: int, seed: int) -> tuple[CutExamples, Tensor]:
     picture, logits, truth, offset = discs(count, seed)
-    here = torch.ones(count)
-    facts = head.describe(logits, picture)
-    return CutExamples(facts, values_of(logits, truth, None, here, head.levels), here), offset
+    facts = level_facts(logits, picture, picture)
+    return CutExamples(facts, level_values(logits, truth), torch.ones(count)), offset
 
 
 def test_before_it_is_fitted_nothing_is_cut() -> None:
     head = CutHead()
-    facts = head.describe(torch.randn(2, 1, 20, 30), torch.rand(2, 3, 20, 30))
-    assert facts.shape == (2, LEVELS, FACTS)
+    facts = level_facts(
+        torch.randn(2, 1, 20, 30), torch.rand(2, 3, 20, 30), torch.randn(2, 8, 20, 30)
+    )
     torch.testing.assert_close(head(facts), torch.zeros(2))
 
 
 def test_it_finds_the_level_where_contours_follow_edges() -> None:
     head = CutHead()
-    learned, _ = examples(head, 200, 0)
+    learned, _ = examples(200, 0)
     before, after = fit_cut_head(head, learned, steps=200)
     assert after > before + 0.2
-    other, offset = examples(head, 50, 1)
+    other, offset = examples(50, 1)
     cut = head(other.facts)
     assert float(value_at(cut, other.values, head.levels).mean()) > 0.85
     assert float(torch.corrcoef(torch.stack([cut, offset]))[0, 1]) > 0.9
@@ -54,18 +55,9 @@ def test_it_finds_the_level_where_contours_follow_edges() -> None:
 
 def test_a_target_is_cut_alike_in_any_company() -> None:
     head = CutHead()
-    learned, _ = examples(head, 60, 0)
+    learned, _ = examples(60, 0)
     fit_cut_head(head, learned, steps=20)
     picture, logits, _, _ = discs(3, 2)
-    together = head(head.describe(logits, picture))
-    alone = head(head.describe(logits[1:2], picture[1:2]))
+    together = head(level_facts(logits, picture, picture))
+    alone = head(level_facts(logits[1:2], picture[1:2], picture[1:2]))
     torch.testing.assert_close(alone, together[1:2], atol=1e-4, rtol=1e-4)
-
-
-def test_flat_pictures_and_answers_give_numbers() -> None:
-    head = CutHead()
-    for value in (-30.0, 0.0, 30.0):
-        answer = torch.full((1, 1, 16, 16), value)
-        facts = head.describe(answer, torch.zeros(1, 3, 16, 16))
-        assert torch.isfinite(facts).all()
-        assert facts.abs().max() < 50

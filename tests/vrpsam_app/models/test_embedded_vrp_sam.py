@@ -11,10 +11,10 @@ from torch import Tensor
 
 from vrpsam_app.config import EMBEDDED_CONFIG
 from vrpsam_app.errors import EmptyReferenceError
-from vrpsam_app.models.cut_head import FACTS
 from vrpsam_app.models.embedded_records import ImageEmbedding
 from vrpsam_app.models.embedded_vrp_sam import REFINED_SHARE, EmbeddedVRPSAM
 from vrpsam_app.models.embeddings import PromptTensors
+from vrpsam_app.models.level_facts import FACTS
 from vrpsam_app.models.mask_refiner import REACH
 from vrpsam_app.models.resize import pool_mask
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from functools import partial
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import torch
 
 from tests.vrpsam_app.training.finished import assert_kept, changed_parts, finished, silent, weights
 from tests.vrpsam_app.training.small_model import SMALL
-from vrpsam_app.models.cut_head import FACTS, LEVELS, TOLD_FACTS, CutHead
+from vrpsam_app.models.cut_head import CutHead
 from vrpsam_app.models.embedded_vrp_sam import EmbeddedVRPSAM
+from vrpsam_app.models.level_facts import FACTS, LEVELS, TOLD_FACTS
 from vrpsam_app.training import cut_fitting
 from vrpsam_app.training.batch_source import BatchPlan, SyntheticGroups, stream_batches
 from vrpsam_app.training.cut_fitting import (
@@ -20,7 +22,6 @@ from vrpsam_app.training.cut_fitting import (
     fit_cut_head,
     train_cut_heads,
     value_at,
-    values_of,
 )
 from vrpsam_app.training.episode_sampler import EpisodeMix
 
@@ -29,7 +30,7 @@ PLAN = BatchPlan(
     groups=2,
     images=2,
     sizes=((64, 1.0),),
-    mix=EpisodeMix(episodes=4, foreign=0.5),
+    mix=EpisodeMix(episodes=4, absent=0.0),
 )
 
 
@@ -37,26 +38,6 @@ PLAN = BatchPlan(
 def small_views(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cut_fitting, "SIZES", ((64, 1.0),))
     monkeypatch.setattr(cut_fitting, "STEPS", 20)
-
-
-def test_values_are_ious_at_each_level() -> None:
-    logits = torch.tensor([[-3.0, -1.0], [1.0, 3.0]])[None, None]
-    truth = torch.tensor([[0.0, 0.0], [1.0, 1.0]])[None, None]
-    levels = torch.tensor([-4.0, -2.0, 0.0, 2.0, 4.0])
-    here = torch.ones(1)
-    found = values_of(logits, truth, None, here, levels)
-    torch.testing.assert_close(found, torch.tensor([[0.5, 2 / 3, 1.0, 0.5, 0.0]]))
-    known = torch.tensor([[1.0, 0.0], [1.0, 0.0]])[None, None]
-    torch.testing.assert_close(
-        values_of(logits, truth, known, here, levels), torch.tensor([[0.5, 1.0, 1.0, 0.0, 0.0]])
-    )
-
-
-def test_without_the_object_what_is_found_costs() -> None:
-    logits = torch.linspace(-1, 1, 1000).reshape(1, 1, 20, 50)
-    levels = torch.tensor([-2.0, 0.0, 0.98, 2.0])
-    found = values_of(logits, torch.zeros_like(logits), None, torch.zeros(1), levels)
-    torch.testing.assert_close(found, torch.tensor([[0.0, 0.0, 0.5, 1.0]]), atol=0.01, rtol=0)
 
 
 def test_between_levels_values_lie_on_a_line() -> None:
@@ -107,8 +88,23 @@ def test_examples_say_what_the_answer_as_it_is_is_worth(tmp_path: Path) -> None:
         middle = model.cut_head.levels.abs().argmin()
         as_it_is = value_at(torch.zeros(len(examples)), examples.values, model.cut_head.levels)
         torch.testing.assert_close(as_it_is, examples.values[:, middle])
-    # Without the object nothing is covered, and the worth is the same for all.
-    assert (some.worth == cut_fitting.WORTH_OF_ABSENT).sum() > 1
+
+
+def test_who_lacks_the_object_teaches_nothing() -> None:
+    lacking = dataclasses.replace(PLAN, mix=EpisodeMix(episodes=4, foreign=1.0))
+    model = EmbeddedVRPSAM(SMALL).eval()
+    some, throughout = collect_examples(model, stream_batches(lacking, workers=0), 8, report=silent)
+    assert len(some) + len(throughout) == 0
+
+
+def test_examples_come_from_answers_without_what_corrects_them() -> None:
+    model = EmbeddedVRPSAM(SMALL).eval()
+    batches = partial(stream_batches, PLAN, workers=0)
+    before, _ = collect_examples(model, batches(), 16, report=silent)
+    for part in (model.refiner, model.cut_head, model.told_cut_head):
+        torch.nn.init.normal_(part.out.weight)
+    after, _ = collect_examples(model, batches(), 16, report=silent)
+    torch.testing.assert_close(before.values, after.values)
 
 
 def test_a_reference_tells_what_each_level_makes_of_it() -> None:
