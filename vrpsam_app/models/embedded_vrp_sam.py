@@ -222,12 +222,14 @@ class EmbeddedVRPSAM(VRPSAM[ImageEmbedding, ReferenceEncoding]):
         require_object(showing)
         drawing = self._draw(target, references, showing, prompts, visual_prompts)
         logits = drawing.logits
+        told = torch.zeros_like(drawing.margin)[:, None].expand(-1, 2)
         if not self.learns_masks:
             fits = together if isinstance(together, CurvedFits) else self.fit_together(references)
             logits = self._cut(drawing, target, fits)
             more = self.refiner(self._seen(logits, drawing, target, fits)).to(logits.dtype)
             logits = logits + REFINED_SHARE * more
-        facts = quality_facts(logits, drawing)
+            told = torch.stack([fits.exhaustive, fits.own[..., -1].amax(1)], 1)
+        facts = quality_facts(logits, drawing, told)
         quality = self.quality_head(facts)
         return DecoderOutput(
             mask_logits=logits,

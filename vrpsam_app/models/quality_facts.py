@@ -11,7 +11,7 @@ from torch import Tensor
 from vrpsam_app.models.closed_form_prior import NormalEquations
 from vrpsam_app.models.resize import pool_mask
 
-QUALITY_FACTS = 18
+QUALITY_FACTS = 20
 """Numbers about a mask that the quality head reads."""
 
 
@@ -60,7 +60,7 @@ class Drawing(NamedTuple):
 
 
 @torch.no_grad()
-def quality_facts(logits: Tensor, drawing: Drawing) -> Tensor:
+def quality_facts(logits: Tensor, drawing: Drawing, told: Tensor) -> Tensor:
     """Describe a mask and its evidence, (B, QUALITY_FACTS).
 
     Without gradients: a mask is not to be changed for the sake of being judged well.
@@ -71,6 +71,9 @@ def quality_facts(logits: Tensor, drawing: Drawing) -> Tensor:
         The answer, with fits and cut.
     drawing : Drawing
         The network's part of it.
+    told : shape (B, 2)
+        Whether the references mark everything of their kind, and the best IoU that any level of
+        the answer about the reference itself would have; both 0 where an object is marked.
     """
     _, coarse, _, score, cosine, margin, cells, dense = drawing
     probability, prior = logits.float().sigmoid(), coarse.float().sigmoid()
@@ -81,7 +84,7 @@ def quality_facts(logits: Tensor, drawing: Drawing) -> Tensor:
     inside_coarse = pool_mask(probability, (similar.shape[-2], similar.shape[-1]))
     inside_fine = pool_mask(probability, (scored.shape[-2], scored.shape[-1]))
     kindred, apart = _kindred(dense, inside_fine)
-    return torch.stack(
+    facts = torch.stack(
         [
             (flat * inside).sum(1) / inside.sum(1).clamp_min(1),
             both / either.clamp_min(1e-3),
@@ -104,6 +107,7 @@ def quality_facts(logits: Tensor, drawing: Drawing) -> Tensor:
         ],
         1,
     )
+    return torch.cat([facts, told.float()], 1)
 
 
 def _kindred(dense: DenseEvidence, inside: Tensor) -> tuple[Tensor, Tensor]:

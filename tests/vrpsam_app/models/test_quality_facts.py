@@ -33,18 +33,20 @@ def facts(mask: Tensor, target: Tensor) -> Tensor:
         margin = PRIOR.margin(equations)
     evidence = DenseEvidence(target, equations, score, margin)
     cells = torch.tensor([100.0])
-    return quality_facts(mask, Drawing(mask, mask, score, score, score, margin, cells, evidence))[0]
+    drawing = Drawing(mask, mask, score, score, score, margin, cells, evidence)
+    return quality_facts(mask, drawing, torch.tensor([[1.0, 0.75]]))[0]
 
 
 def test_what_was_shown_is_kindred() -> None:
     same = features(1.0, -1.0)
     right, wrong = facts(split(8, -8), same), facts(split(-8, 8), same)
     assert right.shape == (QUALITY_FACTS,)
-    kindred, apart = right[-2:]
+    kindred, apart, *told = right[-4:]
+    assert told == [1.0, 0.75]
     assert float(kindred) > 0.99
     assert float(apart) < 0.05
-    assert float(wrong[-2]) < 0
-    assert float(wrong[-1]) > 1.5
+    assert float(wrong[-4]) < 0
+    assert float(wrong[-3]) > 1.5
     # Mean score of dense features inside the mask, and outside.
     assert float(right[13]) > 0.8
     assert float(right[14]) < -0.8
