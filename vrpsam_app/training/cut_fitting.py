@@ -124,7 +124,7 @@ def collect_examples(
             truth, known = truth_on(episodes, logits)
             values = level_values(logits, truth, known)
             # Of what fills a picture "everything" is a good answer, and it must not become a habit.
-            worth = (1 - truth.mean((1, 2, 3))) ** 2
+            worth = 1 - truth.mean((1, 2, 3))
             teaches = (values.amax(1) > HOPELESS) & (episodes.present > 0)
             throughout = fits.exhaustive > 0
             kinds = (
