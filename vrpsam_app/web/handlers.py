@@ -24,8 +24,7 @@ Updates = tuple[Any, ...]
 
 def start_visit(session: Session, request: gr.Request) -> None:
     """Remember who has come, so that files go when the page is closed."""
-    assert session.folder is not None
-    visits.begin(request.session_hash, session.folder, session.work)
+    visits.begin(request.session_hash, collection.folder_of(session), session.work)
 
 
 def stop_work(session: Session) -> Updates:
