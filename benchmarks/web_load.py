@@ -129,7 +129,7 @@ class Visitor:
         began = time.monotonic()
         function = "show_findings" if find else "show_live"
         found: dict[str, str] = {}
-        for message in self._messages(function, [None, None, canvas, board]):
+        for message in self._messages(function, [None, canvas, board]):
             text = json.dumps(message)
             wait.told |= "before you" in text or (message.get("rank") or 0) > 0
             if message["msg"] == "process_completed" and not message["success"]:

@@ -20,7 +20,8 @@ from vrpsam_app.images import IntensityRange
 from vrpsam_app.label_files import read_labels
 from vrpsam_app.objects.finding import find_objects
 from vrpsam_app.objects.instances import ObjectOptions
-from vrpsam_app.output_paths import plan_outputs, prepare_folder
+from vrpsam_app.objects.saved_labels import label_classes
+from vrpsam_app.output_paths import image_stem, plan_outputs, prepare_folder
 from vrpsam_app.progress import CancelToken, ProgressCallback, ProgressMeter
 from vrpsam_app.reference_segmenter import References, as_sequence
 from vrpsam_app.references import Reference, labels_of
@@ -146,14 +147,14 @@ class FoundOnDisk:
     classes: tuple[str, ...] = ("object",)
 
     def find(self, photo: Path, image: NDArray[Any]) -> dict[str, FoundInPhoto]:
-        """Read the first that is there; a mask of several parts is several objects.
+        """Read the first that is there; a mask or class of several parts is several objects.
 
         Raises
         ------
         ImageFileError
             If there is none.
         """
-        paths = [self.folder / f"{photo.stem}{ending}" for ending in _ENDINGS]
+        paths = [self.folder / f"{image_stem(photo)}{ending}" for ending in _ENDINGS]
         path = next((p for p in paths if p.is_file() and p.resolve() != photo.resolve()), None)
         if path is None:
             raise ImageFileError(
@@ -161,8 +162,13 @@ class FoundOnDisk:
                 f"{', '.join(p.name for p in paths)}."
             )
         labels = read_labels(path)
-        if len(np.unique(labels[labels > 0])) == 1:
-            labels = ndimage.label(labels > 0, np.ones((3, 3)))[0]
+        numbers = np.unique(labels[labels > 0])
+        if len(numbers) == 1 or label_classes(path):
+            pieces = np.zeros(labels.shape, np.int32)
+            for number in numbers:
+                own = ndimage.label(labels == number, np.ones((3, 3)))[0]
+                pieces[own > 0] = own[own > 0] + pieces.max()
+            labels = pieces
         return {self.classes[0]: FoundInPhoto(labels)}
 
 

@@ -31,7 +31,7 @@ from vrpsam_app.stack_runs.targets import (
 )
 from vrpsam_app.tiles.plan import DEFAULT_TILES, TileOptions
 from vrpsam_app.video.options import MemoryOptions
-from vrpsam_app.video.pictures import StackPictures
+from vrpsam_app.video.pictures import StackPictures, check_drawable
 from vrpsam_app.video.run import segment_video
 
 if TYPE_CHECKING:
@@ -186,15 +186,18 @@ class FolderRun:
         ------
         ImageFileError
             If there is no such target, or none can be opened.
+        ConfigError
+            If a stack is to be drawn that has several axes.
         OutputError
             If a result exists, is one of the inputs, or the folder cannot be made.
         """
-        asked = tuple(as_sequence(references))
-        reading = reading or StackReading()
+        asked, reading = tuple(as_sequence(references)), reading or StackReading()
         folder = Path(folder).expanduser()
         found = sort_targets(find_files(targets), folder, reading, stack_format)
         if found.unopened and not (found.pictures or found.stacks):
             raise found.unopened[0].error
+        if overlay or mask_frames:
+            check_drawable(target.stack for target in found.stacks)
         plan = plan_outputs(found.pictures, folder, labels_of(asked), overlay=overlay)
         run = cls(
             references=asked,
@@ -320,18 +323,15 @@ class FolderRun:
             "cancel": cancel,
             "progress": progress,
         }
-        stack, references, out = target.stack, self.references, target.out
+        asked = (segmenter, target.stack, self.references, target.out)
         try:
             shown.check()
-            if settings.memory is not None and stack.axes:
-                result = segment_video(
-                    segmenter, stack, references, out, memory=settings.memory, **same
-                )
+            if settings.memory is not None and target.stack.axes:
+                result = segment_video(*asked, memory=settings.memory, **same)
             else:
                 result = segment_stack(
-                    segmenter, stack, references, out, objects=settings.objects,
-                    links=settings.links, client=client, **same,
-                )  # fmt: skip
+                    *asked, objects=settings.objects, links=settings.links, client=client, **same
+                )
             shown.write(result)
         except Cancelled:
             raise

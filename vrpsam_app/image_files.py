@@ -11,7 +11,7 @@ import glob
 import io
 import os
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,9 @@ from vrpsam_app.tiff_files import TIFF_SIGNATURES, read_tiff, read_tiff_header
 MAX_PIXELS = 100_000_000
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
+
+# What else is an image wherever it lies; a movie among photos is one only if somebody names it.
+_OTHER_ENDINGS = (".zarr", ".zarr.zip", ".ozx", ".nii", ".nii.gz", ".czi", ".nd2", ".lif")
 
 
 def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> NDArray[Any]:
@@ -216,12 +219,7 @@ def find_images(patterns: Sequence[str | Path]) -> list[Path]:
     found: dict[Path, None] = {}
     for pattern in patterns:
         path = Path(pattern).expanduser()
-        if path.is_file():
-            matches = [path]
-        elif path.is_dir():
-            matches = _images_among(path.iterdir())
-        else:
-            matches = _images_among(Path(name) for name in glob.glob(str(path), recursive=True))
+        matches = [path] if path.is_file() else sorted(p for p in _within(path) if _is_image(p))
         if not matches:
             what = "is a folder without images" if path.is_dir() else "stands for no image"
             raise ImageFileError(
@@ -232,7 +230,13 @@ def find_images(patterns: Sequence[str | Path]) -> list[Path]:
 
 
 def find_files(patterns: Sequence[str | Path]) -> list[Path]:
-    """Return what :func:`find_images` does, and files and folders of any format.
+    """Return the files and folders of any format that names, folders and patterns stand for.
+
+    Parameters
+    ----------
+    patterns : as for :func:`find_images`
+        A folder stands for what in it has the name of an image, Zarr folders among them; without
+        any, and if it is a Zarr itself, for itself. So does a pattern for all that it matches.
 
     Raises
     ------
@@ -241,16 +245,34 @@ def find_files(patterns: Sequence[str | Path]) -> list[Path]:
     """
     found: dict[Path, None] = {}
     for pattern in patterns:
-        try:
-            found |= dict.fromkeys(find_images([pattern]))
-        except ImageFileError:
-            # A Zarr folder, a DICOM series, movies, outlines of another program.
-            path = Path(pattern).expanduser()
-            matches = [path] if path.exists() else sorted(map(Path, glob.glob(str(path))))
-            if not matches:
-                raise
-            found |= dict.fromkeys(matches)
+        path = Path(pattern).expanduser()
+        if path.is_file() or (path.is_dir() and _is_other(path)):
+            matches = [path]
+        else:
+            within = _within(path)
+            matches = sorted(p for p in within if _is_image(p) or _is_other(p))
+            # Else a DICOM series, movies, outlines of another program.
+            matches = matches or ([path] if path.is_dir() else sorted(within))
+        found |= dict.fromkeys(matches or find_images([pattern]))  # which says what is wrong
     return list(found)
+
+
+def passed_over(patterns: Sequence[str | Path], found: Sequence[Path]) -> list[Path]:
+    """Return what lies in folders and was not found there, but for hidden files.
+
+    Parameters
+    ----------
+    patterns, found : what :func:`find_files` was given, and what it returned
+    """
+    folders = [path for path in (Path(p).expanduser() for p in patterns) if path.is_dir()]
+    taken = set(found)
+    return [
+        path
+        for folder in folders
+        if folder not in taken
+        for path in sorted(folder.iterdir())
+        if path not in taken and not path.name.startswith(".")
+    ]
 
 
 def encode_png(array: ArrayLike) -> bytes:
@@ -350,12 +372,19 @@ def _check_free(path: Path, overwrite: bool) -> None:
         raise OutputError(f"{path} exists: choose another name, or say that it may be replaced.")
 
 
-def _images_among(paths: Iterable[Path]) -> list[Path]:
-    """Return the images among paths, sorted; names that begin with a dot are hidden files."""
-    return sorted(
-        path
-        for path in paths
-        if path.suffix.lower() in IMAGE_SUFFIXES
-        and not path.name.startswith(".")
-        and path.is_file()
-    )
+def _within(path: Path) -> list[Path]:
+    """Return what lies in a folder, or what a pattern matches."""
+    if path.is_dir():
+        return list(path.iterdir())
+    return [Path(name) for name in glob.glob(str(path), recursive=True)]
+
+
+def _is_image(path: Path) -> bool:
+    """Tell a picture by its name; names that begin with a dot are hidden files."""
+    hidden = path.name.startswith(".")
+    return path.suffix.lower() in IMAGE_SUFFIXES and not hidden and path.is_file()
+
+
+def _is_other(path: Path) -> bool:
+    """Tell an image of another format by its name."""
+    return path.name.lower().endswith(_OTHER_ENDINGS) and not path.name.startswith(".")

@@ -151,13 +151,19 @@ def to_rgb(image: ArrayLike, intensity_range: IntensityRange | None = None) -> N
     elif plane.dtype == np.bool_:
         scaled = colour.astype(np.uint8) * np.uint8(255)
     else:
-        if not any(_finite(block).size for block in _row_blocks(colour)):
+        if not has_finite(plane):
             raise ImageError(f"image {_NOTHING_FINITE}")
         scaled = _scale(colour, intensity_range or _percentile_range([plane]))
     rgb = np.repeat(scaled, 3, axis=2) if scaled.shape[2] == 1 else scaled
     if plane.ndim == 3 and plane.shape[2] == 4:
         rgb = _over_white(rgb, plane[..., 3])
     return np.ascontiguousarray(rgb)
+
+
+def has_finite(plane: NDArray[Any]) -> bool:
+    """Tell whether a plane has any intensity; one that is all NaN or infinite cannot be shown."""
+    colour = plane[..., :3] if plane.ndim == 3 else plane
+    return plane.dtype.kind != "f" or any(_finite(block).size for block in _row_blocks(colour))
 
 
 def plane_key(image: ArrayLike) -> str:

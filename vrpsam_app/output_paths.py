@@ -11,6 +11,8 @@ from pathlib import Path
 
 from vrpsam_app.errors import OutputError
 
+_DOUBLE_ENDINGS = (".ome.zarr", ".zarr.zip", ".ome.tiff", ".ome.tif", ".nii.gz")
+
 
 @dataclass(frozen=True, slots=True)
 class OutputPaths:
@@ -38,8 +40,26 @@ class OutputPaths:
         yield from (path for path in (self.labels, self.overlay) if path is not None)
 
 
+def image_stem(path: str | Path) -> str:
+    """Return the name of an image file or folder without its ending, of which some have two parts.
+
+    Examples
+    --------
+    >>> image_stem("plate/a.1.png"), image_stem("a.ome.tif"), image_stem("brain.nii.gz")
+    ('a.1', 'a', 'brain')
+    """
+    name = Path(path).name
+    double = next((e for e in _DOUBLE_ENDINGS if name.lower().endswith(e)), "")
+    return name[: -len(double)] if double else Path(path).stem
+
+
 def plan_outputs(
-    targets: Sequence[Path], folder: Path, labels: Sequence[str], *, overlay: bool = False
+    targets: Sequence[Path],
+    folder: Path,
+    labels: Sequence[str],
+    *,
+    overlay: bool = False,
+    by_folder: bool = True,
 ) -> list[OutputPaths]:
     """Name the files for every target: ``<name>_mask.png`` and its companions in `folder`.
 
@@ -53,15 +73,22 @@ def plan_outputs(
         Images, none of them twice.
     labels
         The classes; with more than one, each mask carries its label, ``<name>_<label>_mask.png``.
+    overlay
+        Whether a picture with the result drawn in is wanted.
+    by_folder
+        Whether folders are named; without, as where they say nothing to people, numbers do.
     """
-    stems = Counter(target.stem.casefold() for target in targets)
+    stems = Counter(image_stem(target).casefold() for target in targets)
     slugs = file_names(labels)
     plan: list[OutputPaths] = []
     taken: set[str] = set()
     for target in targets:
-        name = target.stem
+        name = image_stem(target)
         if stems[name.casefold()] > 1:
-            name = f"{target.resolve().parent.name}_{name}_{target.suffix.lstrip('.')}"
+            ending = target.name.removeprefix(name).lstrip(".").replace(".", "_")
+            name = f"{name}_{ending}"
+            if by_folder:
+                name = f"{target.resolve().parent.name}_{name}"
         outputs = _outputs(target, folder, name, slugs, overlay)
         number = 1
         while not taken.isdisjoint(_keys(outputs)):

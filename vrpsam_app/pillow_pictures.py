@@ -47,11 +47,13 @@ class PictureHeader:
     hw : rows and columns as it is seen
     samples : 1 for grey, 3 for RGB, 4 for RGBA
     dtype : bool, uint8, uint16, or what else a TIFF holds
+    animated : whether there are frames behind the first, the one that is decoded
     """
 
     hw: tuple[int, int]
     samples: int
     dtype: np.dtype[Any]
+    animated: bool = False
 
 
 def picture_format(start: bytes) -> str | None:
@@ -87,7 +89,10 @@ def picture_header(
         dtype = {"1": np.bool_, "I;16": np.uint16}.get(mode, np.uint8)
         samples = {"RGB": 3, "RGBA": 4}.get(mode, 1)
         return PictureHeader(
-            (width, height) if lying else (height, width), samples, np.dtype(dtype)
+            (width, height) if lying else (height, width),
+            samples,
+            np.dtype(dtype),
+            animated=_is_animated(image),
         )
 
 
@@ -185,3 +190,11 @@ def _exif_orientation(image: Image) -> int:
         return int(image.getexif().get(_EXIF_ORIENTATION, 1))
     except Exception:
         return 1
+
+
+def _is_animated(image: Image) -> bool:
+    """Return whether there is a second frame; a damaged one is no reason to refuse the first."""
+    try:
+        return bool(getattr(image, "is_animated", False))
+    except Exception:
+        return True

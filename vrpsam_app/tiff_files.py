@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -319,7 +320,7 @@ def _unpacked_size(data: bytes, limit: int) -> int:
 
 
 def _decode(page: TiffPage, path: Path, index: int) -> tuple[NDArray[Any], int]:
-    """Decode a page: tifffile for plain and deflated numbers, Pillow for the rest.
+    """Decode a page: tifffile for numbers, as far as it can, Pillow for the rest.
 
     Returns
     -------
@@ -328,15 +329,15 @@ def _decode(page: TiffPage, path: Path, index: int) -> tuple[NDArray[Any], int]:
     """
     orientation = orientation_of(page)
     plain = page.compression == _UNCOMPRESSED or page.compression in _DEFLATE
-    if plain and page.photometric in _NUMBERS:
+    if plain and is_plain(page):
         return np.asarray(page.asarray()), orientation
+    # Without imagecodecs, tifffile unpacks LZMA and others to whatever size a bad file makes them.
+    if is_plain(page) and find_spec("imagecodecs") is not None:
+        with suppress(Exception):  # a decoder may raise anything on a damaged file
+            return np.asarray(page.asarray()), orientation
     try:
         return _decode_with_pillow(page, path, index), 1
-    except Exception as error:  # a decoder may raise anything on a damaged file
-        # Pillow has no 16-bit colour; tifffile has, where the imagecodecs package is installed.
-        if page.photometric in _NUMBERS:
-            with suppress(ValueError):
-                return np.asarray(page.asarray()), orientation
+    except Exception as error:
         raise ImageFileError(
             f"{path} cannot be decoded ({page.compression!r}, {page.bitspersample} bits, "
             f"{page.photometric!r}): expected an uncompressed or deflated file. Save it so, or "
@@ -354,9 +355,12 @@ def _decode_with_pillow(page: TiffPage, path: Path, index: int) -> NDArray[Any]:
             return np.asarray(image.convert("RGB"))
         image.load()  # turning may exchange the sides: their lengths are right only after it
         pixels = np.asarray(image)
+        stored = check_numbers(page, path)
+        if pixels.dtype.itemsize < stored.itemsize:  # of 16-bit colours it gives the upper half
+            raise ValueError(f"Pillow has {pixels.dtype} for {stored}")
         if page.photometric == _WHITE_IS_ZERO and image.mode in ("1", "L"):
-            return ~pixels
-        return pixels
+            pixels = ~pixels
+        return pixels.astype(stored, copy=False)  # the same bits, or more of them than were stored
 
 
 def _colours(pixels: NDArray[Any], page: TiffPage, path: Path, palette: bool) -> NDArray[Any]:

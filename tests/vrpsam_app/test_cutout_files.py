@@ -10,6 +10,7 @@ from PIL import Image
 from vrpsam_app.cutout_files import FoundBySegmenter, FoundOnDisk, cut_out_files
 from vrpsam_app.cutouts import CutoutOptions
 from vrpsam_app.errors import Cancelled, ImageError, ImageFileError, OutputError
+from vrpsam_app.folder_run import FolderRun
 from vrpsam_app.progress import CancelToken
 from vrpsam_app.references import Reference
 
@@ -95,6 +96,24 @@ def test_masks_that_are_there(tmp_path: Path, photos: list[Path], name: str):
     assert len(results["two"].paths) == 2
     assert isinstance(results["one"].error, ImageFileError)
     assert "holds no mask of one.png" in str(results["one"].error)
+
+
+def test_numbers_that_are_classes_are_cut_apart(
+    tmp_path: Path, photos: list[Path], colour_segmenter: Any
+):
+    references = [reference(label="red"), reference(GREEN, "green")]
+    run = FolderRun.of(references, photos[:1], tmp_path / "found")
+    assert all(result.error is None for result in run.segment_pictures(colour_segmenter))
+    results = cut(FoundOnDisk(tmp_path / "found"), photos[:1], tmp_path / "out")
+    assert len(results["two"].paths) == 3
+
+
+def test_photos_whose_ending_has_two_parts(tmp_path: Path, photos: list[Path]):
+    photo = photos[0].with_name("p.ome.tif")
+    Image.open(photos[0]).save(photo)
+    Image.fromarray(np.ones((50, 70), np.uint8)).save(tmp_path / "p_mask.png")
+    (result,) = cut_out_files(FoundOnDisk(tmp_path), [photo], tmp_path / "out", CutoutOptions())
+    assert [path.name for path in result.paths] == ["p_cutout_1.png"]
 
 
 def test_a_mask_of_another_size_is_told(tmp_path: Path, photos: list[Path]):

@@ -195,6 +195,18 @@ def test_a_stack_that_fails_is_told(
     assert isinstance(outcome.error, OutputError)
 
 
+@pytest.mark.parametrize("drawn", ["overlay", "mask_frames"])
+def test_a_stack_that_cannot_be_drawn_is_told_before_the_run(
+    reference: Reference, targets: list[Path], tmp_path: Path, drawn: str
+):
+    deep = np.stack([scene((3, 4))] * 4).reshape(2, 2, 40, 50)
+    tifffile.imwrite(tmp_path / "d.tif", deep, imagej=True, metadata={"axes": "TZYX"})
+    choice: dict[str, Any] = {drawn: True}
+    with pytest.raises(ConfigError, match=r"d\.tif has the axes t, z: expected one.*--overlay"):
+        FolderRun.of(reference, [*targets, tmp_path / "d.tif"], tmp_path / "first", **choice)
+    assert not (tmp_path / "first").exists()
+
+
 def test_a_run_is_cancelled(
     colour_segmenter, reference: Reference, targets: list[Path], tmp_path: Path
 ):

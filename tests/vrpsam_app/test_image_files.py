@@ -12,6 +12,7 @@ from vrpsam_app.image_files import (
     encode_png,
     find_files,
     find_images,
+    passed_over,
     read_image,
     read_mask,
     write_image,
@@ -338,8 +339,30 @@ def test_files_of_any_format_are_found_by_name(tmp_path):
     write_image(tmp_path / "a.png", np.zeros((2, 2), np.uint8))
     (tmp_path / "notes.txt").write_text("x")
     (tmp_path / "stack.zarr").mkdir()
-    assert find_files([tmp_path]) == [tmp_path / "a.png"]
     named = [tmp_path / "stack.zarr", tmp_path / "a.png", str(tmp_path / "a.png")]
     assert find_files(named) == named[:2]
+    assert find_files([tmp_path / "*.txt"]) == [tmp_path / "notes.txt"]
+    assert find_files([tmp_path / "*.zarr"]) == [tmp_path / "stack.zarr"]
     with pytest.raises(ImageFileError, match="stands for no image"):
         find_files([tmp_path / "nothing*.png"])
+
+
+def test_a_folder_stands_for_all_images_in_it(tmp_path):
+    names = ["a.png", "b.ome.zarr", "c.nii.gz", "d.nd2"]
+    others = [".hidden.zarr", "IM0001", "clip.mp4", "notes.txt", "sub"]
+    for name in (*names, *others):
+        is_folder = name.endswith(("zarr", "sub"))
+        (tmp_path / name).mkdir() if is_folder else (tmp_path / name).touch()
+    found = find_files([tmp_path])
+    assert found == find_files([tmp_path / "*"]) == [tmp_path / name for name in names]
+    assert passed_over([tmp_path, tmp_path / "a.png"], found) == [
+        tmp_path / name for name in others[1:]
+    ]
+
+
+def test_a_folder_without_images_stands_for_itself(tmp_path):
+    series = tmp_path / "series"
+    series.mkdir()
+    (series / "IM0001").touch()
+    assert find_files([series]) == [series]
+    assert passed_over([series], [series]) == []

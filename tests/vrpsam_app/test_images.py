@@ -8,6 +8,7 @@ from vrpsam_app.errors import ImageError
 from vrpsam_app.images import (
     IntensityRange,
     check_plane,
+    has_finite,
     intensity_range_of,
     plane_key,
     to_rgb,
@@ -124,12 +125,14 @@ def test_a_constant_image_is_black(dtype):
 
 def test_nan_is_black_and_infinity_is_clipped():
     plane = np.array([[np.nan, -np.inf, 0.0, 5.0, 10.0, np.inf]])
+    assert has_finite(plane)
     assert to_rgb(plane)[0, :, 0].tolist() == [0, 0, 0, 128, 255, 255]
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("given", [None, IntensityRange(0, 1)])
 def test_an_image_without_a_finite_value_is_refused(value, given):
+    assert not has_finite(np.full((3, 3, 4), [value] * 3 + [1]))
     with pytest.raises(ImageError, match="no finite value"):
         to_rgb(np.full((3, 3), value), given)
 

@@ -37,6 +37,19 @@ def test_equal_stems_get_folder_and_ending():
     ]
 
 
+def test_folders_that_say_nothing_are_left_out():
+    targets = [Path(t) for t in ("tmp7f/x.jpg", "tmp7f/x.tif", "tmp8a/x.jpg", "tmp8a/y.jpg")]
+    plan = plan_outputs(targets, OUT, ["object"], by_folder=False)
+    assert [outputs.masks["object"].name for outputs in plan] == [
+        "x_jpg_mask.png", "x_tif_mask.png", "x_jpg-2_mask.png", "y_mask.png",
+    ]  # fmt: skip
+
+
+def test_endings_of_two_parts():
+    assert mask_names(["a.ome.tif", "b.1.tif"]) == ["a_mask.png", "b.1_mask.png"]
+    assert mask_names(["p/a.ome.tif", "p/a.tif"]) == ["p_a_ome_tif_mask.png", "p_a_tif_mask.png"]
+
+
 @pytest.mark.parametrize(
     "targets",
     [

@@ -89,3 +89,23 @@ def test_tiff_pages(tmp_path, array, options):
     photometric = options.pop("photometric", "rgb" if array.shape[-1] == 4 else "minisblack")
     tifffile.imwrite(tmp_path / "a.tif", array, photometric=photometric, metadata=None, **options)
     agree(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("suffix", ["gif", "png", "webp"])
+def test_frames_behind_the_first_are_told(tmp_path, suffix):
+    path = tmp_path / f"a.{suffix}"
+    Image.fromarray(RGB).save(path)
+    assert not read_header(path).animated
+    Image.fromarray(RGB).save(path, save_all=True, append_images=[Image.fromarray(255 - RGB)])
+    assert read_header(path).animated
+    agree(path)
+
+
+def test_a_damaged_second_frame_leaves_the_first(tmp_path):
+    whole, path = tmp_path / "whole.gif", tmp_path / "a.gif"
+    Image.fromarray(RGB).save(tmp_path / "one.gif")
+    first = (tmp_path / "one.gif").stat().st_size
+    Image.fromarray(RGB).save(whole, save_all=True, append_images=[Image.fromarray(255 - RGB)])
+    for size in range(first, first + 40):
+        path.write_bytes(whole.read_bytes()[:size])
+        agree(path)

@@ -6,8 +6,10 @@ import pytest
 import tifffile
 from PIL import Image, ImageOps
 
+from vrpsam_app import tiff_files
 from vrpsam_app.errors import ImageFileError
 from vrpsam_app.image_files import read_image, read_mask
+from vrpsam_app.stacks.stack_files import open_stack
 
 RNG = np.random.default_rng(0)
 RGB = RNG.integers(0, 256, (24, 36, 3)).astype(np.uint8)
@@ -57,6 +59,47 @@ def test_numbers_are_kept(path, array, options):
 def test_other_compressions_are_read(path, array, compression):
     Image.fromarray(array).save(path, compression=compression)
     assert np.array_equal(read_image(path), array)
+
+
+@pytest.fixture(params=[True, False], ids=["imagecodecs", "Pillow"])
+def imagecodecs(request, monkeypatch):
+    """Whether imagecodecs, which writes the files, is there to read them, or only Pillow."""
+    if not request.param:
+        monkeypatch.setattr(tiff_files, "find_spec", lambda name: None)
+    return request.param
+
+
+@pytest.mark.parametrize("compression", ["lzw", "packbits", "zstd", "lzma"])
+@pytest.mark.parametrize(
+    ("array", "options"),
+    [
+        (DEEP.astype(np.int16), {}),
+        (DEEP.astype(np.uint32) * 65537, {}),
+        (DEEP.astype(np.int8), {}),
+        (DEEP, {"byteorder": ">"}),
+    ],
+)
+@pytest.mark.usefixtures("imagecodecs")
+def test_compressed_numbers_keep_their_type(path, array, options, compression):
+    tifffile.imwrite(path, array, compression=compression, **options)
+    for read in (read_image(path), open_stack(path).plane()):
+        assert np.array_equal(read, array)
+        assert read.dtype == array.dtype
+        assert read.dtype.isnative
+
+
+@pytest.mark.parametrize("compression", ["lzw", "packbits", "zstd", "lzma"])
+@pytest.mark.parametrize("planes", [1, 2])
+def test_compressed_colours_of_16_bits_are_whole_or_refused(path, planes, compression, imagecodecs):
+    colours = np.stack([DEEP, DEEP >> 2, DEEP >> 4], axis=-1)
+    stack = np.stack([colours] * planes)
+    tifffile.imwrite(path, stack, photometric="rgb", compression=compression)
+    plane = open_stack(path).plane
+    if imagecodecs:
+        assert np.array_equal(plane((0,) * (planes > 1)), colours)
+        return
+    with pytest.raises(ImageFileError, match=r'16 bits.*pip install "vrpsam-app\[formats\]"'):
+        plane((0,) * (planes > 1))
 
 
 def test_fax_compression_is_read(path):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import io
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -55,6 +57,7 @@ COMMANDS = (
 
 EXIT_INPUT_ERROR = 2  # as argparse has it for options that it cannot read
 EXIT_INTERRUPTED = 130  # as shells have it: 128 + SIGINT
+EXIT_OUTPUT_CLOSED = 141  # 128 + SIGPIPE
 
 
 class Parser(argparse.ArgumentParser):
@@ -87,10 +90,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     code
         0: done. 1: some of the work failed and was named. 2: the input cannot be used; one
-        sentence on standard error says why. 130: interrupted.
+        sentence on standard error says why. 130: interrupted. 141: nobody reads the output any
+        more.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        # A log or console may have no place for a letter in the name of a picture.
+        sys.stdout.reconfigure(errors="backslashreplace")
     typed = list(sys.argv[1:] if argv is None else argv)
     options = build_parser().parse_args(typed, argparse.Namespace(typed=typed))
+    try:
+        code = _run(options)
+        print(end="", flush=True)
+    except BrokenPipeError:
+        if options.debug:
+            raise
+        # What is still held goes nowhere; else Python would fail at it again when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_OUTPUT_CLOSED
+    return code
+
+
+def _run(options: argparse.Namespace) -> int:
+    """Run a command; what went wrong is a sentence."""
     run: Callable[[argparse.Namespace], int] = options.run
     try:
         return run(options)

@@ -160,14 +160,14 @@ def run(options: argparse.Namespace) -> int:
             project,
             segmenter,
             threshold=options.threshold,
-            tiling=tile_options(options, []),
+            tiling=tile_options(options),
             redo=options.redo,
             client=client,
             progress=show,
         ):
             failed += reviewed.error is not None
             stream = sys.stdout if reviewed.error is None else sys.stderr
-            tqdm.write(line_of(reviewed.picture), file=stream)
+            tqdm.write(line_of(project, reviewed.picture), file=stream)
     print(totals(project))
     return EXIT_SOME_FAILED if failed else 0
 
@@ -176,7 +176,7 @@ def list_pictures(options: argparse.Namespace) -> int:
     """Print one line for each picture."""
     project = _project(options)
     for picture in project.by_doubt(options.status, options.most):
-        print(line_of(picture))
+        print(line_of(project, picture))
     print(totals(project))
     return 0
 
@@ -240,7 +240,7 @@ def fix(options: argparse.Namespace) -> int:
             project, _segmenter(options), options.name, marks, label=options.label
         )
     project.fix(options.name, masks, who=options.who, note=options.note)
-    print(line_of(project.state.picture(options.name)))
+    print(line_of(project, project.state.picture(options.name)))
     return 0
 
 
@@ -265,21 +265,28 @@ def export(options: argparse.Namespace) -> int:
     return 0
 
 
-def line_of(picture: PictureState) -> str:
-    """Say in one line what is known of a picture."""
+def line_of(project: ReviewProject, picture: PictureState) -> str:
+    """Say in one line what is known of a picture: of a fixed one, how large the drawn masks are."""
     if picture.status == "failed":
         return f"{picture.name}: failed: {picture.error}"
-    if picture.certainty is None:
-        return f"{picture.name}: {picture.status}"
-    several = len(picture.classes) > 1
-    found = "; ".join(
-        f"{f'{label} ' if several else ''}"
-        f"{'present' if finding.present else 'not present'}, "
-        f"{100 * finding.share:.1f} % of pixels"
-        for label, finding in picture.classes.items()
-    )
     by = f" by {picture.who}" if picture.status in ("accepted", "fixed", "rejected") else ""
-    return f"{picture.name}: {picture.status}{by}, certainty {picture.certainty:.2f}: {found}"
+    start = f"{picture.name}: {picture.status}{by}"
+    if picture.status == "fixed":
+        said = {
+            label: f"{100 * mask.mean():.1f} % of pixels"
+            for label, mask in project.masks_of(picture).items()
+        }
+    elif picture.certainty is None:
+        return start
+    else:
+        start += f", certainty {picture.certainty:.2f}"
+        said = {
+            label: f"{'present' if finding.present else 'not present'}, "
+            f"{100 * finding.share:.1f} % of pixels"
+            for label, finding in picture.classes.items()
+        }
+    several = len(said) > 1
+    return f"{start}: " + "; ".join(f"{k} {v}" if several else v for k, v in said.items())
 
 
 def totals(project: ReviewProject) -> str:

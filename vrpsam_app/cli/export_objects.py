@@ -55,13 +55,12 @@ def add_parser(
 def run(options: argparse.Namespace) -> int:
     """Read every input, then write each format."""
     from vrpsam_app.exchange.formats import export_objects
-    from vrpsam_app.exchange.picture_files import read_pictures
+    from vrpsam_app.exchange.picture_files import objects_among, read_pictures
     from vrpsam_app.image_files import find_files
     from vrpsam_app.output_paths import prepare_folder
 
-    pictures = read_pictures(
-        find_files(options.inputs), images=options.images, default_class=options.class_name
-    )
+    files = objects_among(find_files(options.inputs))
+    pictures = read_pictures(files, images=options.images, default_class=options.class_name)
     names = [name.strip() for name in options.classes.split(",")] if options.classes else None
     prepare_folder(options.out)
     for format_name in dict.fromkeys(options.formats):

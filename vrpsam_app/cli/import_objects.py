@@ -65,7 +65,7 @@ def _write(path: Path, planes: list[ObjectPlane], image: Path | None, overwrite:
     from vrpsam_app.objects.label_tiff import label_tiff
     from vrpsam_app.stacks.stack_files import open_stack
 
-    stack = None if image is None else open_stack(image)
+    stack = None if image is None else open_stack(image, channels=(0,))
     axes = tuple(dict.fromkeys(axis for plane in planes for axis in plane.position))
     if stack is not None and set(axes) <= set(stack.axes):
         axes = stack.axes

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vrpsam_app.cli import run_report
 from vrpsam_app.cli.object_options import LINKS_HELP, OBJECTS_HELP, link_options, object_options
 from vrpsam_app.cli.reading_options import add_pixel_size_option
 from vrpsam_app.errors import ConfigError, VRPSAMError
@@ -61,9 +62,10 @@ def add_parser(
     )
     parser.add_argument(
         "--classes",
+        type=_class_names,
         metavar="A,B,...",
         help="the numbers are classes, 1 for the first name: the objects of each are cut and "
-        "written on their own",
+        "written on their own (default: those of the recipe of a run for several classes)",
     )
     add_pixel_size_option(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace earlier results")
@@ -73,13 +75,13 @@ def add_parser(
 
 def run(options: argparse.Namespace) -> int:
     """Cut, link, measure and report, file by file."""
-    from vrpsam_app.image_files import find_images
+    from vrpsam_app.image_files import find_files
     from vrpsam_app.objects.measurements import require_pandas
     from vrpsam_app.output_paths import check_outputs, prepare_folder
 
     require_pandas()
     inputs = _files(options.inputs)
-    images = find_images(options.images) if options.images else []
+    images = find_files(options.images) if options.images else []
     sources = {path: _image_of(path, inputs, images) for path in inputs}
     planned = _plan(inputs, options)
     check_outputs(
@@ -110,6 +112,8 @@ def _plan(
     """Name the files for every input, and for every class of it."""
     from vrpsam_app.exchange.picture_files import picture_stem
     from vrpsam_app.objects.paths import ObjectPaths
+    from vrpsam_app.objects.saved_labels import label_classes
+    from vrpsam_app.output_paths import file_names
 
     planned: dict[tuple[Path, int | None], ObjectPaths] = {}
     stems: set[str] = set()
@@ -121,13 +125,13 @@ def _plan(
                 "one after the other, with a folder each."
             )
         stems.add(stem)
-        if options.classes is None:
+        classes = options.classes or label_classes(path)
+        if not classes:
             planned[path, None] = ObjectPaths.of(options.out, stem, stack=True)
-            continue
-        for number, name in enumerate(options.classes.split(","), start=1):
-            planned[path, number] = ObjectPaths.of(
-                options.out, f"{stem}_{name.strip()}", stack=True
-            )
+        elif options.classes is None:
+            print(f"{path}: classes {', '.join(classes)}, as its recipe says")
+        for number, name in enumerate(file_names(classes).values(), start=1):
+            planned[path, number] = ObjectPaths.of(options.out, f"{stem}_{name}", stack=True)
     return planned
 
 
@@ -183,33 +187,46 @@ def _cut(
 
 
 def _files(patterns: Sequence[str]) -> list[Path]:
-    """Return masks and labels; of what stands beside masks, such as overlays, only the masks."""
+    """Return masks and labels, and not what stands beside them, such as overlays."""
+    from vrpsam_app.exchange.picture_files import labels_among, picture_stem
     from vrpsam_app.image_files import find_files
+    from vrpsam_app.output_paths import image_stem
 
     found: dict[Path, None] = {}
     for pattern in patterns:
         matches = find_files([pattern])
-        masks = [path for path in matches if path.stem.endswith("_mask")]
-        found |= dict.fromkeys(masks or matches)
+        found |= dict.fromkeys(labels_among(matches))
+        others = [p for p in matches if p not in found and picture_stem(p) == image_stem(p)]
+        unsaid = [p for p in others if not p.stem.endswith("_overlay")]
+        run_report.say_passed_over(unsaid, "masks end in _mask, labels in _labels")
     return list(found)
 
 
 def _image_of(path: Path, inputs: Sequence[Path], images: Sequence[Path]) -> Path | None:
     """Return the image that a mask was found in."""
     from vrpsam_app.exchange.picture_files import picture_stem
+    from vrpsam_app.output_paths import image_stem
 
     if not images:
         return None
     if len(images) == len(inputs) == 1:
         return images[0]
     stem = picture_stem(path)
-    matches = [image for image in images if image.stem.removesuffix(".ome") == stem]
+    matches = [image for image in images if image_stem(image) == stem]
     if len(matches) != 1:
         raise ConfigError(
             f"{path} belongs to {len(matches)} of the images: expected one called {stem}. Rename "
             "it, or leave --image out."
         )
     return matches[0]
+
+
+def _class_names(text: str) -> list[str]:
+    """Read the names of classes."""
+    names = [name.strip() for name in text.split(",")]
+    if not all(names) or len(set(names)) < len(names):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected different names, commas between")
+    return names
 
 
 def _summary(table: pd.DataFrame) -> str:

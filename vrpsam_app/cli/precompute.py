@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from vrpsam_app.cli import segment
+from vrpsam_app.cli import run_report, segment
 from vrpsam_app.cli.marked_references import build_references
 from vrpsam_app.cli.method_options import add_model_options, precision_of
 from vrpsam_app.cli.range_option import add_range_option
@@ -58,12 +58,13 @@ def run(options: argparse.Namespace) -> int:
 
     from vrpsam_app import precompute
     from vrpsam_app.errors import ConfigError
-    from vrpsam_app.image_files import MAX_PIXELS, find_files
+    from vrpsam_app.image_files import MAX_PIXELS, find_files, passed_over
 
     store = open_store(options)
     if store is None:
         raise ConfigError("Without a store there is nothing to precompute: leave --store off out.")
     paths = find_files(options.paths)
+    run_report.say_passed_over(passed_over(options.paths, paths), segment.NAME_IMAGES)
     reading = stack_reading(options, MAX_PIXELS)
     entries = options.references or ()
     references = build_references(entries, reading)
@@ -83,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
             paths,
             references=references,
             intensity_range=options.intensity_range,
-            tiling=tile_options(options, marked),
+            tiling=tile_options(options, marked, reading),
             reading=reading,
             progress=show,
         )

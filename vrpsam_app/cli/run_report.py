@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # A run that takes less is over before anybody has read how long it takes.
 _WORTH_SAYING = 60.0
-_MOST_NAMED = 5  # failed targets in the closing line; each has been reported where it failed
+_MOST_NAMED = 5  # targets in one line; those that failed have been reported where they did
 
 
 def shown(results: Iterator[FileResult], total: int) -> Iterator[FileResult]:
@@ -84,9 +84,18 @@ def failure(path: Path, error: Exception | None, known_as: Path | None = None) -
 
 def failures(failed: Sequence[Path], count: int) -> str:
     """Name the targets that failed."""
-    names = ", ".join(str(path) for path in failed[:_MOST_NAMED])
-    more = f" and {len(failed) - _MOST_NAMED} more" if len(failed) > _MOST_NAMED else ""
-    return f"vrpsam: {len(failed)} of {count} failed: {names}{more}"
+    return f"vrpsam: {len(failed)} of {count} failed: {_named(failed)}"
+
+
+def say_passed_over(paths: Sequence[Path], what_to_do: str) -> None:
+    """Name what lies in a folder and is not taken for what is looked for there."""
+    if paths:
+        print(f"vrpsam: passed over {_named(paths)}: {what_to_do}", file=sys.stderr)
+
+
+def _named(paths: Sequence[Path]) -> str:
+    names = ", ".join(str(path) for path in paths[:_MOST_NAMED])
+    return names + (f" and {len(paths) - _MOST_NAMED} more" if len(paths) > _MOST_NAMED else "")
 
 
 def say_stopped(target: StackTarget) -> None:

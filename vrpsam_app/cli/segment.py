@@ -41,8 +41,10 @@ if TYPE_CHECKING:
     from vrpsam_app.recipe import Recipe
     from vrpsam_app.reference_segmenter import ReferenceSegmenter
     from vrpsam_app.stack_runs.cluster import Client
+    from vrpsam_app.stack_runs.targets import StackReading
 
 EXIT_SOME_FAILED = 1
+NAME_IMAGES = "name what is an image by itself, or give a series a folder of its own"
 
 
 def add_parser(
@@ -176,7 +178,7 @@ def run(options: argparse.Namespace) -> int:
         options.usage_error("either go on with --resume or begin again with --overwrite")
 
     from vrpsam_app.folder_run import FolderRun, reading_of
-    from vrpsam_app.image_files import MAX_PIXELS
+    from vrpsam_app.image_files import MAX_PIXELS, passed_over
     from vrpsam_app.methods.suggestion import suggestion_for
     from vrpsam_app.recipe import Recipe
 
@@ -194,7 +196,7 @@ def run(options: argparse.Namespace) -> int:
         references,
         options.targets,
         options.out,
-        _settings(options, replayed),
+        _settings(options, replayed, reading),
         inputs=inputs,
         reading=reading,
         stack_format=options.stack_format,
@@ -203,6 +205,9 @@ def run(options: argparse.Namespace) -> int:
         overwrite=options.overwrite,
         resume=options.resume,
     )
+    known = [options.out, *(outputs.target for outputs in planned.pictures)]
+    known += [*(t.path for t in planned.stacks), *(t.path for t in planned.unopened)]
+    run_report.say_passed_over(passed_over(options.targets, known), NAME_IMAGES)
     model = options.model or (replayed.model if replayed else None) or "embedded"
     recorded = None if replayed is None else replayed.made_by
     precision = precision_of(options, recorded)
@@ -230,7 +235,9 @@ def run(options: argparse.Namespace) -> int:
     return EXIT_SOME_FAILED if failed else 0
 
 
-def _settings(options: argparse.Namespace, replayed: Recipe | None) -> RunSettings:
+def _settings(
+    options: argparse.Namespace, replayed: Recipe | None, reading: StackReading
+) -> RunSettings:
     """Return what was typed, and for the rest what a recipe says."""
     from vrpsam_app.folder_run import RunSettings
 
@@ -246,7 +253,7 @@ def _settings(options: argparse.Namespace, replayed: Recipe | None) -> RunSettin
     if replayed is None or options.tiles is not None:
         entries = options.references or ()
         marked = [entry.path for entry in entries if isinstance(entry, ReferenceOptions)]
-        typed["tiling"] = tile_options(options, marked)
+        typed["tiling"] = tile_options(options, marked, reading)
     settings = replace(settings, **{k: v for k, v in typed.items() if v is not None})
     if options.link is not None and settings.objects is None:
         options.usage_error("--link gives ids to objects: add --objects")

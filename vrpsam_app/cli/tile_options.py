@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from vrpsam_app.errors import ConfigError
 
 if TYPE_CHECKING:
+    from vrpsam_app.stack_runs.targets import StackReading
     from vrpsam_app.tiles.plan import TileOptions
 
 
@@ -23,12 +24,17 @@ def add_tile_option(group: argparse._ActionsContainer, more: str = "") -> None:
     )
 
 
-def tile_options(options: argparse.Namespace, references: Sequence[Path]) -> TileOptions:
+def tile_options(
+    options: argparse.Namespace,
+    references: Sequence[Path] = (),
+    reading: StackReading | None = None,
+) -> TileOptions:
     """Return how planes are shown: as was said, else by the rule.
 
     Parameters
     ----------
     references : files of the references, whose pixel size counts if it is known
+    reading : how they are opened; a pixel size that was typed is theirs as well
 
     Raises
     ------
@@ -39,7 +45,9 @@ def tile_options(options: argparse.Namespace, references: Sequence[Path]) -> Til
     from vrpsam_app.tiles.plan import TileOptions, Tiling
 
     how: Any = options.tiles or "auto"
-    size = common_pixel_size(references, StackReading()) if references else None
+    reading, size = reading or StackReading(), None
+    if references:
+        size = reading.pixel_size or common_pixel_size(references, reading)
     if how.isdecimal():
         return TileOptions("tiles", tile=int(how), reference_pixel_size=size)
     if how not in get_args(Tiling):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
 
@@ -64,6 +64,17 @@ class ObjectPlane:
     def counts(self) -> ObjectCounts:
         """The objects without gaps in their numbers."""
         return count_objects(self.labels)
+
+    def along(self, axes: Collection[str]) -> ObjectPlane:
+        """Return the objects as they lie in a stack of these axes.
+
+        Others at whose beginning they are go: ImageJ counts along axes of length one as well. What
+        it calls a slice lies along the only axis of a stack, also if that is time.
+        """
+        position = {axis: at for axis, at in self.position.items() if at or axis in axes}
+        if len(axes) == 1 and self.position.keys() == {"z"}:
+            position = dict.fromkeys(axes, self.position["z"])
+        return self if position == dict(self.position) else replace(self, position=position)
 
     def class_of(self, number: int) -> str:
         """Return the class of an object."""

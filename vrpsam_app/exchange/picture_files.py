@@ -18,10 +18,12 @@ from vrpsam_app.exchange.formats import read_objects
 from vrpsam_app.exchange.object_plane import DEFAULT_CLASS, ObjectPlane
 from vrpsam_app.image_files import IMAGE_SUFFIXES, MAX_PIXELS
 from vrpsam_app.label_images import mask_of
+from vrpsam_app.output_paths import image_stem
 from vrpsam_app.stacks.stack_files import open_stack
 
-# What other programs, and this one, put behind the name of a picture when they write its labels.
-_ENDINGS = ("_cp_masks", "_objects", "_labels", "_masks", "_mask", "_rois", "_seg")
+# What this program, and others, put behind the name of a picture when they write its labels; of two
+# files of a picture the second was made from the first.
+_ENDINGS = ("_mask", "_labels", "_cp_masks", "_masks", "_rois", "_seg", "_objects")
 
 
 def picture_stem(path: Path) -> str:
@@ -32,9 +34,51 @@ def picture_stem(path: Path) -> str:
     >>> picture_stem(Path("plate/a1_cp_masks.png")), picture_stem(Path("a1_objects.ome.tif"))
     ('a1', 'a1')
     """
-    stem = path.stem.removesuffix(".ome")
-    ending = next((e for e in _ENDINGS if stem.endswith(e) and len(stem) > len(e)), "")
-    return stem.removesuffix(ending)
+    return image_stem(path).removesuffix(_ending_of(path)).removesuffix(".ome")
+
+
+def labels_among(paths: Sequence[Path]) -> list[Path]:
+    """Return the masks or labels among files, and not what was made of them.
+
+    Parameters
+    ----------
+    paths : such as all files of a folder
+        All are taken if no name says what they are. Else a picture's masks go before its labels,
+        and both before its objects; so do the masks of single classes, ``a_rod_mask.png``, before
+        ``a_labels.png``, and ``a_labels.tif`` before ``a_rod_objects.tif``.
+    """
+    named = {path: (path.parent, picture_stem(path)) for path in paths if _ending_of(path)}
+    there = {(place, _ending_of(path)) for path, place in named.items()}
+    masked = {w for place, ending in there if ending == "_mask" for w in _wholes(*place)}
+
+    def has_source(path: Path) -> bool:
+        ending, place = _ending_of(path), named[path]
+        if any((place, before) in there for before in _ENDINGS[: _ENDINGS.index(ending)]):
+            return True
+        if ending == "_labels":
+            return path.suffix.lower() == ".png" and place in masked
+        return ending == "_objects" and any((w, "_labels") in there for w in _wholes(*place))
+
+    return [path for path in named if not has_source(path)] or list(paths)
+
+
+def objects_among(paths: Sequence[Path]) -> list[Path]:
+    """Leave masks and labels out whose objects are among the files as well."""
+    places = {path: (path.parent, picture_stem(path)) for path in paths}
+    cut = {place for path, place in places.items() if _ending_of(path) == "_objects"}
+    cut |= {whole for place in cut for whole in _wholes(*place)}
+    return [p for p in paths if _ending_of(p) in ("", "_objects") or places[p] not in cut]
+
+
+def _wholes(folder: Path, stem: str) -> list[tuple[Path, str]]:
+    """Return the pictures of which a name may be that of one class."""
+    parts = stem.split("_")
+    return [(folder, "_".join(parts[:end])) for end in range(1, len(parts))]
+
+
+def _ending_of(path: Path) -> str:
+    stem = image_stem(path)
+    return next((e for e in _ENDINGS if stem.endswith(e) and len(stem) > len(e)), "")
 
 
 def read_pictures(
@@ -69,9 +113,13 @@ def read_pictures(
     for path in paths:
         stem = picture_stem(path)
         image = picture_of(stem, images)
+        # Whatever its channels: only its size and axes count.
+        stack = None
+        if image is not None:
+            stack = open_stack(image, channels=(0,), max_pixels=max_pixels)
         planes = read_objects(
             path,
-            hw=None if image is None else open_stack(image, max_pixels=max_pixels).plane_hw,
+            hw=None if stack is None else stack.plane_hw,
             name=f"{stem}{path.suffix}" if image is None else image.name,
             images=None if images is None or images.is_file() else images,
             max_pixels=max_pixels,
@@ -79,7 +127,8 @@ def read_pictures(
         found: dict[str, list[ObjectPlane]] = {}
         for plane in with_classes(planes, path):
             own = Path(plane.name).stem.removesuffix(".ome")
-            found.setdefault(own, []).append(_classed(plane, default_class))
+            placed = plane if stack is None else plane.along(stack.axes)
+            found.setdefault(own, []).append(_classed(placed, default_class))
         if doubled := sorted(set(found) & set(pictures)):
             raise ConfigError(
                 f"{path} and another file hold objects of {doubled[0]!r}: expected one file for "
@@ -125,7 +174,11 @@ def object_mask(
     place = dict(position or {})
     planes = read_objects(path, hw=hw, name=image_name, position=place, max_pixels=max_pixels)
     several = len({plane.name for plane in planes}) > 1
-    own = [p for p in planes if not several or Path(p.name).stem == Path(image_name).stem]
+    own = [
+        plane.along(place)
+        for plane in planes
+        if not several or Path(plane.name).stem == Path(image_name).stem
+    ]
     here = [plane for plane in own if not plane.position or dict(plane.position) == place]
     if len(here) != 1:
         what = f"{image_name} at {place}" if place else image_name

@@ -18,7 +18,7 @@ from vrpsam_app.label_images import check_labels
 from vrpsam_app.objects.label_tiff import label_tiff
 from vrpsam_app.objects.measurements import read_table, write_table
 from vrpsam_app.objects.tables import classes_in
-from vrpsam_app.output_paths import file_names
+from vrpsam_app.output_paths import file_names, image_stem
 from vrpsam_app.progress import ProgressMeter
 from vrpsam_app.recipe import Recipe
 from vrpsam_app.stack_runs.outputs import StackOutput
@@ -83,13 +83,50 @@ class LabelFiles:
         return path if path.is_file() else None
 
 
-def _class_names(recipe: Path) -> Iterable[str]:
+def _class_names(path: Path) -> Iterable[str]:
     """Return the classes of a recipe as they are spelled in names of files."""
+    recipe = _recipe_at(path)
+    return () if recipe is None else file_names(_classes_of(recipe)).values()
+
+
+def _recipe_at(path: Path) -> Recipe | None:
     try:
-        references = Recipe.load(recipe).references
+        return Recipe.load(path)
     except ConfigError:
+        return None
+
+
+def _classes_of(recipe: Recipe) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(r.label for r in recipe.references if not r.is_not_this))
+
+
+def label_classes(path: str | Path) -> tuple[str, ...]:
+    """Return the classes that the numbers of labels stand for, 1 for the first.
+
+    Parameters
+    ----------
+    path : of labels
+        Empty unless a run of this program for several classes wrote them and its recipe is there;
+        empty too if their numbers are objects, that is if each label was followed as one object, or
+        there is a table of objects.
+    """
+    path = Path(path)
+    stem = image_stem(path)
+    name = stem.removesuffix("_labels")
+    if name == stem:
         return ()
-    return file_names([r.label for r in references if not r.is_not_this]).values()
+    picture = path.suffix.lower() == ".png"
+    recipe = _recipe_at(path.with_name("recipe.json" if picture else f"{stem}_recipe.json"))
+    if recipe is None:
+        return ()
+    classes = _classes_of(recipe)
+    if picture:
+        masks = (path.with_name(f"{name}_{s}_mask.png") for s in file_names(classes).values())
+        numbered = not all(mask.is_file() for mask in masks)
+    else:
+        followed = recipe.sections.get("memory", {}).get("follow") == "object"
+        numbered = followed or path.with_name(f"{stem}.csv").is_file()
+    return () if numbered or len(classes) < 2 else classes
 
 
 @dataclass(frozen=True, eq=False)

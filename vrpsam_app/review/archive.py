@@ -22,7 +22,8 @@ PREFIX = "project/"
 MAX_BYTES = 4 * 1024**3
 _MAX_FILES = 50_000
 _FOLDERS = ("pictures", "results", "fixed", "questions")
-_NAME = re.compile(rf"(?:{'|'.join(_FOLDERS)})/[^\W_][\w.-]*|{STATE_NAME}|{LIBRARY_NAME}")
+# One folder and no leading point, so that no part of a name is "..".
+_NAME = re.compile(rf"(?:{'|'.join(_FOLDERS)})/\w[\w.-]*|{STATE_NAME}|{LIBRARY_NAME}")
 _CHUNK = 1 << 20
 
 
@@ -113,7 +114,7 @@ def _checked_members(
     members: dict[str, zipfile.ZipInfo] = {}
     for info in inside[: _MAX_FILES + 1]:
         name = info.filename.removeprefix(PREFIX)
-        if not _NAME.fullmatch(name) or ".." in name or name.casefold() in members:
+        if not _NAME.fullmatch(name) or name.casefold() in members:
             raise ConfigError(
                 f"{path} holds {info.filename[:80]!r}, which no project does. Use a copy of the "
                 "original."

@@ -35,7 +35,8 @@ class AddedPicture:
     path : as given
     name : in the project; None if it was not added
     same_as : name of the picture with the same pixels, which is why it was not added
-    error : why it cannot be read; it is in the project all the same, and tried again in a run
+    error : why it cannot be read; it is in the project all the same, and tried again in a run,
+        unless it has no name there: then it cannot be kept
     """
 
     path: Path
@@ -138,6 +139,9 @@ class ReviewProject:
             whole = path.expanduser().resolve()
             if (before := known.get(whole)) is not None and before.sha256 is not None:
                 yield AddedPicture(path, None, same_as=before.name)
+                continue
+            if not copy and (unkept := _no_text(self._kept_path(whole))) is not None:
+                yield AddedPicture(path, None, error=unkept)
                 continue
             name = _free_name(whole, taken) if before is None else before.name
             facts: dict[str, Any] = {}
@@ -333,6 +337,18 @@ def current_user() -> str:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):  # no entry for this user, as in some containers
         return "unknown"
+
+
+def _no_text(path: Path) -> ConfigError | None:
+    """Return why a path cannot be kept, None if it can: a name may be any bytes."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return ConfigError(
+            f"{path} has a name, or lies in a folder with one, that is not UTF-8 and cannot be "
+            "kept: rename it, or copy the pictures into the project (--copy)."
+        )
+    return None
 
 
 def _free_name(path: Path, taken: set[str]) -> str:

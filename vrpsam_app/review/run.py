@@ -206,14 +206,16 @@ def corrected_masks(
     annotations: Sequence[Annotation],
     *,
     label: str | None = None,
-    threshold: float = 0.5,
+    threshold: float | None = None,
 ) -> dict[str, NDArray[np.bool_]]:
-    """Ask again for one class of a picture, with marks on the picture itself.
+    """Ask again for one class of a picture, with marks on the picture itself, which is shown whole.
 
     Parameters
     ----------
     annotations : points, strokes and at most one box in (row, column) of the picture
     label : the class they are about; may be left out where there is only one
+    threshold : probability above which a pixel belongs to the mask; None takes that of the answer
+        which the picture has, 0.5 without one
 
     Returns
     -------
@@ -222,7 +224,7 @@ def corrected_masks(
     Raises
     ------
     ConfigError
-        If the picture or the class is unknown.
+        If the picture or the class is unknown, or what the picture was asked cannot be read.
     AnnotationError
         If the marks cannot be used.
     ImageFileError
@@ -237,6 +239,9 @@ def corrected_masks(
             f"The marks on {name!r} belong to the class {label!r}: expected one of the classes "
             f"that have references ({', '.join(labels) or 'none'})."
         )
+    if threshold is None:
+        asked = picture.question
+        threshold = 0.5 if asked is None else Recipe.load(recipe_path(project, asked)).threshold
     prediction = segmenter.predict(
         read_image(project.path_of(picture)),
         references_for(references, chosen),

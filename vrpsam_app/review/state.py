@@ -261,7 +261,7 @@ class ReviewState:
                     sha256,
                     None if shape is None else json.dumps(list(shape)),
                     eight_bit,
-                    error,
+                    None if error is None else _as_text(error),
                     now(),
                 ),
             )
@@ -287,7 +287,9 @@ class ReviewState:
         """Keep why a picture has no result; an earlier one is dropped."""
         with self._open() as connection:
             connection.execute("DELETE FROM results WHERE picture = ?", (picture,))
-            connection.execute("UPDATE pictures SET error = ? WHERE id = ?", (error, picture))
+            connection.execute(
+                "UPDATE pictures SET error = ? WHERE id = ?", (_as_text(error), picture)
+            )
 
     def decide(
         self,
@@ -336,6 +338,11 @@ def _explained(path: Path) -> Iterator[None]:
         raise ConfigError(
             f"{path} is damaged or no review project ({error}). Use a copy of it."
         ) from error
+
+
+def _as_text(message: str) -> str:
+    """Return a message that can be kept: it may tell names of files that are not UTF-8."""
+    return message.encode(errors="backslashreplace").decode()
 
 
 def _picture_state(row: sqlite3.Row) -> PictureState:

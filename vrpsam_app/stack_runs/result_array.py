@@ -7,8 +7,11 @@ chunks only. Which are there says the folder itself.
 from __future__ import annotations
 
 import contextlib
+import glob
+import hashlib
 import json
 import math
+import os
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
@@ -194,13 +197,19 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
 
 def abandoned_name(folder: Path) -> str:
     """Return a name for what is not yet, or no longer, a result."""
-    return f".{folder.name[:32]}-{secrets.token_hex(4)}.part"
+    return f"{_abandoned_start(folder)}{secrets.token_hex(4)}.part"
 
 
 def remove_abandoned(folder: Path) -> None:
     """Remove results that were killed before they appeared under their name."""
-    for partial in folder.parent.glob(f".{folder.name[:32]}-*.part"):
+    for partial in folder.parent.glob(f"{glob.escape(_abandoned_start(folder))}*.part"):
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _abandoned_start(folder: Path) -> str:
+    """Return how such names begin: long ones are cut, and another result's never begin alike."""
+    digest = hashlib.sha256(os.fsencode(folder.name)).hexdigest()[:8]
+    return f".{folder.name[:32]}-{digest}-"
 
 
 def cannot_write(path: Path, error: OSError) -> OutputError:

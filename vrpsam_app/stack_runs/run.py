@@ -14,10 +14,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 from vrpsam_app.errors import Cancelled, ConfigError
-from vrpsam_app.images import IntensityRange
+from vrpsam_app.images import IntensityRange, has_finite
 from vrpsam_app.objects.linking import DEFAULT_LINKS, LinkOptions
 from vrpsam_app.prefetch import Behind, ahead
 from vrpsam_app.progress import CancelToken, ProgressCallback, ProgressMeter
@@ -325,7 +323,7 @@ class _Run:
         with closing(pieces):
             for group, members in groupby(pieces, lambda p: places[p.index] // size):
                 held = {places[p.index]: p for p in members}
-                shown = {k: p.pixels for k, p in held.items() if _is_finite(p.pixels)}
+                shown = {k: p.pixels for k, p in held.items() if has_finite(p.pixels)}
                 if shown:
                     filler = next(iter(shown.values()))
                     span = range(group * size, min(len(order), (group + 1) * size))
@@ -354,10 +352,6 @@ class _Run:
 
     def _describe(self, piece: Piece) -> str:
         return f"{self._stack.name} {self._name(piece.index)}".strip()
-
-
-def _is_finite(pixels: np.ndarray[Any, Any]) -> bool:
-    return pixels.dtype.kind != "f" or bool(np.isfinite(pixels).any())
 
 
 def _until(cancel: CancelToken | None, pieces: Iterator[Piece]) -> Iterator[Piece]:

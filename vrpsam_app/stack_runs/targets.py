@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from vrpsam_app.errors import ConfigError, ImageError, VRPSAMError
 from vrpsam_app.image_files import IMAGE_SUFFIXES, MAX_PIXELS, read_header, read_image
-from vrpsam_app.output_paths import free_name
+from vrpsam_app.output_paths import free_name, image_stem
 from vrpsam_app.stacks.stack import PixelSize, Stack
 from vrpsam_app.stacks.stack_files import open_stack
 
@@ -169,11 +169,11 @@ def sort_targets(
         else:
             stacks.append((path, stack))
     # Pictures count too: objects of a.png and of the stack a.tif would have one name.
-    stems = Counter(_stem(path).casefold() for path in (*pictures, *(p for p, _ in stacks)))
+    stems = Counter(image_stem(path).casefold() for path in (*pictures, *(p for p, _ in stacks)))
     targets = []
     taken: set[str] = set()
     for path, stack in stacks:
-        name = _stem(path)
+        name = image_stem(path)
         if stems[name.casefold()] > 1:
             name = f"{path.resolve().parent.name}_{path.name.replace('.', '_')}"
         name = free_name(name, taken)
@@ -199,15 +199,16 @@ def open_target(path: Path, reading: StackReading) -> Stack | None:
     suffix = path.suffix.lower()
     if suffix in _PICTURES:
         return None
+    may_be_picture = suffix in IMAGE_SUFFIXES and not reading.chooses
     try:
         stack = reading.open(path)
     except (VRPSAMError, OSError):
-        if suffix in IMAGE_SUFFIXES and not reading.chooses and _is_picture(path, reading):
+        if may_be_picture and _is_picture(path, reading):
             return None
         raise
-    height, width = stack.plane_hw
-    plain = height * width <= reading.max_pixels and not stack.axes and not reading.chooses
-    return None if plain and suffix in IMAGE_SUFFIXES else stack
+    # Channels that are pages are shown as colours, and leave no axis either.
+    plain = may_be_picture and not stack.axes
+    return None if plain and _is_picture(path, reading) else stack
 
 
 def read_slice(path: Path, text: str | None, reading: StackReading) -> NDArray[Any]:
@@ -221,21 +222,20 @@ def read_slice(path: Path, text: str | None, reading: StackReading) -> NDArray[A
     Raises
     ------
     ImageError
-        If there is no such plane, or a stack comes without a choice.
+        If there is no such plane, it is too large, or a stack comes without a choice.
     """
-    if text is None and path.suffix.lower() in _PICTURES:
+    stack = open_target(path, reading) if text is None else reading.open(path)
+    if stack is None:
         return read_image(path, max_pixels=reading.max_pixels)
-    try:
-        stack = reading.open(path)
-    except (VRPSAMError, OSError):
-        if text is None and path.suffix.lower() in IMAGE_SUFFIXES:
-            return read_image(path, max_pixels=reading.max_pixels)  # says what is wrong with it
-        raise
-    if not stack.axes and text is None:
-        if path.suffix.lower() in IMAGE_SUFFIXES and not reading.chooses:
-            return read_image(path, max_pixels=reading.max_pixels)
-        return stack.plane()
-    return stack.plane(slice_index(text, stack))
+    if stack.axes or text is not None:
+        return stack.plane(slice_index(text, stack))
+    height, width = stack.plane_hw
+    if height * width > reading.max_pixels:
+        raise ImageError(
+            f"{path} has {height} x {width} pixels: at most {reading.max_pixels} are read. Crop "
+            "it, or raise max_pixels."
+        )
+    return stack.plane()
 
 
 def slice_index(text: str | None, stack: Stack) -> tuple[int, ...]:
@@ -284,18 +284,9 @@ def common_pixel_size(paths: Sequence[Path], reading: StackReading) -> PixelSize
 
 
 def _is_picture(path: Path, reading: StackReading) -> bool:
-    """Tell whether a file that cannot be opened as a stack is read as a picture all the same."""
+    """Tell whether :func:`vrpsam_app.image_files.read_image` reads a file, by its header."""
     try:
         read_header(path, max_pixels=reading.max_pixels)
     except (VRPSAMError, OSError):
         return False
     return True
-
-
-def _stem(path: Path) -> str:
-    """Return a name without its endings, .ome.tif and .nii.gz as well."""
-    name = path.name
-    for ending in (".ome.zarr", ".ome.tiff", ".ome.tif", ".nii.gz"):
-        if name.lower().endswith(ending):
-            return name[: -len(ending)]
-    return path.stem

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vrpsam_app.errors import ConfigError
+from vrpsam_app.images import has_finite
 from vrpsam_app.recipe import pixels_sha256
 from vrpsam_app.references import Reference
 from vrpsam_app.segmenter import Prediction, Segmenter, class_labels
@@ -126,7 +127,7 @@ class StackWork:
                     self.segmenter, pixels, self.references, self.grid, self.task, on_tile
                 )
         pixels_sum = pixels_sha256(pixels) if piece.sum_wanted else piece.pixels_sum
-        if pixels.dtype.kind == "f" and not np.isfinite(pixels).any():
+        if not has_finite(pixels):
             nothing = {label: Verdict.together(()) for label in self.task.labels}
             hw = pixels.shape[:2]
             none = None if self.objects is None else np.zeros((len(nothing), *hw), np.int32)

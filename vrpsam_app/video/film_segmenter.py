@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from vrpsam_app.errors import ConfigError
-from vrpsam_app.images import IntensityRange, plane_key
+from vrpsam_app.images import IntensityRange, has_finite, plane_key
 from vrpsam_app.references import Reference, labels_of
 from vrpsam_app.segmenter import Prediction, Segmenter, class_labels
 from vrpsam_app.tiles.plan import TileOptions, plan_tiles
@@ -122,12 +122,15 @@ class FilmSegmenter:
         Parameters
         ----------
         frame : shape (H, W), (H, W, 3) or (H, W, 4)
+            One without any finite value is taken for a black one.
 
         Raises
         ------
         ImageError, AnnotationError, EmptyReferenceError
             As for ``segmenter.predict``.
         """
+        if not has_finite(frame):
+            frame = np.zeros(self._hw, np.uint8)
         first = not self.step_count
         if first:
             self._find_alike()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import os
-import secrets
+import re
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -13,12 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from vrpsam_app.errors import ConfigError, OutputError
-from vrpsam_app.images import IntensityRange, to_rgb
+from vrpsam_app.images import IntensityRange, has_finite, to_rgb
 from vrpsam_app.movie_files import MovieWriter, movie_rate, require_movies
 from vrpsam_app.overlays import PALETTE, overlay
 from vrpsam_app.progress import CancelToken, ProgressCallback, ProgressMeter
 from vrpsam_app.stack_runs.outputs import StackOutput
-from vrpsam_app.stack_runs.result_array import cannot_write
+from vrpsam_app.stack_runs.result_array import abandoned_name, cannot_write
 from vrpsam_app.stack_runs.run import StackResult
 from vrpsam_app.stack_runs.targets import StackTarget
 from vrpsam_app.stacks.row_reader import in_memory
@@ -27,6 +28,8 @@ from vrpsam_app.stacks.stack_files import open_stack
 
 STACK_RATE = 10
 """Planes in a second, of a stack that does not say how fast it was taken."""
+
+_MASK_FRAME = re.compile(r"\d{5,}\.png")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +54,23 @@ class StackPictures:
         stem = StackOutput.of(self.target.out).stem.removesuffix("_labels")
         return self.target.out.with_name(f"{stem}{ending}")
 
+    @property
+    def wanted(self) -> bool:
+        """Whether there are any; stacks of no axis have none."""
+        return (self.overlay or self.mask_frames) and bool(self.target.stack.axes)
+
     def check(self) -> None:
-        """Make sure, before any work, that they can be written; stacks of no axis have none.
+        """Make sure, before any work on the stack, that they can be written.
 
         Raises
         ------
-        ConfigError
-            If the stack has several axes.
         OutputError
-            If one exists and is not to be replaced.
+            If one exists and is not to be replaced, or is not of this program.
         MissingExtraError
             If movies cannot be written.
         """
-        if not (self.overlay or self.mask_frames) or not self.target.stack.axes:
+        if not self.wanted:
             return
-        _check_axes(self.target.stack)
         if self.overlay:
             require_movies(self.path("_overlay.mp4"))
         for wanted, ending in ((self.overlay, "_overlay.mp4"), (self.mask_frames, "_masks")):
@@ -74,10 +79,12 @@ class StackPictures:
                 raise OutputError(
                     f"{path} exists: choose another folder for the results, or allow overwriting."
                 )
+        if self.mask_frames and self.path("_masks").exists():
+            _check_own(self.path("_masks"))
 
     def write(self, result: StackResult) -> None:
         """Write them from what was found."""
-        if not (self.overlay or self.mask_frames) or not self.target.stack.axes:
+        if not self.wanted:
             return
         labels = open_stack(result.path)
         if self.overlay:
@@ -91,6 +98,19 @@ class StackPictures:
             )
         if self.mask_frames:
             write_mask_frames(labels, self.path("_masks"), overwrite=self.overwrite)
+
+
+def check_drawable(stacks: Iterable[Stack]) -> None:
+    """Make sure, before anything is segmented, that stacks can be drawn; those of no axis are not.
+
+    Raises
+    ------
+    ConfigError
+        If one has several axes.
+    """
+    for stack in stacks:
+        if stack.axes:
+            _check_axes(stack)
 
 
 def write_overlay_movie(
@@ -134,7 +154,9 @@ def write_overlay_movie(
     path = Path(path)
     with MovieWriter(path, film.plane_hw, rate or STACK_RATE, overwrite=overwrite) as movie:
         for index in film.indices():
-            picture = to_rgb(in_memory(film.data[index]), intensity_range)
+            frame = in_memory(film.data[index])
+            black = np.zeros((*film.plane_hw, 3), np.uint8)
+            picture = to_rgb(frame, intensity_range) if has_finite(frame) else black
             # Never as a mask: label 1 has the same colour whether or not there are others.
             found = in_memory(labels.data[index]).astype(np.int32)
             movie.add(overlay(picture, found))
@@ -149,7 +171,7 @@ def write_mask_frames(labels: Stack, folder: str | Path, *, overwrite: bool = Fa
     ----------
     labels : with one axis
     folder : made; holds 00000.png and so on, whose indices are the numbers of the labels
-    overwrite : replace a folder that exists
+    overwrite : replace a folder that exists and holds such PNGs only
 
     Returns
     -------
@@ -166,15 +188,18 @@ def write_mask_frames(labels: Stack, folder: str | Path, *, overwrite: bool = Fa
     _check_axes(labels)
     if folder.exists() and not overwrite:
         raise OutputError(f"{folder} exists: choose another name, or say that it may be replaced.")
-    partial = folder.with_name(f".{folder.name[:32]}-{secrets.token_hex(4)}.part")
+    partial = folder.with_name(abandoned_name(folder))
     try:
         partial.mkdir()
         for index in labels.indices():
             found = in_memory(labels.data[index])
             (partial / f"{index[0]:05d}.png").write_bytes(_palette_png(found))
         if folder.exists():
+            _check_own(folder)
             shutil.rmtree(folder)
         os.replace(partial, folder)
+    except OutputError:
+        raise
     except OSError as error:
         raise cannot_write(folder, error) from error
     finally:
@@ -201,8 +226,19 @@ def _check_axes(stack: Stack) -> None:
     if len(stack.axes) != 1:
         raise ConfigError(
             f"{stack.name} has the axes {', '.join(stack.axes) or 'of a single plane'}: expected "
-            "one, from frame to frame."
+            "one, from frame to frame, to draw a movie (--overlay) or write masks as PNGs "
+            "(--mask-frames). Leave these out for it."
         )
+
+
+def _check_own(folder: Path) -> None:
+    """Refuse to remove what was not written by :func:`write_mask_frames`."""
+    for path in folder.iterdir():
+        if not _MASK_FRAME.fullmatch(path.name) or path.is_dir():
+            raise OutputError(
+                f"{folder} holds {path.name}, which this program did not write: the folder is not "
+                "replaced. Move it away, or choose another folder for the results."
+            )
 
 
 def _check_pair(film: Stack, labels: Stack) -> None:

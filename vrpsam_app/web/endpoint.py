@@ -120,7 +120,9 @@ def _run(
     """Segment files into a folder of this call, each in its turn; the first failure ends it."""
     max_pixels = limits().max_pixels
     predictor = shelf.of(choice)
-    plan = output_paths.plan_outputs(targets, _results_folder(), labels_of([reference]))
+    plan = output_paths.plan_outputs(
+        targets, _results_folder(), labels_of([reference]), by_folder=False
+    )
     results = batch.segment_files(
         predictor,
         [reference],

@@ -93,7 +93,9 @@ class ResultFiles:
         self._smallest = smallest_piece
         self._plan = {
             outputs.target: outputs
-            for outputs in plan_outputs(targets, folder / "masks", labels, overlay=True)
+            for outputs in plan_outputs(
+                targets, folder / "masks", labels, overlay=True, by_folder=False
+            )
         }
         self._planes: list[ObjectPlane] = []
         self._tables: list[tuple[str, Path]] = []

@@ -42,7 +42,8 @@ def test_from_pictures_to_data_set(vrpsam, project: ReviewProject):
     mask[20:30] = 1
     Image.fromarray(mask).save("drawn.png")
     outcome = vrpsam("batch", "fix", "cells", "a", "--with-mask", "drawn.png", "--who", "ada")
-    assert outcome.out.startswith("a: fixed by ada")
+    assert outcome.out == "a: fixed by ada: 25.0 % of pixels\n"
+    assert vrpsam("batch", "list", "cells", "--status", "fixed").out.startswith(outcome.out)
     outcome = vrpsam("batch", "export", "cells", "--out", "data", "--licence", "cc0-1.0")
     assert outcome.code == 0, outcome.err
     data = FolderDataset.open("data")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import io
 import subprocess
 import sys
 
 import pytest
 
 import vrpsam_app
-from vrpsam_app.cli import COMMANDS
+from vrpsam_app.cli import COMMANDS, main
 
 
 def names_of_commands() -> list[str]:
@@ -50,3 +51,21 @@ def test_runs_as_a_module():
         check=True,
     )
     assert done.stdout == f"vrpsam-app {vrpsam_app.__version__}\n"
+
+
+def test_letters_that_the_output_does_not_know_are_escaped(folder, monkeypatch):
+    (folder / "a.png").rename("日本 ü.png")
+    assert main(["batch", "init", "project", "日本 ü.png"]) == 0
+    log = io.TextIOWrapper(io.BytesIO(), encoding="cp1252", write_through=True)
+    monkeypatch.setattr(sys, "stdout", log)
+    assert main(["batch", "list", "project"]) == 0
+    assert log.buffer.getvalue().splitlines()[0] == b"\\u65e5\\u672c-\xfc: new"
+
+
+@pytest.mark.parametrize("unbuffered", [[], ["-u"]])
+def test_an_output_that_nobody_reads_ends_it_silently(unbuffered: list[str]):
+    command = [sys.executable, *unbuffered, "-m", "vrpsam_app.cli", "methods"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        running.stdout.close()
+        assert running.stderr.read() == b""
+    assert running.returncode == 141

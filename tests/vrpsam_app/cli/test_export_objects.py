@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+import zarr
 from PIL import Image
 
 LABELS = np.zeros((20, 30), np.uint8)
@@ -44,6 +45,12 @@ def test_several_formats_at_once(vrpsam):
     assert [c["name"] for c in coco["categories"]] == ["debris", "nucleus"]
     assert outcome.out.splitlines()[0] == f"coco: 2 objects -> {Path('ex/annotations.json')}"
     assert "labels" in outcome.out.splitlines()[4]
+
+
+def test_what_objects_were_cut_from_is_left_out(vrpsam):
+    zarr.create_array("objects/a_labels.zarr", data=LABELS)
+    outcome = vrpsam("export", "objects", "--to", "coco", "--out", "ex")
+    assert outcome.out.startswith("coco: 2 objects")
 
 
 def test_polygons_and_classes(vrpsam):

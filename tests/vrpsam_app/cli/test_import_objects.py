@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+import roifile
 import tifffile
 from PIL import Image
 
@@ -16,6 +18,15 @@ from vrpsam_app.exchange.object_plane import ObjectPlane
 LABELS = np.zeros((40, 60), np.int32)
 LABELS[6:14, 9:17], LABELS[21:29, 41:49] = 3, 7  # the red and the green square of ref.png
 PLANE = ObjectPlane(LABELS, "ref.png", {3: "red", 7: "green"})
+
+
+def write_hyperstack_rois(path: str, places: list[tuple[int, int, int]]) -> None:
+    """Write a square at each channel, slice and frame, which ImageJ counts from 1 along all."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for number, (c, z, t) in enumerate(places):
+            roi = roifile.ImagejRoi.frompoints([[9, 6], [17, 6], [17, 14], [9, 14]])
+            roi.c_position, roi.z_position, roi.t_position = c, z, t
+            archive.writestr(f"{number}.roi", roi.tobytes())
 
 
 @pytest.mark.usefixtures("folder")
@@ -50,6 +61,25 @@ class TestImport:
         assert stack.shape == (4, 40, 60)
         assert np.array_equal(stack[1], LABELS)
         assert not stack[[0, 2, 3]].any()
+
+    @pytest.mark.parametrize(
+        ("axes", "places", "leading"),
+        [
+            ("ZCYX", [(1, 2, 1), (2, 4, 1)], (5,)),
+            ("TZCYX", [(1, 2, 1), (1, 4, 1)], (3, 5)),
+            ("CYX", [(2, 1, 1)], ()),
+        ],
+    )
+    @pytest.mark.parametrize("channels", [2, 5])
+    def test_regions_of_a_hyperstack_fill_it(self, vrpsam, axes, places, leading, channels):
+        image = np.zeros((*leading, channels, 40, 60), np.uint8)
+        tifffile.imwrite("h.tif", image, imagej=True, metadata={"axes": axes})
+        write_hyperstack_rois("h_rois.zip", places)
+        vrpsam("import", "h_rois.zip", "--images", "h.tif", "--out", "labels")
+        stack = tifffile.imread("labels/h_labels.tif")
+        assert stack.shape == (*leading, 40, 60)
+        filled = np.argwhere(stack.reshape(-1, 40, 60).any((1, 2)))[:, 0].tolist()
+        assert filled == [z - 1 for _, z, _ in places]
 
     @pytest.mark.parametrize(
         ("arguments", "words"),
@@ -93,6 +123,20 @@ class TestReferences:
     def test_regions_are_too_by_their_class(self, vrpsam):
         write_rois("ref.zip", [PLANE])
         assert self.found(vrpsam, "--labels", "ref.zip", "--label", "green") == (2, 30)
+
+    @pytest.mark.parametrize(
+        ("axes", "slices", "place"), [("ZCYX", ("--slice", "1"), (1, 2, 1)), ("CYX", (), (1, 1, 1))]
+    )
+    def test_regions_of_a_hyperstack_are_references(self, vrpsam, axes, slices, place):
+        picture = np.moveaxis(np.asarray(Image.open("ref.png"))[..., :2], -1, 0)
+        shown = np.stack([np.roll(picture, n, -1) for n in range(3)]) if "Z" in axes else picture
+        tifffile.imwrite("h.tif", shown, imagej=True, metadata={"axes": axes})
+        write_hyperstack_rois("h_rois.zip", [place, (1, 3, 1)])
+        outcome = vrpsam(
+            "segment", "--reference", "h.tif", *slices, "--labels", "h_rois.zip",
+            "--target", "h.tif", "--out", "results",
+        )  # fmt: skip
+        assert outcome.code == 0, outcome.err
 
     @pytest.mark.parametrize(
         ("marks", "words"),

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+import zarr
 from PIL import Image
 
 
@@ -99,6 +100,23 @@ class TestPictures:
         assert len(table("a_nucleus_objects.csv")) == 2
         assert table("a_debris_objects.csv")["area_px"].tolist() == [144]
 
+    def test_names_of_classes_are_made_safe(self, vrpsam):
+        Image.fromarray(masks((5, 5, 10)) // 255 * 2).save("a_labels.png")
+        typed = ("objects", "a_labels.png", "--out", "out", "--classes")
+        assert vrpsam(*typed, "rod, a/b").code == 0
+        assert len(table("a_a-b_objects.csv")) == 1
+        for wrong in ("rod,rod", "rod,"):
+            refused = vrpsam(*typed, wrong)
+            assert refused.code == 2
+            assert "expected different names" in refused.err
+
+    def test_what_does_not_say_that_it_is_a_mask_is_named(self, vrpsam):
+        Image.fromarray(masks((0, 0, 6))).save("found/c.png")
+        outcome = vrpsam("objects", "found", "--out", "out")
+        assert outcome.code == 0
+        assert f"passed over {Path('found/c.png')}: masks end in _mask" in outcome.err
+        assert "overlay" not in outcome.err
+
     def test_results_are_not_replaced_unasked(self, vrpsam):
         vrpsam("objects", "found", "--out", "out")
         again = vrpsam("objects", "found", "--out", "out")
@@ -159,6 +177,39 @@ class TestStacks:
         assert volumes[["first_z", "last_z"]].values.tolist() == [[0, 1], [1, 2]]
         assert len(table("stack_object_planes.csv")) == 4
         assert "median volume 122 um3" in outcome.out
+
+    def test_a_folder_of_masks_and_stacks(self, vrpsam):
+        Path("images").mkdir()
+        for name in ("lone", "x"):
+            data = np.full((3, 40, 60), 5, np.uint8)
+            zarr.create_array(f"images/{name}.zarr", data=data)
+            zarr.create_array(f"found/{name}_labels.zarr", data=data // 5)
+        for letter in "ab":
+            tifffile.imwrite(f"images/{letter}.ome.tif", np.full((40, 60), 7, np.uint8))
+        outcome = vrpsam("objects", "found", "--image", "images", "--out", "out")
+        assert outcome.code == 0, outcome.err
+        assert {p.name for p in Path("out").glob("*_objects.csv")} == {
+            f"{name}_objects.csv" for name in ("a", "b", "lone", "x")
+        }
+        assert table("lone_objects.csv")["intensity_mean"].tolist() == [5]
+
+    def test_classes_come_from_the_recipe_of_the_run(self, vrpsam):
+        image = np.zeros((40, 60, 3), np.uint8)
+        image[5:15, 5:15] = image[5:15, 30:40] = 90
+        image[20:32, 30:42] = 200
+        tifffile.imwrite("two.tif", np.stack([image] * 2), photometric="rgb")
+        reference = ("--reference", "two.tif", "--slice", "0", "--box")
+        outcome = vrpsam(
+            *("segment", *reference, "30,20,42,32", "--label", "a/b"),
+            *(*reference, "5,5,15,15", "--label", "dim", "--target", "two.tif", "--out", "run"),
+        )
+        assert outcome.code == 0, outcome.err
+        outcome = vrpsam("objects", "run", "--out", "out")
+        assert outcome.code == 0, outcome.err
+        said = f"{Path('run/two_labels.tif')}: classes a/b, dim, as its recipe says"
+        assert outcome.out.splitlines()[0] == said
+        assert table("two_a-b_objects.csv")["voxels"].tolist() == [2 * 144]
+        assert table("two_dim_objects.csv")["voxels"].tolist() == [200, 200]
 
     def test_other_rules_for_ids(self, vrpsam):
         vrpsam("objects", "stack_mask.tif", "--out", "out", "--link", "unique")

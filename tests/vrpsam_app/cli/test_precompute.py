@@ -61,6 +61,19 @@ def test_wrong_use_is_explained(vrpsam, tmp_path, monkeypatch, arguments, messag
     assert message in outcome.err
 
 
+def test_a_typed_pixel_size_is_that_of_the_references_too(vrpsam, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "vrpsam_app.precompute.encode_files", lambda *_, **settings: asked.append(settings) or []
+    )
+    outcome = vrpsam(
+        "precompute", "a.png", "--reference", "ref.png", "--box", "8,5,18,15",
+        "--pixel-size", "0.3", "--store", "store",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    assert asked[0]["tiling"].reference_pixel_size == asked[0]["reading"].pixel_size
+
+
 def test_a_size_needs_a_store(vrpsam):
     outcome = vrpsam(
         "segment", "--reference", "ref.png", "--box", "8,5,18,15", "--target", "a.png",

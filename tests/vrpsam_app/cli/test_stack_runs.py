@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,21 @@ class TestStacks:
             "a_mask.png", "recipe.json", "stack_labels.tif", "stack_labels_recipe.json",
         }  # fmt: skip
 
+    def test_a_folder_stands_for_all_it_holds(self, vrpsam):
+        Path("plate").mkdir()
+        for name in ("a.png", "stack.tif", "other.zarr"):
+            Path(name).rename(f"plate/{name}")
+        Path("plate/IM0001").touch()
+        outcome = vrpsam(
+            "segment", "--reference", "ref.png", "--box", "8,5,18,15",
+            "--target", "plate", "--out", "plate/results",
+        )  # fmt: skip
+        assert outcome.code == 0, outcome.err
+        assert f"passed over {Path('plate/IM0001')}: name what" in outcome.err
+        assert {p.name for p in Path("plate/results").iterdir()} >= {
+            "a_mask.png", "stack_labels.tif", "other_labels.ome.zarr",
+        }  # fmt: skip
+
     def test_a_recipe_replays_a_stack(self, vrpsam):
         assert vrpsam("segment", *BOX, "--target", "stack.tif", *TO, "--tiles", "32").code == 0
         recipe = Path("results/stack_labels_recipe.json")
@@ -108,6 +124,14 @@ class TestStacks:
         with tifffile.TiffFile("results/other_labels.tif") as file:
             assert file.imagej_metadata["spacing"] == 1.0
             assert file.imagej_metadata["unit"] == "um"
+
+    @pytest.mark.parametrize(("typed", "used"), [((), 0.5), (("--pixel-size", "0.3"), 0.3)])
+    def test_a_typed_pixel_size_is_that_of_the_references_too(self, vrpsam, typed, used):
+        assert vrpsam("segment", *BOX, "--target", "stack.tif", *TO, *typed).code == 0
+        recipe = json.loads(Path("results/stack_labels_recipe.json").read_text())
+        assert recipe["sections"]["tiling"]["reference_pixel_size"] == [used, used, "um"]
+        with tifffile.TiffFile("results/stack_labels.tif") as file:
+            assert file.pages[0].resolution[0] == pytest.approx(1 / used)
 
     @pytest.mark.parametrize(
         ("options", "said"),

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -52,6 +54,26 @@ def test_the_smallest_of_overlapping_objects_is_on_top():
     assert np.bincount(found.labels.ravel()).tolist() == [28, 4, 20, 12]
     assert dict(found.classes) == {1: "small"}
     assert dict(found.scores) == {3: 0.5}
+
+
+@pytest.mark.parametrize(
+    ("position", "axes", "left"),
+    [
+        ({"t": 0, "z": 2}, ("z",), {"z": 2}),
+        ({"t": 0, "z": 0}, (), {}),
+        ({"t": 0, "z": 0}, ("t", "z"), {"t": 0, "z": 0}),
+        ({"t": 1, "z": 0}, ("z",), {"t": 1, "z": 0}),
+        ({}, ("z",), {}),
+        ({"z": 0}, ("t",), {"t": 0}),
+        ({"z": 3}, ("t",), {"t": 3}),
+        ({"z": 3}, ("t", "z"), {"z": 3}),
+        ({"t": 0}, ("z",), {}),
+    ],
+)
+def test_objects_are_placed_along_the_axes_of_their_stack(plane, position, axes, left):
+    placed = replace(plane, position=position).along(axes)
+    assert dict(placed.position) == left
+    assert placed.classes == plane.classes
 
 
 def test_classes_are_sorted_or_as_given(plane, empty_plane):

@@ -13,7 +13,9 @@ from vrpsam_app.exchange.coco import write_coco
 from vrpsam_app.exchange.imagej_rois import write_rois
 from vrpsam_app.exchange.picture_files import (
     class_table,
+    labels_among,
     object_mask,
+    objects_among,
     picture_of,
     picture_stem,
     read_pictures,
@@ -30,12 +32,43 @@ from vrpsam_app.label_files import write_labels
         ("a_cp_masks.png", "a"),
         ("a_nucleus_mask.png", "a_nucleus"),
         ("a.ome.tif", "a"),
+        ("a.ome_mask.png", "a"),
+        ("a_labels.ome.zarr", "a"),
+        ("a_seg.nii.gz", "a"),
         ("_mask.png", "_mask"),
         ("mask.png", "mask"),
     ],
 )
 def test_names_of_pictures(name, stem):
     assert picture_stem(Path("folder") / name) == stem
+
+
+@pytest.mark.parametrize(
+    ("names", "taken"),
+    [
+        ("a.png b.png", "a.png b.png"),
+        ("a.png a_mask.png a_overlay.png b_labels.tif", "a_mask.png b_labels.tif"),
+        ("a_labels.ome.zarr a_objects.tif b_labels.tif", "a_labels.ome.zarr b_labels.tif"),
+        ("a_rod_mask.png a_dot_mask.png a_labels.png", "a_rod_mask.png a_dot_mask.png"),
+        ("a_labels.tif a_b_mask.png", "a_labels.tif a_b_mask.png"),
+        ("a_labels.tif a_rod_objects.tif a_dot_objects.tif", "a_labels.tif"),
+        ("p/a_mask.png q/a_labels.tif q/a_objects.tif", "p/a_mask.png q/a_labels.tif"),
+    ],
+)
+def test_masks_and_labels_are_told_from_what_was_made_of_them(names, taken):
+    assert labels_among(list(map(Path, names.split()))) == list(map(Path, taken.split()))
+
+
+@pytest.mark.parametrize(
+    ("names", "taken"),
+    [
+        ("a.png b_mask.png", "a.png b_mask.png"),
+        ("a_labels.ome.zarr a_objects.tif b_labels.tif", "a_objects.tif b_labels.tif"),
+        ("a_labels.tif a_rod_mask.png a_rod_objects.tif", "a_rod_objects.tif"),
+    ],
+)
+def test_objects_stand_for_what_they_were_cut_from(names, taken):
+    assert objects_among(list(map(Path, names.split()))) == list(map(Path, taken.split()))
 
 
 def test_pictures_are_found_by_name(tmp_path):

@@ -9,6 +9,8 @@ from vrpsam_app.label_files import open_labels
 from vrpsam_app.objects import label_tiff as module
 from vrpsam_app.objects.label_tiff import label_tiff
 from vrpsam_app.progress import ProgressMeter
+from vrpsam_app.stack_runs.outputs import StackOutput
+from vrpsam_app.stack_runs.result_array import ResultLayout
 from vrpsam_app.stacks.stack import PixelSize
 
 SIZE = PixelSize(0.5, 0.25, 2.0)
@@ -87,6 +89,23 @@ def test_files_are_not_replaced_unasked(tmp_path):
 def test_folders_that_are_not_there_are_named(tmp_path):
     with pytest.raises(OutputError, match=r"a\.tif cannot be written"):
         write(tmp_path / "no" / "a.tif", np.ones((3, 4), int))
+
+
+def test_a_run_that_begins_beside_it_takes_no_plane(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "MOST_BYTES_IN_MEMORY", 0)
+    well = "2024-05-01_liver_plate01_well_A0{}"
+    beside = StackOutput.of(tmp_path / f"{well.format(2)}_labels.tif")
+    stack = np.arange(1, 5)[:, None, None] * np.ones((4, 3, 4), int)
+
+    def planes():
+        yield from stack[:2]
+        beside.begin(ResultLayout(("z",), (2,), (3, 4), np.dtype(np.uint8)), {})
+        yield from stack[2:]
+
+    path = tmp_path / f"{well.format(1)}_objects.tif"
+    with label_tiff(path, plane_hw=(3, 4), axes=("z",), leading_shape=(4,)) as passing:
+        assert len(list(passing.keep(planes()))) == 4
+    assert np.array_equal(tifffile.imread(path), stack)
 
 
 def test_a_meter_is_told_after_each_plane(tmp_path):

@@ -11,6 +11,7 @@ from vrpsam_app.objects.saved_labels import (
     LabelFiles,
     SavedLabels,
     is_saved_result,
+    label_classes,
     recipe_of_metadata,
     save_labels,
 )
@@ -82,6 +83,38 @@ def test_objects_have_the_recipe_of_the_masks_they_were_cut_from(tmp_path, label
     recipe.save(tmp_path / "cells_labels_recipe.json")
     assert is_saved_result(tmp_path / "cells_objects.tif")
     assert SavedLabels.open(tmp_path / "cells_objects.tif").recipe is not None
+
+
+@pytest.fixture
+def two_classes(recipe):
+    (reference,) = recipe.references
+    other = replace(reference, label="a/b")
+    return replace(recipe, references=(reference, other, other.as_not_this()))
+
+
+def test_numbers_of_a_run_are_classes(tmp_path, recipe, two_classes):
+    path = tmp_path / "cells_labels.ome.zarr"
+    assert label_classes(path) == ()
+    for kept, classes in ((recipe, ()), (two_classes, ("nucleus", "a/b"))):
+        kept.save(tmp_path / "cells_labels_recipe.json", overwrite=True)
+        assert label_classes(path) == classes
+    assert label_classes(tmp_path / "cells_nucleus_objects.tif") == ()
+    followed = replace(two_classes, sections={"memory": {"follow": "object"}})
+    followed.save(tmp_path / "film_labels_recipe.json")
+    assert label_classes(tmp_path / "film_labels.tif") == ()
+    (tmp_path / "cells_labels.csv").write_text("label,class\n")  # a table of objects
+    assert label_classes(path) == ()
+
+
+def test_numbers_of_a_picture_are_classes_if_it_has_their_masks(tmp_path, two_classes):
+    two_classes.save(tmp_path / "recipe.json")
+    path = tmp_path / "cells_labels.png"
+    (tmp_path / "cells_nucleus_mask.png").touch()
+    assert label_classes(path) == ()
+    (tmp_path / "cells_a-b_mask.png").touch()
+    assert label_classes(path) == ("nucleus", "a/b")
+    (tmp_path / "recipe.json").write_text("{}")
+    assert label_classes(path) == ()
 
 
 def test_what_is_no_result_is_not_one(tmp_path):

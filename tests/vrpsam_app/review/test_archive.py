@@ -73,6 +73,17 @@ def test_it_comes_back_as_it_was(project, tmp_path):
     assert back.path_of(new[1]).is_file()
 
 
+@pytest.mark.parametrize("stem", ["_DSC0001", "__", "a..b", "..a", "-z", "a b", "日本 ü", "#1."])
+def test_any_name_of_a_picture_comes_back(project, tmp_path, stem):
+    Image.new("L", (5, 5)).save(tmp_path / f"{stem}.png")
+    (added,) = project.add_pictures([tmp_path / f"{stem}.png"], copy=True)
+    project.fix(added.name, {"cell": np.ones((5, 5), bool)})
+    back = unpack_project(packed(project, tmp_path / "p.zip"), tmp_path / "back")
+    picture = back.state.picture(added.name)
+    assert back.path_of(picture).is_file()
+    assert back.masks_of(picture)["cell"].all()
+
+
 def test_pictures_outside_are_not_packed(project, tmp_path):
     Image.new("L", (5, 5)).save(tmp_path / "c.png")
     list(project.add_pictures([tmp_path / "c.png"]))
@@ -86,6 +97,7 @@ def test_pictures_outside_are_not_packed(project, tmp_path):
         "../evil.png",
         "pictures/../../evil.png",
         "pictures/.hidden",
+        "pictures/..",
         "/etc/passwd",
         "pictures/deep/er.png",
         "script.py",

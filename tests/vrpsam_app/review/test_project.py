@@ -101,6 +101,16 @@ def test_broken_picture_is_named_and_tried_again(project: ReviewProject, tmp_pat
     assert project.state.picture("c").status == "new"
 
 
+def test_a_name_that_is_not_utf8_is_named_and_the_rest_is_added(
+    project: ReviewProject, tmp_path: Path
+):
+    last = picture(tmp_path / "in" / "d.png", 3)
+    first, second = project.add_pictures([tmp_path / "in" / "c\udcff.png", last])
+    assert (first.name, second.name) == (None, "d")
+    assert "not UTF-8" in str(first.error)
+    assert "c" not in {p.name for p in project.state.pictures()}
+
+
 def test_classes_keep_their_numbers(project: ReviewProject):
     project.add_references([reference("dirt"), reference("cell")])
     assert project.classes == ("cell", "dirt")

@@ -255,6 +255,15 @@ class Correcting:
         return found
 
 
+def test_a_correction_is_cut_where_the_answer_was(project: ReviewProject, colour_segmenter):
+    segmenter = Correcting()
+    corrected_masks(project, segmenter, "a", [Point(3, 4)])
+    assert segmenter.asked[-1] == 0.5
+    list(run_review(project, colour_segmenter, threshold=0.95))
+    corrected_masks(project, segmenter, "a", [Point(3, 4)])
+    assert segmenter.asked[-1] == 0.95
+
+
 def test_marks_on_a_picture_correct_it(project: ReviewProject):
     project.add_references([reference(GREEN, "green")])
     segmenter = Correcting()

@@ -63,6 +63,11 @@ def test_a_verdict_is_about_one_result(state: ReviewState):
     assert (a(state).status, a(state).masks) == ("waiting", {"cell": Path("2.png")})
 
 
+def test_a_failure_may_tell_a_name_that_is_not_utf8(state: ReviewState):
+    state.keep_failure(state.picture("a").id, "c\udcff.png is broken")
+    assert state.picture("a").error == r"c\udcff.png is broken"
+
+
 def test_a_drawn_mask_outlives_results(state: ReviewState):
     drawn = {"cell": Path("fixed/a.png")}
     state.decide(a(state), "fix", "ada", masks=drawn)

@@ -15,6 +15,7 @@ from vrpsam_app.stack_runs import result_array
 from vrpsam_app.stack_runs.result_array import (
     ResultArray,
     ResultLayout,
+    abandoned_name,
     ome_attributes,
     read_manifest,
     remove_abandoned,
@@ -81,10 +82,34 @@ def test_half_written_chunks_and_results_are_removed(tmp_path: Path):
     result.clean()
     assert not half.exists()
     assert result.stored((0, 0), 0)
-    (tmp_path / ".r.zarr-0123abcd.part").mkdir()
-    (tmp_path / ".other.zarr-0123abcd.part").mkdir()
+    other = abandoned_name(tmp_path / "other.zarr")
+    for name in (abandoned_name(tmp_path / "r.zarr"), other):
+        (tmp_path / name).mkdir()
     remove_abandoned(tmp_path / "r.zarr")
-    assert {p.name for p in tmp_path.iterdir()} == {"r.zarr", ".other.zarr-0123abcd.part"}
+    assert {p.name for p in tmp_path.iterdir()} == {"r.zarr", other}
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("2024-05-01_liver_plate01_well_A01_labels.zarr", "2024-05-01_liver_plate01_well_A02.zarr"),
+        ("r[ab].zarr", "ra.zarr"),
+        ("r*.zarr", "r1.zarr"),
+        ("r", "r-b"),
+    ],
+)
+def test_results_of_like_names_are_left_alone(tmp_path: Path, names: tuple[str, str]):
+    for one, other in (names, names[::-1]):
+        (tmp_path / abandoned_name(tmp_path / one)).mkdir()
+        (tmp_path / abandoned_name(tmp_path / other)).mkdir()
+        remove_abandoned(tmp_path / one)
+        (left,) = tmp_path.iterdir()
+        remove_abandoned(tmp_path / other)
+        assert not left.exists()
+
+
+def test_names_of_any_length_have_room(tmp_path: Path):
+    (tmp_path / abandoned_name(tmp_path / f"{'日' * 80}.zarr")).mkdir()
 
 
 def test_a_result_of_another_shape_is_refused(tmp_path: Path):

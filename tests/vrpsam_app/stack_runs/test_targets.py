@@ -78,6 +78,20 @@ def test_a_picture_that_is_too_large_is_a_stack_of_one_plane(folder: Path):
     assert (found.pictures, found.stacks[0].stack.plane_hw) == ([], (30_000, 40_000))
 
 
+@pytest.mark.parametrize("form", [{"imagej": True}, {"ome": True}], ids=str)
+@pytest.mark.parametrize("count", [2, 3])
+def test_channels_that_are_pages_are_shown_as_colours(tmp_path: Path, form, count: int):
+    path = tmp_path / "channels.tif"
+    tifffile.imwrite(path, VALUES[:count], **form, metadata={"axes": "CYX"})
+    found = sort_targets([path], Path("out"), READING)
+    assert (found.pictures, found.unopened) == ([], [])
+    shown = found.stacks[0].stack.plane()
+    assert shown.shape == (30, 40, 3)
+    np.testing.assert_array_equal(read_slice(path, None, READING), shown)
+    one = StackReading(channels=(1,))
+    np.testing.assert_array_equal(read_slice(path, None, one), VALUES[1])
+
+
 def test_what_is_no_image_stops_nothing(folder: Path):
     (folder / "notes.doc").write_text("hello")
     found = sort_targets([folder / "notes.doc", folder / "stack.tif"], Path("out"), READING)
@@ -159,6 +173,12 @@ def test_marks_are_made_on_a_plane(folder: Path):
         read_slice(folder / "stack.tif", "7", READING)
     with pytest.raises(ImageFileError, match=r"damaged|truncated"):
         read_slice(folder / "broken.tif", None, READING)
+
+
+def test_a_reference_that_is_too_large_is_not_read(tmp_path: Path):
+    zarr.create_array(tmp_path / "slide.zarr", data=VALUES[0], chunks=(10, 10))
+    with pytest.raises(ImageError, match="30 x 40 pixels: at most 1000"):
+        read_slice(tmp_path / "slide.zarr", None, StackReading(max_pixels=1000))
 
 
 def test_a_pixel_size_that_all_files_say(folder: Path):

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from vrpsam_app.annotations import Box, Point
 from vrpsam_app.errors import ConfigError
+from vrpsam_app.images import IntensityRange
 from vrpsam_app.references import Reference
 from vrpsam_app.video.film_segmenter import FilmSegmenter, FrameAnswer
 from vrpsam_app.video.options import MemoryOptions
@@ -55,6 +56,20 @@ def test_hidden_and_seen_again(finder: Any, squares: Any, red: Any):
         truth = film.truth(0, answer.number)
         assert answer.verdicts["object"].present == bool(truth.any())
         assert np.array_equal(answer.mask("object"), truth)
+
+
+@pytest.mark.parametrize("how", ["object", "kind"])
+def test_a_frame_without_a_value_shows_nothing(finder: Any, squares: Any, red: Any, how: str):
+    film = squares((red, RIGHTWARD))
+    frames = film.frames().astype(np.float32)
+    frames[5] = np.nan
+    segmenter = FilmSegmenter(
+        finder, [film.reference(0)], (60, 80), MemoryOptions.from_text(how),
+        intensity_range=IntensityRange(0, 255),
+    )  # fmt: skip
+    for number, answer in enumerate(map(segmenter.step, frames)):
+        found = np.zeros((60, 80), bool) if number == 5 else film.truth(0, number)
+        assert np.array_equal(answer.mask("object"), found)
 
 
 def test_gone_and_back_at_another_side(finder: Any, squares: Any, red: Any, green: Any):
