@@ -9,6 +9,7 @@ from magicgui.widgets.bases import Widget
 from qtpy.QtWidgets import QFormLayout, QWidget
 from superqt import QCollapsible
 
+from napari_plugin.image_choice import ImageChoice
 from napari_plugin.model_choice import EMBEDDED, ModelChoice
 from vrpsam_app.methods import METHODS
 from vrpsam_app.objects.instances import ObjectOptions
@@ -142,14 +143,16 @@ class AdvancedForm(QCollapsible):
         """Return the numbers that were typed; what is no number is passed over."""
         return frozenset(_numbers(self.ids))
 
-    def chosen_channels(self) -> tuple[int, ...] | None:
-        """Return the channels that were typed, None for what there is."""
-        return _numbers(self.channels) or None
-
-    def chosen_channel_axis(self) -> int | None:
-        """Return the axis of channels, None if there is none."""
+    def image_choice(self) -> ImageChoice:
+        """Return what of the image is chosen."""
         axis = self.channel_axis.value
-        return None if axis < 0 else axis
+        names = (name.strip() for name in self.more_images.value.split(","))
+        return ImageChoice(
+            level=min(self.level.value, int(self.level.max)),
+            channel_axis=None if axis < 0 else axis,
+            channels=_numbers(self.channels) or None,
+            more_images=tuple(name for name in names if name),
+        )
 
     def show_image(self, layer: Any) -> None:
         """Offer the resolutions and axes of an image layer."""

@@ -14,10 +14,9 @@ from napari_plugin.model_choice import ModelShelf
 from napari_plugin.number_classes import NumberClasses
 from napari_plugin.plane_writer import Found
 from napari_plugin.questions import Doing, Question, Ranges, loaded
-from napari_plugin.result_numbers import classes_of, cutter, like_those_beside, objects_in
+from napari_plugin.result_numbers import classes_of, cutter, like_before, objects_in
 from napari_plugin.result_record import PlaneFinding, ResultRecord
 from vrpsam_app.corrections import Corrections
-from vrpsam_app.objects.linking import LinkOptions
 from vrpsam_app.progress import CancelToken
 from vrpsam_app.recipe import pixels_sha256
 from vrpsam_app.tiles.rows import Verdict
@@ -25,8 +24,6 @@ from vrpsam_app.tiles.rows import Verdict
 NAME = "Corrections"
 COLOURS = {True: "#4caf78", False: "#e8705a"}
 _SIZE_SHARE = 0.018  # of the longer side of a plane
-# Objects of a corrected slice are those that they were if they still overlap at all.
-_SAME_PLACE = LinkOptions(min_overlap=0.3, through_necks=True)
 
 
 class CorrectionsLayer:
@@ -147,14 +144,6 @@ def corrected_plane(
     if task is None:
         return Found(index, finding, classes_of(answer.predictions))
     cut = objects_in(answer.predictions, task, segmenter, plane, ready.intensity_range)
-    kept = like_those_beside(
-        cut,
-        [np.asarray(old, np.int32)],
-        1,
-        _SAME_PLACE,
-        axis="t",
-        classes=numbers.now(),
-        highest=numbers.highest,
-    )
+    kept = like_before(cut, old, numbers.now(), numbers.highest)
     several = len(answer.predictions) > 1 or bool(numbers)
     return Found(index, finding, kept.values, kept.classes if several else {})

@@ -217,7 +217,7 @@ def _of_labels(
     are brought to the image by their centres.
     """
     data = layer.data[0] if getattr(layer, "multiscale", False) else layer.data
-    if tuple(data.shape) == planes.shape and _same_place(layer, planes):
+    if tuple(data.shape) == planes.shape and planes.lie_like(layer):
         for index in [only] if only is not None else _painted_planes(data, planes):
             plane = np.asarray(data[planes.place(index)])
             yield from _of_plane(plane, index, classes, meaning)
@@ -299,14 +299,6 @@ def _world(
         head = np.broadcast_to(np.asarray(point, float)[:lacking], (len(world), lacking))
         world = np.concatenate([head, world], axis=1)
     return world
-
-
-def _same_place(layer: Any, planes: LayerPlanes) -> bool:
-    """Tell whether the pixels of a Labels layer are those of the result."""
-    ndim = len(planes.shape)
-    corners = np.array([np.zeros(ndim), np.array(planes.shape) - 1.0])
-    world = np.asarray([layer.data_to_world(c) for c in corners], float)
-    return bool(np.allclose(planes.frame.to_data(world), corners, atol=1e-3))
 
 
 def _pixels_per_unit(layer: Any, planes: LayerPlanes) -> float:

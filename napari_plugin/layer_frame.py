@@ -97,12 +97,12 @@ class LayerFrame:
         data = given[:, -ndim:] @ inverse[:ndim, :ndim].T + inverse[:ndim, ndim]
         return np.asarray(data[:, list(self.kept)])
 
-    def layer_arguments(self, start: Sequence[int] | None = None) -> dict[str, Any]:
-        """Return the arguments of a layer over the image, or over the part that begins at `start`.
+    def matrix(self, start: Sequence[int] | None = None) -> NDArray[np.float64]:
+        """Return where pixels of a layer over the image lie in the world, homogeneous.
 
         Parameters
         ----------
-        start : first pixel of the part along each kept axis; None for all of it
+        start : first pixel of the part that the layer has, along each kept axis; None for all
         """
         matrix = self.to_world.copy()
         ndim = len(matrix) - 1
@@ -114,13 +114,23 @@ class LayerFrame:
             offset = np.zeros(ndim)
             offset[list(self.kept)] = start
             matrix[:ndim, ndim] += matrix[:ndim, :ndim] @ offset
+        chosen = [*self.kept, ndim]
+        return matrix[np.ix_(chosen, chosen)]
+
+    def layer_arguments(self, start: Sequence[int] | None = None) -> dict[str, Any]:
+        """Return the arguments of a layer over the image, or over the part that begins at `start`.
+
+        Parameters
+        ----------
+        start : first pixel of the part along each kept axis; None for all of it
+        """
+        matrix = self.matrix(start)
         if "affine" not in self.arguments:
-            chosen = [*self.kept, ndim]
-            return {**_placed(matrix[np.ix_(chosen, chosen)]), **self.arguments}
+            return {**_placed(matrix), **self.arguments}
         scale = np.array(self.arguments["scale"])
         if self.spread is not None:
             scale[self.spread[0]] *= self.spread[1]
-        before_affine = self.arguments["affine"].inverse(matrix[:ndim, ndim])
+        before_affine = self.arguments["affine"].inverse(matrix[:-1, -1])
         translate = np.asarray(before_affine, float)
         return {**self.arguments, "scale": scale, "translate": translate}
 

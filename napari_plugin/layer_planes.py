@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_plugin.layer_frame import LayerFrame
+from napari_plugin.layer_frame import LayerFrame, matrix_of
 from vrpsam_app.errors import ImageError
 from vrpsam_app.stacks.axes import FileImage, axis_name, to_stack
 from vrpsam_app.stacks.stack import PixelSize, Stack, unit_of_length
@@ -25,6 +25,8 @@ Index = tuple[int, ...]
 # Names that planes need for themselves, and what an axis is called that has one of them.
 _RESERVED = frozenset({"y", "x", "s", "c"})
 _FREE = "ijklmnop"
+# Layers whose pixels nowhere differ by more than this part of one lie in the same place.
+_SAME_PLACE = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,13 +201,27 @@ class LayerPlanes:
 
     def like_plane(self, index: Index) -> tuple[tuple[int, ...], dict[str, Any]]:
         """Return shape and arguments of a layer that holds one plane and shows only there."""
-        start = [0] * len(self.shape)
         shape = [1] * len(self.shape)
-        for axis, number in zip(self.leading, index, strict=True):
-            start[axis] = number
         for axis in self.rows_cols:
             shape[axis] = self.shape[axis]
-        return tuple(shape), self.frame.layer_arguments(start)
+        return tuple(shape), self.frame.layer_arguments(self._start(index))
+
+    def lie_like(self, layer: Any, index: Index | None = None) -> bool:
+        """Whether the pixels of a layer lie in the world where those of the result do.
+
+        Parameters
+        ----------
+        index : of the plane that the layer begins with; None for all of them
+        """
+        if layer.ndim != len(self.shape):
+            return False
+        frame = self.frame.matrix(None if index is None else self._start(index))
+        shift = np.linalg.inv(frame) @ matrix_of(layer) - np.eye(len(frame))
+        return bool((np.abs(shift) * [*self.shape, 1] <= _SAME_PLACE).all())
+
+    def _start(self, index: Index) -> tuple[int, ...]:
+        """Return the first pixel of a plane along each axis of the result."""
+        return tuple(0 if isinstance(at, slice) else at for at in self.place(index))
 
 
 def is_rgb(layer: Any) -> bool:

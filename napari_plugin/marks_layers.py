@@ -104,10 +104,9 @@ def pick_tool(
     positive : whether they are on the object
     """
     kind = {"brush": "Labels", "points": "Points"}.get(tool, "Shapes")
-    layer = next(
-        (m for m in reversed(marks_layers(viewer)) if _kind(m) == kind and _is_own(m)), None
-    )
-    if layer is None or (kind == "Labels" and not _covers(layer, planes, index)):
+    own = (m for m in reversed(marks_layers(viewer)) if _kind(m) == kind and _is_own(m))
+    layer = next((m for m in own if _covers(m, planes, index)), None)
+    if layer is None:
         layer = _made(viewer, planes, index, tool)
     viewer.layers.selection.active = getattr(layer, "__wrapped__", layer)
     layer.visible = True
@@ -123,6 +122,7 @@ def say_next(layer: Any, label: str, positive: bool) -> None:
     if _kind(layer) == "Labels":
         layer.selected_label = _number_of(layer, label) if positive else NOT_VALUE
         return
+    layer.selected_data = set()  # else the marks that are selected would change as well
     layer.feature_defaults = {CLASS: [label], POSITIVE: [positive]}
     colour = _YELLOW if positive else _RED
     if _kind(layer) == "Points":
@@ -180,11 +180,13 @@ def _number_of(layer: Any, label: str) -> int:
 
 
 def _covers(layer: Any, planes: LayerPlanes, index: Index) -> bool:
-    """Tell whether a Labels layer of marks has the pixels of a plane."""
-    shape, like = planes.like_plane(index)
-    if tuple(layer.data.shape) == planes.shape:
-        return True
-    return tuple(layer.data.shape) == shape and np.allclose(layer.translate, like["translate"])
+    """Tell whether a layer of marks lies over an image; one of labels has the pixels of a plane."""
+    if _kind(layer) != "Labels":
+        return planes.lie_like(layer)
+    shape = tuple(layer.data.shape)
+    if shape == planes.shape:
+        return planes.lie_like(layer)
+    return shape == planes.like_plane(index)[0] and planes.lie_like(layer, index)
 
 
 def _is_own(layer: Any) -> bool:

@@ -47,7 +47,7 @@ class MarksReader:
         self._known: dict[str, dict[Index, list[Reference]]] = {}
         self._followed: dict[str, Any] = {}
         self._all: set[str] = set()
-        self._image = ""  # key of the planes that were marked when marks were read last
+        self._marked: LayerPlanes | None = None  # when marks were read last
         self._painted: dict[str, set[Index]] = {}
         self._timer = QTimer(parent)
         self._timer.setSingleShot(True)
@@ -70,8 +70,8 @@ class MarksReader:
         self._timer.stop()
         planes = self._planes()
         layers = {str(layer.unique_id): layer for layer in marks_layers(self._viewer)}
-        if planes is not None and planes.key != self._image:
-            self._image = planes.key
+        if planes is not None and planes is not self._marked:
+            self._marked = planes
             self._all.update(layers)
         for source in set(self._followed) - set(layers):
             self._leave(source)

@@ -87,6 +87,7 @@ class Preview:
         self._viewer, self._session = viewer, session
         self._workers, self._ranges = workers, ranges
         self._layer: Any = None
+        self._placed: LayerPlanes | None = None  # over which the layer lies
         self._shown: LiveAnswer | None = None
         self._next: tuple[Question, Index] | None = None
         self._work: Work | None = None
@@ -237,14 +238,15 @@ class Preview:
         shape, arguments = planes.like_plane(index)
         data = numbers.values.reshape(shape)
         layer = self.layer
-        if layer is not None and (layer.ndim != len(shape) or layer.data.shape != shape):
+        if layer is not None and self._placed is not planes:
             self._viewer.layers.remove(layer)
             layer = None
         if layer is None:
-            layer = self._add(data, arguments)
+            layer, self._placed = self._add(data, arguments), planes
         else:
             layer.data = data
-            layer.translate = arguments["translate"]
+            for name in arguments.keys() & {"translate", "affine"}:  # which say where a plane is
+                setattr(layer, name, arguments[name])
         layer.features = as_features(numbers.classes)
         _colour(layer, settings.objects is not None, classes)
         layer.visible = True

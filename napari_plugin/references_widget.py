@@ -15,8 +15,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_plugin.image_choice import image_planes
 from napari_plugin.layer_annotations import marks_on, references_of
-from napari_plugin.layer_planes import LayerPlanes
 from napari_plugin.marks_layers import MarksMeaning, marks_layers, marks_meaning
 from napari_plugin.panel import Panel, button, is_kind, quiet, title
 from napari_plugin.reference_card import ReferenceCard
@@ -135,7 +135,8 @@ class ReferencesWidget(Panel):
                 raise EmptyReferenceError(
                     "Choose an image and a layer of marks first: a Labels, Shapes or Points layer."
                 )
-            planes = LayerPlanes.of(image)
+            _, make = image_planes(self.viewer, image, self.session.image_choice(image))
+            planes = make()
             point = tuple(self.viewer.dims.point)
             index = planes.index_at(point)
             meaning = marks_meaning(layer) or MarksMeaning()

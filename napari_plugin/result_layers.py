@@ -74,10 +74,11 @@ def free_folder(folder: Path, stem: str) -> Path:
 
 
 def result_of(viewer: Any, session: Session, planes: LayerPlanes) -> ResultRecord | None:
-    """Return the newest result of the same image that is still there."""
+    """Return the newest result of the same image that is still there and lies over it."""
     for record in reversed(session.results):
         layer = record.layer
-        if layer is not None and layer in viewer.layers and record.planes.key == planes.key:
+        there = layer is not None and layer in viewer.layers
+        if there and record.planes.key == planes.key and planes.lie_like(layer):
             return record
     return None
 
@@ -103,14 +104,9 @@ def add_result_layer(
     return record
 
 
-def write_plane(
-    record: ResultRecord, index: Index, values: NDArray[Any], rows: slice = slice(None)
-) -> None:
-    """Write what was found in a plane, or in some of its rows; nothing is redrawn."""
-    place = list(record.planes.place(index))
-    row_axis, _ = record.planes.rows_cols
-    place[row_axis] = rows
-    record.state.data[tuple(place)] = values
+def write_plane(record: ResultRecord, index: Index, values: NDArray[Any]) -> None:
+    """Write the numbers of a plane; nothing is redrawn, and Ctrl+Z does not take it back."""
+    record.state.data[record.planes.place(index)] = values
 
 
 def write_undoable(record: ResultRecord, index: Index, values: NDArray[Any]) -> bool:

@@ -19,6 +19,8 @@ from vrpsam_app.stack_runs.object_planes import ObjectTask, object_task
 from vrpsam_app.stacks.stack import Stack
 
 Index = tuple[int, ...]
+# Objects of a plane that was changed are those that they were if they still overlap at all.
+_SAME_PLACE = LinkOptions(min_overlap=0.3, through_necks=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,6 +198,23 @@ def like_those_beside(
     table[fresh] = list(became.values())
     named = {became.get(number, number): name for number, name in found.classes.items()}
     return Numbered(np.asarray(table[values]), named)
+
+
+def like_before(
+    new: Numbered, old: NDArray[Any], classes: Mapping[int, str], highest: int
+) -> Numbered:
+    """Give the objects of a plane the numbers that they had in it.
+
+    Parameters
+    ----------
+    old : the plane as it was
+    classes : of the numbers that were given, where there are several
+    highest : what was not there gets numbers above this one
+    """
+    beside = [np.asarray(old, np.int32)]
+    return like_those_beside(
+        new, beside, 1, _SAME_PLACE, axis="t", classes=classes, highest=highest
+    )
 
 
 def _chosen_numbers(

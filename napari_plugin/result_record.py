@@ -203,6 +203,18 @@ class ResultRecord:
         """Whether there is a state before the last run."""
         return bool(self._before)
 
+    @property
+    def edited_since_run(self) -> tuple[Index, ...]:
+        """Planes that a person edited and that Revert would change, in order."""
+        if not self._before:
+            return ()
+        before = self._before[-1].data
+        return tuple(
+            i
+            for i in sorted(self.state.edited)
+            if not np.array_equal(self.plane(i), before[self.planes.place(i)])
+        )
+
     def plane(self, index: Index) -> NDArray[Any]:
         """Return the layer's pixels of a plane, shape (rows, cols)."""
         return np.asarray(self.state.data[self.planes.place(index)])
@@ -233,19 +245,32 @@ class ResultRecord:
         """Start a run that can be reverted: `state` takes the place of the one that is there."""
         self._before = [self.state]  # one step back: more would hold several stacks in memory
         self.state = state
+        self._show_data()
         self.changed.emit()
 
     def revert(self) -> None:
-        """Bring back the layer as it was before the last run; does nothing where there was none."""
+        """Bring back the layer as it was before the last run; does nothing where there was none.
+
+        Planes that a person accepted since and that stay as they are remain accepted.
+        """
         if not self._before:
             return
+        accepted = self.state.edited - set(self.edited_since_run)
         self.state = self._before.pop()
-        layer = self.layer
-        if layer is not None:
-            with self.writing():
-                layer.data = self.state.data
-            self.tell_layer()
+        self.state.edited |= accepted
+        self._show_data()
+        self.tell_layer()
         self.changed.emit()
+
+    def forget_undo(self) -> None:
+        """Let Ctrl+Z bring back nothing from before a run: it would be of data that are gone."""
+        layer = self.layer
+        if layer is None:
+            return
+        mode, editable = layer.mode, layer.editable
+        for now in (True, False, editable):  # napari forgets when a layer can no longer be edited
+            layer.editable = now
+        layer.mode = mode
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -316,6 +341,14 @@ class ResultRecord:
         """Take classes that a person wrote into the layer's features, before others are given."""
         if self.counts_objects and self.state.numbers:
             self.state.numbers.take(self.named)
+
+    def _show_data(self) -> None:
+        """Let the layer show the data of the state."""
+        layer = self.layer
+        if layer is not None:
+            with self.writing():
+                layer.data = self.state.data
+            self.forget_undo()
 
     def _on_paint(self, event: Any) -> None:
         if self._writing:

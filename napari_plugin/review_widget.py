@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,6 @@ from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
     QHBoxLayout,
-    QMessageBox,
     QProgressBar,
     QPushButton,
 )
@@ -24,8 +24,10 @@ from napari_plugin.plane_writer import Found
 from napari_plugin.questions import Doing, Question, Ranges
 from napari_plugin.result_layers import write_undoable
 from napari_plugin.result_record import ResultRecord
+from napari_plugin.revert import revert
 from napari_plugin.review_strip import ScoreStrip
 from napari_plugin.review_words import bar_of, legend_of
+from napari_plugin.segment_dialogs import ask_about_edited, ask_to_correct
 from napari_plugin.slice_references import references_of_slice
 from napari_plugin.stack_flow import StackFlow
 from vrpsam_app.errors import EmptyReferenceError
@@ -155,8 +157,10 @@ class ReviewWidget(Panel):
         return self._record.planes.index_at(tuple(self.viewer.dims.point))
 
     def draw(self) -> None:
-        """Show what is known now."""
+        """Show what is known now; clicks that lie over another result are taken away."""
         record, index = self._record, self.index
+        if not self._clicking:
+            self.clicks.close()
         running = self.flow.running
         for part in (
             self.next_button, self.accept_button, self.plus, self.minus, self.learn_button,
@@ -258,7 +262,12 @@ class ReviewWidget(Panel):
     def revert(self) -> None:
         """Bring back the result as it was before the last run."""
         if self._record is not None:
-            self.flow.revert(self._record)
+            revert(self._record, partial(ask_about_edited, self))
+
+    @property
+    def _clicking(self) -> bool:
+        """Whether clicks correct the result: one of the signs is down."""
+        return self.plus.isChecked() or self.minus.isChecked()
 
     def _question(self, record: ResultRecord) -> Question:
         items = tuple(item for item in self.session.references if item.active)
@@ -287,31 +296,23 @@ class ReviewWidget(Panel):
         if record is None:
             return
         record.painted_class = self._label(record)
-        if self.clicks.layer is not None:
-            self.clicks.mean(positive=self.plus.isChecked(), label=record.painted_class)
+        self.clicks.mean(positive=self.plus.isChecked(), label=record.painted_class)
 
     def _label(self, record: ResultRecord) -> str:
         return self.label.currentText() or next(iter(record.classes), "object")
 
     def _may_overwrite(self, record: ResultRecord, index: Index) -> bool:
         """Ask before clicks replace what a person painted."""
-        if index not in record.edited or index in self._corrected:
-            return True
-        answer = QMessageBox.question(
-            self,
-            "This slice was edited",
-            f"{record.planes.words(index) or 'It'} was edited or accepted by hand. The answer to "
-            "your clicks takes its place (Ctrl+Z in the result brings it back). Go on?",
-        )
-        if answer == QMessageBox.StandardButton.Yes:
+        if index in record.edited and index not in self._corrected:
+            if not ask_to_correct(self, record.planes, index):
+                return False
             self._corrected.add(index)
-            return True
-        return False
+        return True
 
     def _ask_again(self) -> None:
         """Ask about the shown plane with the clicks on it; the last of several questions counts."""
         record, index = self._record, self.index
-        if record is None or index is None or self.flow.running:
+        if record is None or index is None or self.flow.running or not self._clicking:
             return
         if self._asking:
             self._waits = index
@@ -369,6 +370,8 @@ class ReviewWidget(Panel):
                 self._record.changed.disconnect(self._changed)
             self._record = record
             self._corrected.clear()
+            self.plus.setChecked(False)
+            self.minus.setChecked(False)
             if record is not None:
                 self.listen(record.changed, self._changed)
         self._changed()

@@ -1,4 +1,4 @@
-"""Questions that the segment widget asks in windows of their own."""
+"""Questions that the panels ask in windows of their own."""
 
 from __future__ import annotations
 
@@ -90,6 +90,17 @@ def ask_about_edited(parent: QWidget, planes: LayerPlanes, edited: Sequence[Inde
     if pressed is leave:
         return "leave"
     return "overwrite" if pressed is overwrite else "cancel"
+
+
+def ask_to_correct(parent: QWidget, planes: LayerPlanes, index: Index) -> bool:
+    """Ask whether the answer to clicks may take the place of what a person edited."""
+    answer = QMessageBox.question(
+        parent,
+        "This slice was edited",
+        f"{planes.words(index) or 'It'} was edited or accepted by hand. The answer to your clicks "
+        "takes its place (Ctrl+Z in the result brings it back). Go on?",
+    )
+    return bool(answer == QMessageBox.StandardButton.Yes)
 
 
 def ask_to_download(parent: QWidget, missing: Sequence[object]) -> bool:

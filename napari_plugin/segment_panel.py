@@ -8,6 +8,7 @@ from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_plugin.advanced_form import AdvancedForm
+from napari_plugin.image_choice import image_planes
 from napari_plugin.layer_planes import Index, LayerPlanes
 from napari_plugin.marks_layers import Tool, marks_layers, marks_meaning, pick_tool, say_next
 from napari_plugin.marks_reader import MarksReader
@@ -15,7 +16,7 @@ from napari_plugin.preview import LiveAnswer, Preview
 from napari_plugin.questions import Question, Ranges
 from napari_plugin.result_record import ResultRecord
 from napari_plugin.run_settings import RunSettings
-from napari_plugin.segment_choices import image_planes, say_all_marked, take_marks_from
+from napari_plugin.segment_choices import say_all_marked, take_marks_from
 from napari_plugin.segment_form import SegmentForm
 from napari_plugin.segment_words import error_words, live_words, progress_words
 from napari_plugin.session import Session
@@ -25,6 +26,7 @@ from napari_plugin.workers import Workers
 from vrpsam_app.errors import VRPSAMError
 from vrpsam_app.tiles.plan import TileOptions
 
+_PLACED_BY = ("scale", "translate", "rotate", "shear", "affine")
 _WIDTH = 340
 """Of a dock that nobody has made wider, in pixels of the screen."""
 
@@ -70,7 +72,9 @@ class SegmentPanel(QWidget):
     def planes(self) -> LayerPlanes | None:
         """Return what is segmented, None if nothing can be; the reason is shown."""
         try:
-            key, make = image_planes(self._viewer, self.form, self.advanced)
+            layer, choice = self.form.image.layer, self.advanced.image_choice()
+            key, make = image_planes(self._viewer, layer, choice)
+            self.session.choose_of_image(layer, choice)
             if key != self._planes_key or self._planes_held is None:
                 self._planes_held, self._planes_key = make(), key
         except VRPSAMError as error:
@@ -212,16 +216,25 @@ class SegmentPanel(QWidget):
         self._layer_inserted()
 
     def _follow_data(self, layer: Any) -> None:
-        """Hear of it when the data of the image are replaced, and of no other image any more."""
+        """Hear of it when the image is replaced or placed anew, and of no other any more."""
         if self._image is not None:
             self._image.events.data.disconnect(self._data_replaced)
+            for name in _PLACED_BY:
+                self._image.events[name].disconnect(self._image_placed)
         self._image = getattr(layer, "__wrapped__", layer)
         if self._image is not None:
             self._image.events.data.connect(self._data_replaced)
+            for name in _PLACED_BY:
+                self._image.events[name].connect(self._image_placed)
 
     def _data_replaced(self, event: Any = None) -> None:
         """Take what a layer shows now for another image: its marks are read and asked anew."""
         self._show_image()
+        self._ask_live()
+
+    def _image_placed(self, event: Any = None) -> None:
+        """Read what lies under the marks now that the image lies elsewhere."""
+        self.marks.restart()
         self._ask_live()
 
     def _layer_inserted(self, event: Any = None) -> None:

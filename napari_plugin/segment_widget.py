@@ -15,6 +15,7 @@ from napari_plugin.layer_planes import Index, LayerPlanes
 from napari_plugin.model_choice import ModelChoice
 from napari_plugin.questions import Question
 from napari_plugin.result_record import ResultRecord
+from napari_plugin.revert import revert
 from napari_plugin.segment_menus import fill_menus
 from napari_plugin.segment_panel import SegmentPanel
 from napari_plugin.segment_words import run_words
@@ -143,8 +144,9 @@ class SegmentWidget(SegmentPanel):
     def revert(self) -> None:
         """Bring the result back to what it was before its last run."""
         record = self.result()
-        if record is not None and record.can_revert:
-            self.flow.revert(record)
+        if record is None or not record.can_revert:
+            return
+        if revert(record, self.ask_about_edited):
             self.say("The result is as it was before the last run.")
             self._update()
 

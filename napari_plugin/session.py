@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
+from napari_plugin.image_choice import ImageChoice
 from napari_plugin.model_choice import ModelChoice, ModelShelf
 from napari_plugin.preferences import Preferences
 from napari_plugin.reference_items import ReferenceItem, free_name, name_of
@@ -56,6 +57,7 @@ class Session:
         self.shelf = ModelShelf(self._open_store)
         self._choice = ModelChoice(model=self.preferences.model, device=self.preferences.device)
         self._items: tuple[ReferenceItem, ...] = ()
+        self._of_images: weakref.WeakKeyDictionary[Any, ImageChoice] = weakref.WeakKeyDictionary()
         self._records: weakref.WeakKeyDictionary[Any, ResultRecord] = weakref.WeakKeyDictionary()
 
     @classmethod
@@ -245,6 +247,14 @@ class Session:
             As :meth:`ModelShelf.segmenter` does.
         """
         return self.shelf.segmenter(self._choice, progress)
+
+    def image_choice(self, layer: Any) -> ImageChoice:
+        """Return what was chosen of an image layer; all that it shows where nothing was."""
+        return self._of_images.get(unwrapped(layer), ImageChoice())
+
+    def choose_of_image(self, layer: Any, choice: ImageChoice) -> None:
+        """Remember what is chosen of an image layer, so that all panels ask about the same."""
+        self._of_images[unwrapped(layer)] = choice
 
     @property
     def results(self) -> tuple[ResultRecord, ...]:

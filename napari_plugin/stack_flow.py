@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Sequence, Set
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -130,14 +130,13 @@ class StackFlow:
         if record is None or before is None:
             state = self._new_state(question)
         else:
-            if not (large and _goes_on(before, question, indices)):
-                record.release(set(overwrite))
+            if large and _goes_on(before, question, indices):
+                record.forget_undo()
+            else:
                 record.take_features()
-                record.begin(self._next_state(record, question, indices, folder))
-                layer = record.layer
-                if layer is not None:
-                    with record.writing():
-                        layer.data = record.state.data
+                edited = record.edited.difference(overwrite)
+                record.begin(self._next_state(record, question, set(indices) - edited, folder))
+            record.release(overwrite)
             state = record.state
         into = RunData(question.planes, state.data, state.edited, state.numbers)
         wanted = [i for i in indices if i not in state.edited]
@@ -154,10 +153,6 @@ class StackFlow:
             ),
         )
 
-    def revert(self, record: ResultRecord) -> None:
-        """Bring a result back to what it was before its last run."""
-        record.revert()
-
     def _is_large(self, question: Question) -> bool:
         objects = question.settings.objects is not None
         return is_large(question.planes, objects, self._session.preferences.memory_mb)
@@ -172,20 +167,24 @@ class StackFlow:
         self,
         record: ResultRecord,
         question: Question,
-        indices: Sequence[Index],
+        wanted: Set[Index],
         folder: Path | None,
     ) -> RunState:
-        """Return a state that holds what the run leaves alone; the old one stays for Revert."""
+        """Return a state that holds what the run leaves alone; the old one stays for Revert.
+
+        Parameters
+        ----------
+        wanted : planes that are written
+        """
         old = record.state
         objects = question.settings.objects is not None
-        wanted = set(indices) - old.edited
         stays = [i for i in question.planes.stack.indices() if i not in wanted]
         path = None if folder is None else self._path_for(question)
         if path is None and isinstance(old.data, np.ndarray):
             data = old.data.copy()
             clear = wanted
         else:
-            data, clear = empty_data(question.planes, objects, path), set()
+            data, clear = empty_data(question.planes, objects, path), frozenset()
             held = {*old.findings, *old.edited}
             for index in (i for i in stays if i in held):
                 data[record.planes.place(index)] = record.plane(index)

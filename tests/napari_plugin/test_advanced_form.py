@@ -9,6 +9,7 @@ import pytest
 from napari.layers import Image
 
 from napari_plugin.advanced_form import AdvancedForm
+from napari_plugin.image_choice import ImageChoice
 from napari_plugin.model_choice import EMBEDDED, ModelChoice
 from vrpsam_app.methods import METHODS
 
@@ -36,7 +37,7 @@ def test_it_begins_with_what_is_chosen(form):
     }  # fmt: skip
     assert form.object_options().min_area is None
     assert form.chosen_ids() == frozenset()
-    assert form.chosen_channels() is form.chosen_channel_axis() is None
+    assert form.image_choice() == ImageChoice()
     assert not form.isExpanded()
 
 
@@ -70,7 +71,7 @@ def test_every_choice_is_told_and_text_when_it_is_complete(form, told):
     assert len(told) == 6
     form.channels.native.editingFinished.emit()
     assert len(told) == 7
-    assert form.chosen_channels() == (0, 2)
+    assert form.image_choice().channels == (0, 2)
     assert (form.object_options().method, form.object_options().min_area) == ("components", 30)
     assert (form.link_options().rule, form.link_options().gaps) == ("unique", 2)
     form.ids.value = "3, 7 eight"
@@ -84,10 +85,10 @@ def test_an_image_brings_its_resolutions_and_axes(form, told):
     assert [form.channel_axis.native.itemText(i) for i in range(3)] == ["none", "c (2)", "z (5)"]
     assert told == []
     form.channel_axis.value = 0
-    assert (form.chosen_channel_axis(), len(told)) == (0, 1)
+    assert (form.image_choice().channel_axis, len(told)) == (0, 1)
     form.show_image(Image([np.zeros((16, 16)), np.zeros((8, 8)), np.zeros((4, 4))]))
     assert form.level.max == 2
-    assert form.chosen_channel_axis() is None
+    assert form.image_choice().channel_axis is None
     form.level.value = 2
     form.show_image(None)
     assert (form.level.value, form.level.max) == (0, 0)

@@ -179,6 +179,35 @@ def test_positions_survive_scale_translation_and_rotation(rotated: bool):
     assert np.allclose(labels.rotate, layer.rotate)
 
 
+def test_a_layer_lies_like_the_image_or_elsewhere():
+    turn = [[1, 0, 0], [0, 0.8, -0.6], [0, 0.6, 0.8]]
+    place = {"scale": (2, 0.5, 0.25), "translate": (10, 3, 4), "rotate": turn}
+    planes, image = planes_of(np.zeros((5, 20, 30)), **place)
+    viewer = ViewerModel()
+    shape, like = planes.like_plane((3,))
+    plane = viewer.add_labels(np.zeros(shape, int), **like)
+    points = viewer.add_points(ndim=3, **planes.like_layer())
+    assert planes.lie_like(image)
+    assert planes.lie_like(points)
+    assert planes.lie_like(plane, (3,))
+    assert not planes.lie_like(plane, (2,))
+    assert not planes.lie_like(plane)
+    assert not planes.lie_like(viewer.add_points(ndim=2))
+    for name, value in (
+        ("scale", (2, 0.5, 0.3)),
+        ("translate", (10, 3, 4.1)),
+        ("rotate", np.eye(3)),
+        ("shear", [0, 0, 0.1]),
+        ("affine", np.diag([1, 1, 3, 1])),
+    ):
+        other = viewer.add_points(ndim=3, **planes.like_layer())
+        setattr(other, name, value)
+        assert not planes.lie_like(other), name
+    stack, channels = planes_of(np.zeros((2, 5, 20, 30)), axis=0, scale=(1, 2, 0.5, 0.5))
+    assert stack.lie_like(viewer.add_labels(np.zeros((5, 20, 30), int), scale=(2, 0.5, 0.5)))
+    assert not stack.lie_like(channels)
+
+
 def test_unknown_units_are_no_sizes():
     planes, _ = planes_of(np.zeros((5, 8, 9)), scale=(1, 0.2, 0.2))
     assert planes.stack.pixel_size is None

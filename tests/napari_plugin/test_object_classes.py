@@ -15,6 +15,7 @@ from napari_plugin.measure_widget import MeasureWidget
 from napari_plugin.measure_work import classes_of_layer
 from napari_plugin.questions import Question
 from napari_plugin.result_files import reader_of, write_labels
+from napari_plugin.revert import revert
 from napari_plugin.review_widget import ReviewWidget
 from napari_plugin.run_settings import RunSettings
 from napari_plugin.session import Session
@@ -57,8 +58,8 @@ def dock(viewer, stack, grey, qtbot, tmp_path):
     viewer.window.add_dock_widget(panel)
     planes = LayerPlanes.of(image)
 
-    def run(indices=None, *, items=None, wait=True, slice_only=False, **settings):
-        asked = RunSettings(objects=OBJECTS, **settings)
+    def run(indices=None, *, items=None, wait=True, slice_only=False, objects=OBJECTS, **settings):
+        asked = RunSettings(objects=objects, **settings)
         question = Question(planes, items or session.references, asked)
         if slice_only:
             panel.flow.answer_slice(question, indices[0])
@@ -148,6 +149,29 @@ def test_a_range_and_then_the_rest(dock, stack):
     assert int(np.max(record.layer.data)) == 4
     record.revert()
     check(record, stack, range(1, 4))
+
+
+@pytest.mark.parametrize("objects", [OBJECTS, None])
+def test_slices_that_revert_leaves_have_the_numbers_of_what_comes_back(dock, stack, objects):
+    panel, run = dock
+    nucleus, rod = panel.session.references
+    record = run(items=(nucleus,), objects=objects)
+    layer = record.layer
+    before = layer.data.copy()
+    run(items=(rod, nucleus), objects=objects)
+    layer.paint((4, 3, 45), int(layer.data[4, 30, 35]))  # more of the nucleus
+    painted = layer.data[4] > 0
+    assert revert(record, lambda planes, edited: "leave")
+    assert np.array_equal(np.delete(layer.data, 4, 0), np.delete(before, 4, 0))
+    assert np.array_equal(layer.data[4] > 0, painted)
+    assert record.classes == ("nucleus",)
+    number, of_rod = layer.data[4, 30, [35, 10]].tolist()
+    assert number == layer.data[4, 3, 45] == layer.data[3, 30, 35]
+    assert of_rod not in before
+    assert record.named == {
+        **dict.fromkeys(np.unique(before[before > 0]).tolist(), "nucleus"),
+        **({of_rod: "rod", int(layer.data[4, 10, 10]): "rod"} if objects else {}),
+    }
 
 
 def test_a_slice_beside_others_and_ctrl_z(dock, stack):

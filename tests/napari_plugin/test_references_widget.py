@@ -58,6 +58,38 @@ def test_a_slice_without_marks_says_so(panel, marked):
     assert panel.session.references == ()
 
 
+def test_the_slice_is_the_one_that_is_shown_however_the_axes_are_rolled(panel, marked):
+    panel.label.setText("thing")
+    marked.dims.order = (1, 0, 2)
+    marked.dims.set_point(1, 14)
+    panel.add_slice()
+    (item,) = panel.session.references
+    assert item.where == "discs, z 14"
+    data = marked.layers["discs"].data
+    assert np.array_equal(item.reference.image, data[:, 14])
+    assert np.array_equal(np.argwhere(item.reference.positive)[:, 0], [2] * 13)
+
+
+def test_a_slice_is_of_the_channels_that_are_segmented(viewer, make_widget, disc_stack):
+    both = np.stack([disc_stack, 220 - disc_stack], axis=0)
+    image = viewer.add_image(both, axis_labels=("c", "z", "y", "x"), name="both")
+    widget = make_widget(viewer)
+    made = ReferencesWidget(viewer)
+    viewer.window.add_dock_widget(made)
+    widget.advanced.channel_axis.value = 0
+    widget.advanced.channels.value = "1"
+    widget.advanced.channels.native.editingFinished.emit()
+    viewer.dims.set_point(1, 2)
+    points = viewer.add_points([[2, 14, 16]], ndim=3)
+    made.image.choose(image)
+    made.marks.choose(points)
+    made.add_slice()
+    assert made.news == ""
+    (item,) = made.session.references
+    assert np.array_equal(item.reference.image, 220 - disc_stack[2])
+    assert item.image == widget.planes().key  # in whose range it is already
+
+
 def test_names_classes_use_and_not_this(panel, qtbot):
     panel.label.setText("thing")
     panel.all_marked.setChecked(False)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from qtpy.QtWidgets import QMessageBox
 
+from napari_plugin import review_widget
 from napari_plugin.layer_planes import LayerPlanes
 from napari_plugin.questions import Question
 from napari_plugin.result_record import PlaneFinding
@@ -189,6 +190,50 @@ def test_learning_redoes_what_nobody_settled_and_revert_brings_it_back(panel, vi
     panel.revert_button.click()
     assert np.array_equal(layer.data, before)
     assert not panel.record.can_revert
+
+
+def test_revert_asks_about_what_was_edited_since(panel, qtbot, monkeypatch):
+    layer = panel.record.layer
+    panel.redo()
+    qtbot.waitUntil(lambda: not panel.flow.running, timeout=20_000)
+    layer.paint((1, 40, 50), 1)
+    asked, answers = [], ["cancel", "leave"]
+
+    def ask(parent, planes, edited):
+        asked.append((parent, planes, tuple(edited)))
+        return answers.pop(0)
+
+    monkeypatch.setattr(review_widget, "ask_about_edited", ask)
+    panel.revert()
+    assert panel.record.can_revert
+    panel.revert()
+    assert not panel.record.can_revert
+    assert asked == [(panel, panel.record.planes, ((1,),))] * 2
+    assert layer.data[1, 40, 50] == 1
+    assert panel.record.edited == {(1,)}
+
+
+def test_clicks_on_one_result_are_not_those_of_another(panel, viewer, segmenter, disc_stack, qtbot):
+    first, asked = panel.record.layer, len(segmenter.clicks)
+    flipped = np.ascontiguousarray(disc_stack[:, ::-1])
+    planes = LayerPlanes.of(viewer.add_image(flipped, name="flipped", scale=(2, 1, 1)))
+    question = Question(planes, panel.session.references, RunSettings())
+    panel.flow.answer_planes(question, [(4,)])
+    qtbot.waitUntil(lambda: not panel.flow.running, timeout=20_000)
+    second = panel.session.results[-1].layer
+    panel.result.choose(first)
+    panel.go_to((4,))
+    panel.plus.click()
+    points = panel.clicks.layer
+    panel.result.choose(second)
+    before = second.data.copy()
+    assert not panel.plus.isChecked()
+    points.add([[4, 40, 10]])
+    qtbot.waitUntil(lambda: panel.clicks.layer is None)
+    assert points not in viewer.layers
+    assert not panel.workers.running
+    assert len(segmenter.clicks) == asked
+    assert np.array_equal(second.data, before)
 
 
 def test_objects_keep_their_numbers_where_a_slice_is_corrected(

@@ -100,9 +100,55 @@ def test_ctrl_z_takes_a_slice_back_and_revert_a_run(viewer, make_widget, settle,
     widget.segment_all()
     settle(widget)
     assert np.array_equal(record.layer.data > 0, bright(disc_stack))
+    record.layer.mode = "paint"
+    record.layer.undo()  # there is nothing of these data yet
+    assert np.array_equal(record.layer.data > 0, bright(disc_stack))
+    record.layer.paint((1, 40, 5), 9)
+    widget.ask_about_edited = lambda planes, edited: "overwrite"
     widget.revert()
     assert np.array_equal(record.layer.data, before)
     assert set(record.findings) == {(2,)}
+    record.layer.undo()
+    assert np.array_equal(record.layer.data, before)
+    assert record.layer.mode == "paint"
+    assert record.layer.editable
+
+
+def test_revert_asks_about_slices_that_were_edited_since(viewer, make_widget, settle, disc_stack):
+    viewer.add_image(disc_stack)
+    widget = make_widget(viewer)
+    brush(viewer, widget)
+    widget.segment_all()
+    settle(widget)
+    (record,) = widget.session.results
+    record.layer.paint((0, 40, 5), 5)  # before the run: it stays whatever is done
+    before = record.layer.data.copy()
+    widget.form.threshold.setValue(0.7)
+    widget.segment_all()
+    settle(widget)
+    record.layer.data[4] = 0
+    record.layer.paint((4, 5, 50), 7)
+    record.mark_edited([(1,)])  # accepted: Revert does not change what it shows
+    asked, said = [], ["cancel", "leave"]
+
+    def ask(planes: Any, edited: Any) -> str:
+        asked.append(tuple(edited))
+        return said.pop(0)
+
+    widget.ask_about_edited = ask
+    widget.revert()
+    assert record.can_revert
+    assert record.layer.data[4, 5, 50] == 7
+    found = record.findings[4,]
+    painted = record.layer.data[4] > 0
+    widget.revert()
+    assert asked == [((4,),)] * 2
+    assert not record.can_revert
+    assert np.array_equal(record.layer.data[4] > 0, painted)
+    assert np.array_equal(np.delete(record.layer.data, 4, 0), np.delete(before, 4, 0))
+    assert record.layer.data[4, 5, 50] == 6  # new among the numbers that came back
+    assert record.edited == {(0,), (1,), (4,)}
+    assert record.findings[4,] is found
 
 
 def test_edited_slices_are_left_alone_until_that_is_asked_for(
@@ -131,6 +177,9 @@ def test_edited_slices_are_left_alone_until_that_is_asked_for(
     settle(widget)
     assert record.layer.data[4, 0, 0] == 0
     assert record.edited == frozenset()
+    widget.revert()
+    assert record.layer.data[4, 0, 0] == 77
+    assert record.edited == {(4,)}
 
 
 def test_the_window_lives_while_a_run_is_stopped_and_resumed(
@@ -261,6 +310,12 @@ def test_every_tool_marks(tool, viewer, make_widget, settle, disc_stack):
     assert item.reference.positive.any()
     assert bright(disc_stack)[2][item.reference.positive].all()
     assert np.array_equal(viewer.layers[LIVE].data[0] > 0, bright(disc_stack)[2])
+    marks.selected_data = {0}
+    colour = "face_color" if tool == "points" else "edge_color"
+    drawn = getattr(marks, colour).copy()
+    widget.form.beside_object.setChecked(True)  # of the next mark, not of this one
+    assert np.array_equal(getattr(marks, colour), drawn)
+    assert marks.features["positive"].tolist() == [True]
     marks.selected_data = {0}
     marks.remove_selected()
     settle(widget)
