@@ -90,7 +90,8 @@ class ReferenceFileDialog(QDialog):
         marks = Path(self.marks.text().strip()).expanduser()
         hw = (plane.shape[0], plane.shape[1])
         found = read_objects(marks, hw=hw, name=path.name, position=position or None)
-        here = [p for p in found if not p.position or dict(p.position) == position]
+        placed = [plane.along(position) for plane in found]
+        here = [p for p in placed if not p.position or dict(p.position) == position]
         if len(here) != 1:
             raise AnnotationError(
                 f"{marks} has marks for {len(found)} pictures or planes, and {len(here)} fit "

@@ -200,6 +200,23 @@ def test_references_of_a_slice_of_a_stack(panel, tmp_path, disc_stack):
     assert where == "stack.tif, z=3"
 
 
+def test_regions_of_imagej_on_a_slice_with_channels(panel, tmp_path, disc_stack):
+    import roifile
+    import tifffile
+
+    both = np.stack([disc_stack, disc_stack], axis=1)
+    tifffile.imwrite(tmp_path / "stack.tif", both, imagej=True, metadata={"axes": "ZCYX"})
+    region = roifile.ImagejRoi.frompoints([[10, 5], [20, 5], [20, 15], [10, 15]])
+    region.c_position, region.z_position, region.t_position = 1, 4, 1  # ImageJ counts from 1
+    (tmp_path / "regions.roi").write_bytes(region.tobytes())
+    dialog = ReferenceFileDialog(panel)
+    dialog.image.setText(str(tmp_path / "stack.tif"))
+    dialog.marks.setText(str(tmp_path / "regions.roi"))
+    dialog.slice.setText("z=3")
+    ((reference, _, _),) = dialog.references()
+    assert np.array_equal(np.argwhere(reference.positive).min(0), [5, 10])
+
+
 def test_two_viewers_share_nothing(panel, make_viewer, qtbot):
     other = ReferencesWidget(make_viewer())
     qtbot.addWidget(other)

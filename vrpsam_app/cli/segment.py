@@ -253,7 +253,10 @@ def _settings(
     if replayed is None or options.tiles is not None:
         entries = options.references or ()
         marked = [entry.path for entry in entries if isinstance(entry, ReferenceOptions)]
-        typed["tiling"] = tile_options(options, marked, reading)
+        tiling = tile_options(options, marked, reading)
+        if not marked:  # the references are the recipe's, and so is the size of their pixels
+            tiling = replace(tiling, reference_pixel_size=settings.tiling.reference_pixel_size)
+        typed["tiling"] = tiling
     settings = replace(settings, **{k: v for k, v in typed.items() if v is not None})
     if options.link is not None and settings.objects is None:
         options.usage_error("--link gives ids to objects: add --objects")

@@ -12,7 +12,7 @@ function takeAnswers() {
   const fresh = new Map((props.answers || []).map((answer) => [answer.id, answer]));
   for (const [id, entry] of answers) {
     if (!pictureOf(id)) answers.delete(id);
-    else if (!fresh.has(id)) entry.old = true;
+    else if (!fresh.has(id)) Object.assign(entry, { old: true, searching: false });
   }
   for (const [id, answer] of fresh) {
     const entry = answers.get(id) || { answer: null, cuts: null, searching: false, old: false };
@@ -34,9 +34,12 @@ async function readLevels(entry, answer) {
       return Object.defineProperty({ ...each }, 'layer', { value: layer });
     }),
   );
-  if (entry.wanted !== answer) return; // a later one came meanwhile
+  // A later one came meanwhile, or a project.
+  if (entry.wanted !== answer || answers.get(answer.id) !== entry) return;
+  const before = entry.answer ? { cut: cutOf(answer.id) } : null;
   entry.answer = { ...answer, classes };
   entry.cut = undefined;
+  if (before && !sameCut(before.cut, cutOf(answer.id))) reopen(answer.id);
   render();
   if (thumbs.has(answer.id)) paintThumb(pictureOf(answer.id), thumbs.get(answer.id));
 }
@@ -44,10 +47,10 @@ async function readLevels(entry, answer) {
 // What is drawn of a picture at the settings of now.
 function cutOf(id) {
   const entry = answers.get(id);
-  if (!entry?.answer || entry.answer.state !== 'done') return null;
+  if (entry?.answer?.state !== 'done') return null;
   const settings = threshold + '/' + minArea;
   if (entry.cut === undefined || entry.settings !== settings) {
-    entry.cut = cutAnswer(entry.answer, pictureOf(id), threshold, minArea);
+    entry.cut = cutAnswer(classesOf(id), pictureOf(id), threshold, minArea);
     entry.settings = settings;
   }
   return entry.cut;
@@ -58,7 +61,8 @@ function stateOf(id) {
   if (entry?.searching) return 'searching';
   if (!entry?.answer) return 'waiting';
   if (entry.answer.state === 'failed') return 'failed';
-  return entry.answer.classes.some((each) => each.present) ? 'found' : 'absent';
+  if (!classesOf(id).length) return 'waiting';
+  return classesOf(id).some((each) => each.present) ? 'found' : 'absent';
 }
 
 const isDoubtful = (id) => stateOf(id) === 'found' && !isOld(id) && certainty(id) < DOUBTFUL;
@@ -75,17 +79,22 @@ function captionOf(id) {
   if (state === 'waiting') return { title: pictureOf(id)?.name || '', detail: 'not searched yet' };
   if (state === 'failed') return { title: 'This did not work', detail: entry.answer.note };
   if (state === 'absent') {
-    const likely = Math.max(...entry.answer.classes.map((each) => each.presence));
-    return { title: 'Nothing like it here', detail: percent(likely) + ' likely that there is' };
+    const likely = Math.max(...classesOf(id).map((each) => each.presence));
+    return { title: 'Nothing like it here', detail: newsOf(id) || percent(likely) + ' likely that there is' };
   }
   const cut = cutOf(id);
   if (!cut) return { title: 'Nothing at these settings', detail: '' };
   const counts = cut.classes.map(({ label, count }) => (cut.classes.length > 1 ? label + ' ' : '') + count);
   const share = cut.classes.reduce((sum, each) => sum + each.share, 0);
-  const score = Math.min(...entry.answer.classes.filter((each) => each.present).map((each) => each.score));
+  const score = Math.min(...classesOf(id).filter((each) => each.present).map((each) => each.score));
   const detail = percent(share) + ' of the picture · outline about ' + percent(score) + ' right';
   const title = counts.join(', ') + ' found' + (isDoubtful(id) ? ', look twice' : '');
-  return { title, detail: isOld(id) ? 'out of date, press Find' : detail };
+  return { title, detail: newsOf(id) || detail };
+}
+
+function newsOf(id) {
+  if (isOld(id)) return 'out of date, press Find';
+  return reopened.has(id) ? 'was accepted, look again' : '';
 }
 
 // The title, with the colour of each class before its name where there are several.
@@ -132,21 +141,29 @@ function render() {
   const [strong, span] = caption.querySelectorAll('strong, span');
   if (strong.textContent !== title) strong.replaceChildren(...titleNodes(title));
   if (span.textContent !== detail) span.textContent = detail;
-  stage.canvas.setAttribute('aria-label', picture ? picture.name + ': ' + title + '. ' + detail : 'No picture');
+  const said = picture ? picture.name + ': ' + title + '. ' + detail : 'No picture';
+  stage.canvas.setAttribute('aria-label', said + (canCorrect() ? '. Press Enter to correct it.' : ''));
   compareButton.disabled = !cutOf(shown);
   element.querySelector('[data-do=reuse]').disabled = stateOf(shown) !== 'found';
-  const count = correctionsOn(shown).length;
-  const note = element.querySelector('.board-corrections');
-  note.hidden = !count;
-  note.querySelector('span').textContent = count + (count === 1 ? ' correction' : ' corrections');
+  showCorrections();
   const hint = element.querySelector('.board-hint');
   hint.hidden = !canCorrect() || corrected;
-  const several = (answerOf(shown)?.classes || []).length > 1;
+  const several = classesOf(shown).length > 1;
   hint.textContent = 'Click what is wrong or missing' + (several ? ' of ' + labelToCorrect() : '');
   showDecision();
   showTotals();
   showStrip();
   stage.draw();
+}
+
+function showCorrections() {
+  const count = correctionsOn(shown).length;
+  const note = element.querySelector('.board-corrections');
+  const [undo, clear] = note.querySelectorAll('button');
+  undo.hidden = !correctionSteps.some(canTakeBack);
+  clear.hidden = !count;
+  note.hidden = undo.hidden && clear.hidden;
+  note.querySelector('span').textContent = (count || 'No') + (count === 1 ? ' correction' : ' corrections');
 }
 
 function showTotals() {
@@ -174,7 +191,7 @@ function send(part) {
     min_area: minArea,
     label: labelToCorrect() || null,
     decisions,
-    corrections,
+    corrections: correctionsToSend(),
     about: null,
     ...part,
   };
@@ -207,6 +224,10 @@ function takeGiven() {
   minArea = given.min_area ?? minArea;
   decisions = given.decisions ?? decisions;
   corrections = given.corrections ?? corrections;
+  // What was done before was done on something else.
+  correctionSteps = [];
+  reopened.clear();
+  answers.clear();
   showSliders();
 }
 
@@ -231,11 +252,22 @@ document.addEventListener('click', (event) => {
 });
 
 document.addEventListener('vrpsam-classes', ({ detail }) => {
-  colours = detail.colours;
   currentLabel = detail.current;
+  const renamed = takeClasses(detail.classes);
+  if (renamed.size) rename(renamed);
   render();
   paintThumbsSoon();
 });
+
+// Results and corrections follow the names of their classes.
+function rename(renamed) {
+  for (const entry of answers.values()) {
+    for (const each of entry.answer?.classes || []) each.label = renamed.get(each.label) ?? each.label;
+    entry.cut = undefined;
+  }
+  renameCorrections(renamed);
+  send({});
+}
 
 narrowBelow(board, 560);
 acceptPictures(element, { movies: true });

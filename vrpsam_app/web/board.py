@@ -28,9 +28,10 @@ Value, from the browser: ``{"shown", "threshold", "min_area", "label", "decision
   out.
 - `label`: the class that corrections go to.
 - `decisions`: id -> ``accept``, ``fix`` or ``reject``; pictures that were not decided are not
-  there.
+  there, nor are accepted ones whose result became another.
 - `corrections`: id -> label -> marks on that target, in pixels of the original, in the JSON form of
-  :mod:`vrpsam_app.annotations` (points and at most one positive box). Empty ones are not there.
+  :mod:`vrpsam_app.annotations` (points and at most one positive box). Empty ones are not there, nor
+  are those of classes that the canvas has no more; they follow a class that is called another name.
 
 Events: ``pick``, another picture was made large; ``remove``, `about` was taken out; ``correct``,
 the corrections of `about` changed and the hand has rested; ``settings``, threshold or smallest
@@ -60,6 +61,8 @@ _SCRIPTS = (
     "board_state.js",
     "result_painting.js",
     "corrections.js",
+    "correction_keys.js",
+    "decisions.js",
     "board_strip.js",
     "board_controls.js",
     "board.js",

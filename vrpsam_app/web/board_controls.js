@@ -1,9 +1,8 @@
-// Sliders, decisions, the large view and the keys of the board. Joined to board.js, in the same function.
+// Sliders, the large view and the keys of the board. Joined to board.js, in the same function.
 
 let threshold = 0.5;
 let minArea = 0; // pixels of the original
 let opacity = 0.45;
-let decisions = {};
 let settingsRest = 0;
 
 const slider = (name) => element.querySelector('[data-slider=' + name + ']');
@@ -43,34 +42,27 @@ for (const input of element.querySelectorAll('[data-slider]')) {
   });
 }
 
-function decide(verdict) {
-  if (!shown || !canCorrect()) return;
-  const { [shown]: before, ...others } = decisions;
-  const about = shown;
-  decisions = before === verdict ? others : { ...others, [shown]: verdict };
-  if (byDoubt && before !== verdict) {
-    const open = inOrder().find(({ id }) => !decisions[id] && answerOf(id));
-    if (open) shown = open.id;
-    if (open) stage.fit();
-  }
-  render();
-  send({ about });
-  trigger('decide');
-}
-
-function showDecision() {
-  for (const button of element.querySelectorAll('[data-verdict]')) {
-    button.setAttribute('aria-pressed', String(decisions[shown] === button.dataset.verdict));
-    button.disabled = !canCorrect();
-  }
-}
-
 const board = element.querySelector('.board');
 const isBig = () => board.classList.contains('big');
+
+let covered = []; // what lies behind the large view
+
+// Nothing behind the large view takes the focus; what the page says of errors stands above it.
+function cover(on) {
+  for (const each of covered) each.inert = false;
+  covered = [];
+  if (!on) return;
+  for (let each = element; each !== document.body; each = each.parentElement) {
+    const others = [...each.parentElement.children].filter((other) => other !== each && !other.inert);
+    covered.push(...others.filter((other) => !other.matches('.toast-wrap') && !other.querySelector('.toast-wrap')));
+  }
+  for (const each of covered) each.inert = true;
+}
 
 function enlarge(on) {
   board.classList.toggle('big', on);
   document.documentElement.classList.toggle('has-big-view', on);
+  cover(on);
   const button = element.querySelector('[data-do=big]');
   button.setAttribute('aria-pressed', String(on));
   button.title = button.ariaLabel = on ? 'Back (Esc)' : 'Large view (V)';
@@ -126,6 +118,20 @@ element.querySelector('.board-sort input').addEventListener('change', (event) =>
 
 const VERDICT_KEYS = { a: 'accept', f: 'fix', r: 'reject' };
 
+function boardKey(event, key) {
+  if (event.key === 'Escape' && isBig()) enlarge(false);
+  else if (event.key === 'ArrowLeft' || event.key === 'ArrowRight') chooseBy(key === 'arrowleft' ? -1 : 1);
+  else if ((key === 'delete' || key === 'backspace') && event.target.matches('.thumb')) takeOutShown();
+  else if (VERDICT_KEYS[key]) decide(VERDICT_KEYS[key]);
+  else if (key === 'c') compare(true);
+  else if (key === 'v') actions.big();
+  else if (key === 'u' && !element.querySelector('[data-do=reuse]').disabled) actions.reuse();
+  else if (key === '?') actions.help();
+  else if (ZOOM_KEYS[key]) actions[ZOOM_KEYS[key]]();
+  else return false;
+  return true;
+}
+
 element.addEventListener('keydown', (event) => {
   if (event.target.matches('input') || (event.target.matches('button') && [' ', 'Enter'].includes(event.key))) {
     return;
@@ -133,15 +139,7 @@ element.addEventListener('keydown', (event) => {
   const key = event.key.toLowerCase();
   if ((event.ctrlKey || event.metaKey) && key === 'z') undoCorrection();
   else if (event.ctrlKey || event.metaKey || event.altKey) return;
-  else if (event.key === 'Escape' && isBig()) enlarge(false);
-  else if (event.key === 'ArrowLeft' || event.key === 'ArrowRight') chooseBy(key === 'arrowleft' ? -1 : 1);
-  else if (VERDICT_KEYS[key]) decide(VERDICT_KEYS[key]);
-  else if (key === 'c') compare(true);
-  else if (key === 'v') actions.big();
-  else if (key === 'u' && !element.querySelector('[data-do=reuse]').disabled) actions.reuse();
-  else if (key === '?') actions.help();
-  else if (ZOOM_KEYS[key]) actions[ZOOM_KEYS[key]]();
-  else return;
+  else if (!correctionKey(event) && !boardKey(event, key)) return;
   event.preventDefault();
 });
 element.addEventListener('keyup', (event) => event.key.toLowerCase() === 'c' && compare(false));

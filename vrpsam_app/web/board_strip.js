@@ -25,19 +25,32 @@ function makeThumb(id) {
   remove.tabIndex = -1;
   remove.onclick = (event) => {
     event.stopPropagation();
-    send({ about: id });
-    trigger('remove');
+    takeOut(id);
   };
   thumb.append(canvas, badge, sign, name, remove);
   thumb.onclick = () => choose(id);
   return thumb;
 }
 
+function takeOut(id) {
+  send({ about: id });
+  trigger('remove');
+}
+
+// The next picture takes the focus, as its neighbour is gone.
+function takeOutShown() {
+  const order = inOrder();
+  const at = order.findIndex(({ id }) => id === shown);
+  const gone = shown;
+  if (order.length > 1) chooseBy(order[at + 1] ? 1 : -1);
+  takeOut(gone);
+}
+
 // How sure the answer is: of a mask its score, of none that there is nothing.
 function certainty(id) {
-  const classes = answerOf(id)?.classes || [];
-  if (!classes.length) return 2; // without an answer, last
-  return Math.min(...classes.map((each) => (each.present ? each.score : 1 - each.presence)));
+  const asked = classesOf(id);
+  if (!asked.length) return 2; // without an answer, last
+  return Math.min(...asked.map((each) => (each.present ? each.score : 1 - each.presence)));
 }
 
 function inOrder() {
@@ -90,7 +103,7 @@ function showThumb(picture, thumb) {
   thumb.setAttribute('aria-label', picture.name + ': ' + said);
   thumb.title = picture.name + ': ' + said;
   badge.textContent = badgeOf(picture.id);
-  sign.textContent = SIGNS[decision] || '';
+  sign.textContent = SIGNS[decision] || (reopened.has(picture.id) ? '?' : '');
   name.textContent = picture.name;
   remove.setAttribute('aria-label', 'Take out ' + picture.name);
   remove.title = 'Take out ' + picture.name;

@@ -105,17 +105,25 @@ function loadPhoto(picture) {
   image.src = picture.src;
 }
 
+function forgetPictures() {
+  if (photos.size && ![...photos.keys()].some(pictureOf)) startOver();
+  else if (now.marks.some((mark) => !pictureOf(mark.image))) {
+    forgetMarks();
+    strokeDue = true; // without them it is another question
+  }
+}
+
 async function load() {
   const pictures = props.pictures || [];
-  if (photos.size && ![...photos.keys()].some(pictureOf)) startOver();
+  const given = props.given || { serial: null };
+  const news = given.serial !== taken;
+  taken = given.serial;
+  if (!(news && given.replace)) forgetPictures();
   const fresh = pictures.filter((picture) => !photos.has(picture.id));
   fresh.forEach(loadPhoto);
   for (const id of [...photos.keys()]) {
     if (!pictureOf(id)) photos.delete(id);
   }
-  const given = props.given || { serial: null };
-  const news = given.serial !== taken;
-  taken = given.serial;
   const next = (news && given.shown) || (fresh.length ? fresh[fresh.length - 1].id : shown);
   turnTo(pictureOf(next) ? next : (pictures[0] || { id: null }).id);
   if (news && given.references) await takeReferences(given);

@@ -12,7 +12,7 @@ Given marks, from Python: ``{"serial", "replace", "shown", "references"}``. `ref
 form of the value below. A `serial` that is new to the page makes it take them: added to what is
 there as one step that can be undone, or with ``replace`` true in the place of everything. `shown`
 is the id of the picture to turn to, or None. A callback returns ``gr.update(given={...})``, alone
-or together with `pictures`; a mask file, a library, a project and "use as reference" arrive like
+or together with `pictures`; a mask file, a library, a project and "use as example" arrive like
 this.
 
 Value, from the browser: ``{"shown", "label", "references", "about"}``.

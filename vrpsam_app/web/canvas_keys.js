@@ -1,23 +1,18 @@
 // Everything that can be done without a mouse. Joined to canvas.js, in the same function.
 
-const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const TOOL_KEYS = { p: 'point', b: 'box', s: 'scribble', m: 'brush', e: 'eraser' };
 
 let cursor = null; // where the arrow keys have moved to, in picture pixels
 
-function moveCursor([right, down], finely) {
-  const { width, height } = pictureOf(shown);
-  const stride = finely ? 1 : Math.max(1, Math.round(Math.max(width, height) / 64));
-  const [x, y] = cursor || [width / 2, height / 2];
-  cursor = [clamp(x + right * stride, 0, width), clamp(y + down * stride, 0, height)];
+function moveCursor(event) {
+  cursor = walk(cursor || middleOf(pictureOf(shown)), event, pictureOf(shown));
   if (drawing) extend(cursor);
   stage.reveal(cursor);
   stage.draw();
 }
 
 function pressCursor() {
-  const { width, height } = pictureOf(shown);
-  cursor = cursor || [width / 2, height / 2];
+  cursor = cursor || middleOf(pictureOf(shown));
   if (drawing) finish();
   else {
     begin(cursor, positive);
@@ -38,7 +33,7 @@ function commandKey(key, shifted) {
 }
 
 function plainKey(event, key) {
-  if (ARROWS[event.key]) moveCursor(ARROWS[event.key], event.shiftKey);
+  if (ARROWS[event.key]) moveCursor(event);
   else if (event.key === 'Enter') pressCursor();
   else if (event.key === 'Delete' || event.key === 'Backspace') removeLast();
   else if (TOOL_KEYS[key]) chooseTool(TOOL_KEYS[key]);

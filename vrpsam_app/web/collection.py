@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from vrpsam_app.errors import ImageFileError, VRPSAMError
@@ -11,11 +12,12 @@ from vrpsam_app.web.incoming import Brought, bring
 from vrpsam_app.web.limits import limits
 from vrpsam_app.web.pictures import Picture
 from vrpsam_app.web.session import Session, opening_session
+from vrpsam_app.web.visitor import Visitor
 
 ENDED = "This visit has ended. Reload the page and add the picture again."
 
 
-def add_marked(session: Session, uploads: Sequence[Path]) -> tuple[Session, list[str]]:
+def add_marked(visitor: Visitor, uploads: Sequence[Path]) -> list[str]:
     """Add uploaded files to the pictures that are marked; the example makes way for them.
 
     If only examples are there to look in, the first new picture takes their place: the first thing
@@ -23,58 +25,41 @@ def add_marked(session: Session, uploads: Sequence[Path]) -> tuple[Session, list
 
     Returns
     -------
-    session : Session
     words : list of str
         A sentence for each file that could not be taken, or was taken with a change.
     """
-    before = [] if _only_examples(session.marked, opening_session().marked) else session.marked
-    marked, words = _brought(session, uploads, before)
-    if len(marked) == len(before):
-        return session, words
-    targets = session.targets
-    if _only_examples(targets, opening_session().targets):
-        targets = (marked[len(before)],)
-    return dataclasses.replace(session, marked=tuple(marked), targets=targets), words
+    return _add(visitor, uploads, _with_marked)
 
 
-def add_targets(
-    session: Session,
-    uploads: Sequence[Path],
-    told: Callable[[int], None] = lambda _: None,
-) -> tuple[Session, list[str]]:
+def add_targets(visitor: Visitor, uploads: Sequence[Path]) -> list[str]:
     """Add uploaded files to the pictures to look in; the examples make way for them.
-
-    Parameters
-    ----------
-    uploads
-        Files; those that are no pictures among several are left out without a word if their names
-        say so, as a folder holds many.
-    told
-        Told how many files were looked at.
 
     Returns
     -------
-    session : Session
     words : list of str
-        A sentence for each file that could not be taken, or was taken with a change.
+        As for :func:`add_marked`.
     """
-    before = [] if _only_examples(session.targets, opening_session().targets) else session.targets
-    targets, words = _brought(session, uploads, before, told)
-    if len(targets) > len(before):
-        session = dataclasses.replace(session, targets=tuple(targets))
-    return session, words
+    return _add(visitor, uploads, _with_targets)
 
 
-def remove_target(session: Session, target_id: object) -> Session:
+def remove_target(visitor: Visitor, target_id: object) -> None:
     """Take a picture to look in out."""
-    left = tuple(picture for picture in session.targets if picture.id != target_id)
-    return dataclasses.replace(session, targets=left)
+
+    def without(session: Session) -> Session:
+        left = tuple(picture for picture in session.targets if picture.id != target_id)
+        return dataclasses.replace(session, targets=left)
+
+    visitor.change(without)
 
 
-def remove_marked(session: Session, picture_id: object) -> Session:
+def remove_marked(visitor: Visitor, picture_id: object) -> None:
     """Take a marked picture out; the last one stays."""
-    left = tuple(picture for picture in session.marked if picture.id != picture_id)
-    return dataclasses.replace(session, marked=left) if left else session
+
+    def without(session: Session) -> Session:
+        left = tuple(picture for picture in session.marked if picture.id != picture_id)
+        return dataclasses.replace(session, marked=left) if left else session
+
+    visitor.change(without)
 
 
 def folder_of(session: Session) -> Path:
@@ -90,40 +75,61 @@ def folder_of(session: Session) -> Path:
     return session.folder
 
 
-def _only_examples(pictures: Sequence[Picture], examples: Sequence[Picture]) -> bool:
-    return set(pictures) <= set(examples)
-
-
-def _brought(
-    session: Session,
-    uploads: Sequence[Path],
-    before: Sequence[Picture],
-    told: Callable[[int], None] = lambda _: None,
-) -> tuple[list[Picture], list[str]]:
-    """Return the pictures with those of the files, and what is to be said about these."""
-    folder, most = folder_of(session), limits().pictures
-    pictures, words = list(before), []
-    for count, upload in enumerate(uploads, start=1):
+def _add(visitor: Visitor, uploads: Sequence[Path], joined: Callable[..., Session]) -> list[str]:
+    """Read one file after the other, and put each beside what is there by then."""
+    folder = folder_of(visitor.session)
+    words: list[str] = []
+    for upload in uploads:
         try:
-            brought: Brought = bring(upload, folder)
+            brought = bring(upload, folder)
         except VRPSAMError as error:
             words.append(str(error))
             continue
-        finally:
-            told(count)
-        if brought.note:
-            words.append(brought.note)
-        known = {picture.id for picture in pictures}
-        new = [picture for picture in brought.pictures if picture.id not in known]
-        if not new:
-            words.append(f"{upload.name} was left out: the same picture is there already.")
-        if len(pictures) + len(new) > most:
-            words.append(
-                f"{upload.name} was left out: the page holds at most {most} pictures. For whole "
-                "folders use the command line: vrpsam segment --help."
-            )
-            for picture in new:
-                picture.path.unlink(missing_ok=True)
-            continue
-        pictures += new
-    return pictures, words
+        visitor.change(partial(joined, name=upload.name, brought=brought, words=words))
+    return words
+
+
+def _with_marked(session: Session, name: str, brought: Brought, words: list[str]) -> Session:
+    examples = opening_session()
+    before = () if _only(session.marked, examples.marked) else session.marked
+    if not (new := _new(before, name, brought, words)):
+        return session
+    targets = tuple(new[:1]) if _only(session.targets, examples.targets) else session.targets
+    return dataclasses.replace(session, marked=(*before, *new), targets=targets)
+
+
+def _with_targets(session: Session, name: str, brought: Brought, words: list[str]) -> Session:
+    before = () if _only(session.targets, opening_session().targets) else session.targets
+    new = _new(before, name, brought, words)
+    return dataclasses.replace(session, targets=(*before, *new)) if new else session
+
+
+def _only(pictures: Sequence[Picture], examples: Sequence[Picture]) -> bool:
+    return set(pictures) <= set(examples)
+
+
+def _new(before: Sequence[Picture], name: str, brought: Brought, words: list[str]) -> list[Picture]:
+    """Return the pictures of a file that have a place beside others, and add what is to be said."""
+    if brought.note:
+        words.append(brought.note)
+    most, count = limits().pictures, len(brought.pictures)
+    known = {picture.id for picture in before}
+    new: list[Picture] = []
+    for picture in brought.pictures:
+        if picture.id not in known:
+            known.add(picture.id)
+            new.append(picture)
+    if not new:
+        words.append(f"{name} was left out: the same picture is there already.")
+    elif len(before) + len(new) > most:
+        words.append(
+            f"{name} was left out: the page holds at most {most} pictures. For whole folders use "
+            "the command line: vrpsam segment --help."
+        )
+        new = []
+    elif len(new) < count:
+        words.append(f"{name}: {len(new)} of {count} pictures, equal ones are shown once.")
+    for picture in brought.pictures:
+        if picture not in new:
+            picture.path.unlink(missing_ok=True)
+    return new

@@ -4,35 +4,58 @@
 const SLIP = 5; // pixels on the screen that a click may move
 
 let corrections = {}; // id of a picture -> label -> marks
+let correctionSteps = []; // {id, old}: what was marked on a picture before each step, of the classes it changed
 let correcting = null; // the mark under the hand
 let corrected = false; // whether the person has done it once, and needs no hint
 
-const correctionsOn = (id) =>
-  Object.entries(corrections[id] || {}).flatMap(([label, marks]) => marks.map((mark) => ({ ...mark, label })));
+const onClassesThere = (mine) => Object.fromEntries(Object.entries(mine).filter(([label]) => isThere(label)));
 
-function keepCorrections(id, label, marks) {
-  const { [label]: old, ...others } = corrections[id] || {};
-  const mine = marks.length ? { ...others, [label]: marks } : others;
+function correctionsOn(id) {
+  const mine = Object.entries(onClassesThere(corrections[id] || {}));
+  return mine.flatMap(([label, marks]) => marks.map((mark) => ({ ...mark, label })));
+}
+
+// `changed`: label -> marks, of some classes.
+function keepCorrections(id, changed) {
   const { [id]: before, ...rest } = corrections;
-  corrections = Object.keys(mine).length ? { ...rest, [id]: mine } : rest;
-  correctionSteps.push({ id, label, old: old || [] });
+  const mine = Object.entries({ ...before, ...changed }).filter(([, marks]) => marks.length);
+  corrections = mine.length ? { ...rest, [id]: Object.fromEntries(mine) } : rest;
   corrected = true;
   afterCorrection(id);
 }
 
-const correctionSteps = [];
+function changeCorrections(changed) {
+  const before = corrections[shown] || {};
+  const old = Object.fromEntries(Object.keys(changed).map((label) => [label, before[label] || []]));
+  correctionSteps.push({ id: shown, old });
+  keepCorrections(shown, changed);
+}
+
+const canTakeBack = ({ id, old }) => id === shown && Object.keys(old).some(isThere);
 
 function undoCorrection() {
-  const at = correctionSteps.findLastIndex((each) => each.id === shown);
+  const at = correctionSteps.findLastIndex(canTakeBack);
   if (at < 0) return;
-  const [{ id, label, old }] = correctionSteps.splice(at, 1);
-  keepCorrections(id, label, old);
-  correctionSteps.pop();
-  render();
+  const [{ id, old }] = correctionSteps.splice(at, 1);
+  keepCorrections(id, old);
 }
 
 function clearCorrections() {
-  for (const label of Object.keys(corrections[shown] || {})) keepCorrections(shown, label, []);
+  const labels = Object.keys(onClassesThere(corrections[shown] || {}));
+  if (labels.length) changeCorrections(Object.fromEntries(labels.map((label) => [label, []])));
+}
+
+// They follow the names of their classes, in every step.
+function renameCorrections(renamed) {
+  const relabelled = (mine) =>
+    Object.fromEntries(Object.entries(mine).map(([label, marks]) => [renamed.get(label) ?? label, marks]));
+  corrections = Object.fromEntries(Object.entries(corrections).map(([id, mine]) => [id, relabelled(mine)]));
+  correctionSteps = correctionSteps.map(({ id, old }) => ({ id, old: relabelled(old) }));
+}
+
+function correctionsToSend() {
+  const sent = Object.entries(corrections).map(([id, mine]) => [id, onClassesThere(mine)]);
+  return Object.fromEntries(sent.filter(([, mine]) => Object.keys(mine).length));
 }
 
 const tellCorrection = pauseBefore((id) => {
@@ -50,17 +73,18 @@ function addCorrection(mark, label) {
   const mine = (corrections[shown] || {})[label] || [];
   // One box is all that the model takes; a new one takes the place of the old.
   const kept = mark.type === 'box' ? mine.filter((each) => each.type !== 'box') : mine;
-  keepCorrections(shown, label, [...kept, mark]);
+  changeCorrections({ [label]: [...kept, mark] });
 }
 
 // The class that new marks belong to, where no result says it.
 function labelToCorrect() {
-  const asked = (answerOf(shown)?.classes || []).map((each) => each.label);
+  const asked = classesOf(shown).map((each) => each.label);
   return asked.includes(currentLabel) ? currentLabel : asked[0];
 }
 
 handsOn(stage, {
   start(event) {
+    cursor = null;
     if (!canCorrect() || !stage.touches(event)) return false;
     const at = stage.toPicture(event);
     correcting = { from: at, to: at, event, moved: false, negative: event.button === 2 || event.shiftKey };
@@ -91,16 +115,19 @@ handsOn(stage, {
 // Returns the mark that lies under the hand now, and its class.
 function correctionDrawn() {
   const { from, to, moved, negative } = correcting;
-  const picture = pictureOf(shown);
-  if (!moved) {
-    const hit = classAt(cutOf(shown), picture, from);
-    const xy = [Math.min(from[0], picture.width - 0.01), Math.min(from[1], picture.height - 0.01)];
-    return { mark: { type: 'point', xy, positive: !hit && !negative }, label: hit || labelToCorrect() };
-  }
+  if (!moved) return pointAt(from, negative);
   const [left, right] = [from[0], to[0]].sort((a, b) => a - b);
   const [top, bottom] = [from[1], to[1]].sort((a, b) => a - b);
   const xyxy = [left, top, Math.max(right, left + 1), Math.max(bottom, top + 1)];
   return { mark: { type: 'box', xyxy, positive: !negative }, label: labelToCorrect() };
+}
+
+// Over what is found a point takes away, elsewhere it adds.
+function pointAt([x, y], negative) {
+  const picture = pictureOf(shown);
+  const hit = classAt(cutOf(shown), picture, [x, y]);
+  const xy = [Math.min(x, picture.width - 0.01), Math.min(y, picture.height - 0.01)];
+  return { mark: { type: 'point', xy, positive: !hit && !negative }, label: hit || labelToCorrect() };
 }
 
 function drawCorrections(pen, picture, scale) {
@@ -109,9 +136,10 @@ function drawCorrections(pen, picture, scale) {
     const { mark, label } = correctionDrawn();
     drawMark(pen, { ...mark, label }, picture, scale);
   }
+  if (cursorHere()) drawCursor(pen, ...cursorHere().map((value) => value * scale));
 }
 
-// Over what is found the hand takes away, elsewhere it adds.
+// What a click would do shows in the hand.
 stage.canvas.addEventListener('pointermove', (event) => {
   if (event.pointerType !== 'mouse' || correcting) return;
   const on = canCorrect() && stage.touches(event, 0);

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from vrpsam_app.web.endpoint import DESCRIPTION, info_endpoint, segment_endpoint
-from vrpsam_app.web.handlers import Handlers, idle_buttons, start_visit, stop_work
+from vrpsam_app.web.handlers import (
+    Handlers,
+    idle_buttons,
+    start_visit,
+    stop_search,
+    stop_work,
+    told,
+    told_found,
+    told_saved,
+)
 from vrpsam_app.web.model import ModelShelf
 from vrpsam_app.web.more_events import QUIET, connect_more
 from vrpsam_app.web.plain_words import in_plain_words, status_line
@@ -48,16 +57,16 @@ def serve_endpoint(shelf: ModelShelf) -> None:
 def connect(app: gr.Blocks, page: Page, shelf: ModelShelf) -> None:
     """Connect the page's events."""
     on = Handlers(shelf)
-    asked = [page.session, page.answers, page.canvas, page.board]
-    results = [page.answers, page.board, page.status]
+    asked = [page.visitor, page.canvas, page.board]
+    results = [page.board, page.status]
     buttons = [page.find, page.stop]
     ready = {"fn": in_plain_words(on.get_ready), "inputs": asked, "outputs": None}
 
-    app.load(start_visit, page.session, None, **IDLE).then(**ready, **ON_MODEL, **QUIET)
+    app.load(start_visit, page.visitor, None, **IDLE).then(**ready, **ON_MODEL, **QUIET)
     app.unload(leave)
 
     search = page.find.click(
-        in_plain_words(on.show_findings),
+        in_plain_words(on.show_findings, told_found),
         asked,
         [*results, *buttons],
         trigger_mode="once",
@@ -71,7 +80,7 @@ def connect(app: gr.Blocks, page: Page, shelf: ModelShelf) -> None:
         trigger_mode="once", **ON_MODEL, **QUIET,
     )  # fmt: skip
     save_all = page.save_all.click(
-        in_plain_words(on.save_all),
+        in_plain_words(on.save_all, told_saved),
         [*asked, page.more.touching],
         [page.download, page.status, *buttons],
         trigger_mode="once",
@@ -87,13 +96,17 @@ def connect(app: gr.Blocks, page: Page, shelf: ModelShelf) -> None:
     save_all.then(idle_buttons, None, buttons, **IDLE)
 
     page.stop.click(
-        on.stop, page.session, [*buttons, page.status], cancels=[search, save_all], **IDLE
+        on.stop,
+        page.visitor,
+        [*buttons, *results],
+        cancels=[search, save_all],
+        **IDLE,
     )
 
     for changed in (page.canvas.stroke, page.board.correct):
-        changed(stop_work, page.session, buttons, cancels=[search], **IDLE)
+        changed(stop_work, page.visitor, buttons, cancels=[search], **IDLE)
         changed(
-            in_plain_words(on.show_live),
+            in_plain_words(on.show_live, told),
             asked,
             results,
             trigger_mode="always_last",
@@ -101,55 +114,56 @@ def connect(app: gr.Blocks, page: Page, shelf: ModelShelf) -> None:
             **QUIET,
         )
     page.board.pick(**ready, trigger_mode="always_last", **ON_MODEL, **QUIET)
+    page.board.remove(stop_work, page.visitor, buttons, cancels=[search], **IDLE)
     page.board.remove(
-        on.remove_target, asked, [page.session, *_boards(page)], cancels=[search], **QUIET
-    ).then(idle_buttons, None, buttons, **IDLE)
+        on.remove_target, [page.visitor, page.board], results, trigger_mode="multiple", **QUIET
+    )
     page.canvas.remove_reference(
-        in_plain_words(on.remove_marked), asked, [page.session, page.canvas], **QUIET
+        on.remove_marked, [page.visitor, page.canvas], page.canvas, trigger_mode="multiple", **QUIET
     )
     page.board.reuse(
         in_plain_words(on.reuse),
         asked,
-        [page.session, page.canvas, page.status],
+        [page.canvas, page.status],
         trigger_mode="once",
         **ON_MODEL,
         **QUIET,
     )
 
+    for brought in (page.choose, page.add, page.add_folder, page.more.project):
+        brought.upload(stop_search, page.visitor, buttons, cancels=[search], **IDLE)
     page.choose.upload(
         in_plain_words(on.choose),
-        [*asked, page.choose],
-        [page.session, page.canvas, *results],
-        cancels=[search],
+        [page.visitor, page.choose],
+        [page.canvas, *results],
+        trigger_mode="multiple",
         **QUIET,
-    ).then(idle_buttons, None, buttons, **IDLE).then(**ready, **ON_MODEL, **QUIET)
+    ).then(**ready, **ON_MODEL, **QUIET)
     page.mask_file.upload(
         in_plain_words(on.take_mask),
-        [*asked, page.mask_file],
-        [page.session, page.canvas, page.status],
+        [page.visitor, page.canvas, page.mask_file],
+        [page.canvas, page.status],
+        trigger_mode="multiple",
         **QUIET,
     )
     page.load_library.upload(
         in_plain_words(on.load_library),
-        [*asked, page.load_library],
-        [page.session, page.canvas, page.status],
+        [page.visitor, page.load_library],
+        [page.canvas, page.status],
+        trigger_mode="multiple",
         **QUIET,
     )
     for add in (page.add, page.add_folder):
         add.upload(
-            in_plain_words(on.add_targets),
-            [*asked, add],
-            [page.session, *results],
-            cancels=[search],
+            in_plain_words(on.add_targets, told),
+            [page.visitor, add],
+            results,
+            trigger_mode="multiple",
             **QUIET,
-        ).then(idle_buttons, None, buttons, **IDLE).then(**ready, **ON_MODEL, **QUIET)
-    connect_more(page, shelf, cancels=[search])
+        ).then(**ready, **ON_MODEL, **QUIET)
+    connect_more(page, shelf)
 
 
 def leave(request: gr.Request) -> None:
     """End the visit of a page that was closed."""
     visits.left(request.session_hash)
-
-
-def _boards(page: Page) -> list[Any]:
-    return [page.answers, page.board, page.status]

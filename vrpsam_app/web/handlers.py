@@ -11,25 +11,32 @@ import gradio as gr
 from vrpsam_app.errors import ImageFileError
 from vrpsam_app.objects.instances import ObjectOptions
 from vrpsam_app.web import callbacks, collection, downloads, projects, view
-from vrpsam_app.web.inquiry import Inquiry, known_answers
-from vrpsam_app.web.marked import read_page
+from vrpsam_app.web.inquiry import Inquiry, with_standing_decisions
+from vrpsam_app.web.marked import as_mapping, read_page
 from vrpsam_app.web.model import ModelShelf
 from vrpsam_app.web.plain_words import for_visitors, status_line
 from vrpsam_app.web.replaced import forget_replaced
-from vrpsam_app.web.session import Answers, Session
+from vrpsam_app.web.session import Answers
+from vrpsam_app.web.visitor import Visitor
 from vrpsam_app.web.visits import visits
 
 Updates = tuple[Any, ...]
 
 
-def start_visit(session: Session, request: gr.Request) -> None:
+def start_visit(visitor: Visitor, request: gr.Request) -> None:
     """Remember who has come, so that files go when the page is closed."""
-    visits.begin(request.session_hash, collection.folder_of(session), session.work)
+    visits.begin(request.session_hash, visitor)
 
 
-def stop_work(session: Session) -> Updates:
+def stop_work(visitor: Visitor) -> Updates:
     """Stop a search, without a word: something else was asked for."""
-    session.work.stop("find", "save")
+    visitor.work.stop("find", "save")
+    return idle_buttons()
+
+
+def stop_search(visitor: Visitor) -> Updates:
+    """Stop a search, without a word: there are other pictures to look in."""
+    visitor.work.stop("find")
     return idle_buttons()
 
 
@@ -43,169 +50,124 @@ def idle_buttons() -> Updates:
     return gr.Button(interactive=True), gr.Button(visible=False)
 
 
+def told(sentence: str, visitor: Visitor, *_: object) -> Updates:
+    """Return the updates of the board, where no search goes on, and the status line."""
+    return _board(visitor, same_pictures=True), status_line(sentence)
+
+
+def told_found(sentence: str, visitor: Visitor, *_: object) -> Updates:
+    """Return the same and the buttons."""
+    return *told(sentence, visitor), *idle_buttons()
+
+
+def told_saved(sentence: str, *_: object) -> Updates:
+    """Return the updates of the file, which stays as it is, the status line and the buttons."""
+    return gr.skip(), status_line(sentence), *idle_buttons()
+
+
 class Handlers:
     """Bound to the models and their line."""
 
     def __init__(self, shelf: ModelShelf) -> None:
         self._shelf = shelf
 
-    def get_ready(
-        self, session: Session, answers: Answers | None, canvas: object, board: object
-    ) -> None:
+    def get_ready(self, visitor: Visitor, canvas: object, board: object) -> None:
         """Encode what is visible."""
-        callbacks.prepare(self._inquiry("ready", session, answers, canvas, board))
+        callbacks.prepare(self._inquiry("ready", visitor, canvas, board))
 
-    def show_live(
-        self, session: Session, answers: Answers | None, canvas: object, board: object
-    ) -> Iterator[Updates]:
+    def show_live(self, visitor: Visitor, canvas: object, board: object) -> Iterator[Updates]:
         """Answer a stroke, or marks on a result."""
-        inquiry = self._inquiry("live", session, answers, canvas, board)
+        inquiry = self._inquiry("live", visitor, canvas, board)
         for progress in callbacks.preview(inquiry):
             if progress.before:
-                yield gr.skip(), gr.skip(), status_line(view.progress_words(progress))
+                yield gr.skip(), status_line(view.progress_words(progress))
             else:
-                yield _results(inquiry.session, progress.answers)
+                _keep(visitor, inquiry, progress.answers)
+                yield _results(visitor)
 
-    def show_findings(
-        self, session: Session, answers: Answers | None, canvas: object, board: object
-    ) -> Iterator[Updates]:
+    def show_findings(self, visitor: Visitor, canvas: object, board: object) -> Iterator[Updates]:
         """Answer the button, one target after the other."""
-        inquiry = self._inquiry("find", session, answers, canvas, board)
+        inquiry = self._inquiry("find", visitor, canvas, board)
         for progress in callbacks.find(inquiry):
-            found = view.board_answers(inquiry.session, progress.answers, progress.searching)
+            answers = _keep(visitor, inquiry, progress.answers)
+            found = view.board_answers(visitor.session, answers, progress.searching)
             words = view.progress_words(progress)
             words += view.advice_words(progress, inquiry.session.choice)
             yield (
-                progress.answers,
                 gr.skip() if progress.before else gr.update(answers=found),
                 status_line(words),
                 *(busy_buttons() if progress.searching else idle_buttons()),
             )
 
-    def stop(self, session: Session) -> Updates:
+    def stop(self, visitor: Visitor) -> Updates:
         """Stop whatever runs for this visitor, within the picture that is being looked at."""
-        session.work.stop()
-        return *idle_buttons(), status_line(view.STOPPED)
+        visitor.work.stop()
+        return *idle_buttons(), _board(visitor, same_pictures=True), status_line(view.STOPPED)
 
-    def choose(
-        self,
-        session: Session,
-        answers: Answers | None,
-        canvas: object,
-        board: object,
-        uploads: Sequence[str],
-    ) -> Updates:
+    def choose(self, visitor: Visitor, uploads: Sequence[str]) -> Updates:
         """Show uploaded pictures on the canvas."""
-        before = session
-        session, words = collection.add_marked(session, [Path(upload) for upload in uploads])
-        _warn(words)
-        same = session.targets == before.targets
-        found = (answers or Answers()) if same else Answers()
+        before = visitor.session
+        _warn(collection.add_marked(visitor, [Path(upload) for upload in uploads]))
+        now = visitor.session
         return (
-            session,
-            gr.update(pictures=view.canvas_pictures(session)),
-            found,
-            _board(session, found, same_pictures=same),
-            status_line(view.START_MARKING if session != before else view.READY),
+            gr.update(pictures=view.canvas_pictures(now)),
+            _board(visitor, same_pictures=now.targets == before.targets),
+            status_line(view.START_MARKING if now.marked != before.marked else view.READY),
         )
 
-    def add_targets(
-        self,
-        session: Session,
-        answers: Answers | None,
-        canvas: object,
-        board: object,
-        uploads: Sequence[str],
-    ) -> Iterator[Updates]:
+    def add_targets(self, visitor: Visitor, uploads: Sequence[str]) -> Iterator[Updates]:
         """Show uploaded pictures on the board, and say which could not be taken."""
-        asked = read_page(session, canvas, board)
         paths = [Path(upload) for upload in uploads]
         if len(paths) > 3:
-            yield session, gr.skip(), gr.skip(), status_line(f"Reading {len(paths)} files …")
-        session, words = collection.add_targets(session, paths)
-        _warn(words)
-        found = known_answers(session, asked, answers)
-        yield session, *_results(session, found, same_pictures=False)
+            yield gr.skip(), status_line(f"Reading {len(paths)} files …")
+        _warn(collection.add_targets(visitor, paths))
+        yield _results(visitor, same_pictures=False)
 
-    def remove_target(
-        self, session: Session, answers: Answers | None, canvas: object, board: object
-    ) -> Updates:
+    def remove_target(self, visitor: Visitor, board: object) -> Updates:
         """Take the picture out whose cross was pressed."""
-        stop_work(session)
-        asked = read_page(session, canvas, board)
-        session = collection.remove_target(session, asked.about)
-        found = known_answers(session, asked, answers)
-        return session, *_results(session, found, same_pictures=False)
+        collection.remove_target(visitor, as_mapping(board).get("about"))
+        return _results(visitor, same_pictures=False)
 
-    def remove_marked(
-        self, session: Session, answers: Answers | None, canvas: object, board: object
-    ) -> Updates:
+    def remove_marked(self, visitor: Visitor, canvas: object) -> Any:
         """Take the marked picture out whose cross was pressed."""
-        about = canvas.get("about") if isinstance(canvas, dict) else None
-        session = collection.remove_marked(session, about)
-        return session, gr.update(pictures=view.canvas_pictures(session))
+        collection.remove_marked(visitor, as_mapping(canvas).get("about"))
+        return gr.update(pictures=view.canvas_pictures(visitor.session))
 
-    def reuse(
-        self, session: Session, answers: Answers | None, canvas: object, board: object
-    ) -> Updates:
+    def reuse(self, visitor: Visitor, canvas: object, board: object) -> Updates:
         """Make a result the next reference."""
-        inquiry = self._inquiry("reuse", session, answers, canvas, board)
+        inquiry = self._inquiry("reuse", visitor, canvas, board)
         targets = {target.id: target for target in inquiry.session.targets}
         target = targets.get(inquiry.asked.about or "")
         if target is None:
             raise ImageFileError(callbacks.NO_TARGET)
-        masks = downloads.masks_of(inquiry, target)
-        given = projects.reuse_result(inquiry.session, inquiry.asked, target, masks)
-        return _given(given, f"{target.name} is a reference now.")
+        given = projects.reuse_result(inquiry.asked, target, downloads.masks_of(inquiry, target))
+        return _given(visitor, given, f"{target.name} is a reference now.")
 
-    def take_mask(
-        self,
-        session: Session,
-        answers: Answers | None,
-        canvas: object,
-        board: object,
-        upload: str,
-    ) -> Updates:
+    def take_mask(self, visitor: Visitor, canvas: object, upload: str) -> Updates:
         """Put a mask file on the picture that the canvas shows."""
-        given = projects.take_mask(session, canvas, Path(upload))
-        return _given(given, "The mask is on the picture.")
+        given = projects.take_mask(visitor.session, canvas, Path(upload))
+        return _given(visitor, given, "The mask is on the picture.")
 
-    def load_library(
-        self,
-        session: Session,
-        answers: Answers | None,
-        canvas: object,
-        board: object,
-        upload: str,
-    ) -> Updates:
+    def load_library(self, visitor: Visitor, upload: str) -> Updates:
         """Add saved references."""
-        given = projects.load_library(session, Path(upload))
-        return _given(given, f"{len(given.references)} references were added.")
+        given = projects.load_library(visitor.session, Path(upload))
+        return _given(visitor, given, f"Added {view.counted(len(given.references), 'reference')}.")
 
-    def save_library(
-        self, session: Session, answers: Answers | None, canvas: object, board: object
-    ) -> Updates:
+    def save_library(self, visitor: Visitor, canvas: object, board: object) -> Updates:
         """Write the references into a file."""
-        asked = read_page(session, canvas, board)
-        return str(downloads.save_library(session, asked)), status_line("Saved.")
+        asked = read_page(visitor.session, canvas, board)
+        return str(downloads.save_library(visitor.session, asked)), status_line("Saved.")
 
-    def save_mask(
-        self, session: Session, answers: Answers | None, canvas: object, board: object
-    ) -> Updates:
+    def save_mask(self, visitor: Visitor, canvas: object, board: object) -> Updates:
         """Write the visible target's mask."""
-        inquiry = self._inquiry("mask", session, answers, canvas, board)
+        inquiry = self._inquiry("mask", visitor, canvas, board)
         return str(downloads.save_mask(inquiry)), status_line("Saved.")
 
     def save_all(
-        self,
-        session: Session,
-        answers: Answers | None,
-        canvas: object,
-        board: object,
-        touching: str,
+        self, visitor: Visitor, canvas: object, board: object, touching: str
     ) -> Iterator[Updates]:
         """Write everything into one file."""
-        inquiry = self._inquiry("save", session, answers, canvas, board)
+        inquiry = self._inquiry("save", visitor, canvas, board)
         objects = ObjectOptions(
             method=touching,  # type: ignore[arg-type]  # checked there
             min_area=inquiry.asked.min_area or None,
@@ -218,44 +180,45 @@ class Handlers:
                 *(idle_buttons() if done else busy_buttons()),
             )
 
-    def _inquiry(
-        self,
-        kind: str,
-        session: Session,
-        answers: Answers | None,
-        canvas: object,
-        board: object,
-    ) -> Inquiry:
+    def _inquiry(self, kind: str, visitor: Visitor, canvas: object, board: object) -> Inquiry:
         """Begin a kind of work for a visitor, in the place of what runs of it."""
         forget_replaced()
+        session, answers = visitor.session, visitor.answers
         asked = read_page(session, canvas, board)
         return Inquiry(
             self._shelf.of(session.choice),
             self._shelf.line,
             session,
-            asked,
-            answers or Answers(),
-            session.work.begin(kind),
+            with_standing_decisions(session, asked, answers),
+            answers,
+            visitor.work.begin(kind),
         )
 
 
-def _results(session: Session, answers: Answers, *, same_pictures: bool = True) -> Updates:
-    """Return the updates of the answers, the board and the status line."""
-    words = view.preview_words(session, answers)
-    return answers, _board(session, answers, same_pictures=same_pictures), status_line(words)
+def _keep(visitor: Visitor, inquiry: Inquiry, answers: Answers) -> Answers:
+    """Add answers to those of a visitor who still wants them."""
+    inquiry.cancel.raise_if_cancelled()
+    return visitor.answer(answers)
 
 
-def _board(session: Session, answers: Answers, *, same_pictures: bool) -> Any:
-    found = view.board_answers(session, answers)
+def _results(visitor: Visitor, *, same_pictures: bool = True) -> Updates:
+    """Return the updates of the board and the status line."""
+    words = view.preview_words(visitor.session, visitor.answers)
+    return _board(visitor, same_pictures=same_pictures), status_line(words)
+
+
+def _board(visitor: Visitor, *, same_pictures: bool) -> Any:
+    session = visitor.session
+    found = view.board_answers(session, visitor.answers)
     if same_pictures:
         return gr.update(answers=found)
     return gr.update(pictures=view.board_pictures(session), answers=found)
 
 
-def _given(given: projects.Given, words: str) -> Updates:
-    """Return the updates of session, canvas and status line for marks that arrive."""
-    pictures = view.canvas_pictures(given.session)
-    return given.session, gr.update(pictures=pictures, given=given.canvas()), status_line(words)
+def _given(visitor: Visitor, given: projects.Given, words: str) -> Updates:
+    """Return the updates of canvas and status line for marks that arrive."""
+    pictures = view.canvas_pictures(visitor.change(given.added_to))
+    return gr.update(pictures=pictures, given=given.canvas()), status_line(words)
 
 
 def _warn(sentences: Sequence[str]) -> None:

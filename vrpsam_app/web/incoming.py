@@ -99,17 +99,23 @@ def _bring_picture(upload: Path, folder: Path) -> Brought:
     bounds = limits()
     header = read_header(upload, max_pixels=bounds.readable_pixels)
     height, width = header.hw
+    notes = []
+    if header.animated:
+        notes.append(
+            f"Only the first frame of {upload.name} was taken: save it as MP4 to have all of them."
+        )
     if height * width <= bounds.max_pixels:
-        return Brought((open_picture(keep_file(upload, folder), max_pixels=bounds.max_pixels),))
+        picture = open_picture(keep_file(upload, folder), max_pixels=bounds.max_pixels)
+        return Brought((picture,), " ".join(notes))
     factor = int(np.ceil((height * width / bounds.max_pixels) ** 0.5))
     with _decoding:
         image = reduce_by(read_image(upload, max_pixels=bounds.readable_pixels), factor)
         path = _write_plane(free_path(folder, f"{upload.stem}.png"), image, None)
-    note = (
+    notes.append(
         f"{upload.name} has {height * width / 1e6:.0f} megapixels: it was reduced to 1/{factor} of "
         f"its width, because at most {bounds.max_pixels / 1e6:.0f} are searched here."
     )
-    return Brought((open_picture(path, max_pixels=bounds.max_pixels),), note)
+    return Brought((open_picture(path, max_pixels=bounds.max_pixels),), " ".join(notes))
 
 
 def _bring_planes(stack: Stack, upload: Path, folder: Path) -> Brought:
@@ -169,6 +175,6 @@ def _write_plane(path: Path, plane: NDArray[Any], shared: IntensityRange | None)
     if shared is not None or (plane.dtype == np.uint16 and plane.ndim == 3):
         plane = to_rgb(plane, shared)
     try:
-        return write_image(path, plane)
+        return write_image(path, plane, overwrite=True)
     except ImageError:  # floats, or whole numbers of more than 16 bits
-        return write_image(path, to_rgb(plane))
+        return write_image(path, to_rgb(plane), overwrite=True)

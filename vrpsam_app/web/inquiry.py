@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -69,3 +70,24 @@ class Inquiry:
 def known_answers(session: Session, asked: Asked, answers: Answers | None) -> Answers:
     """Return the answers if they are to what the page asks now, none otherwise."""
     return (answers or Answers()).to(Question.of(asked.references, session))
+
+
+def with_standing_decisions(session: Session, asked: Asked, answers: Answers) -> Asked:
+    """Return what is asked without acceptances of results that answer it no longer.
+
+    The page may not know yet: it hears of it with the first answer to what is marked now. Results
+    that came with a project answer no question of the page, and stay accepted.
+    """
+    known = known_answers(session, asked, answers)
+    answered = {
+        target.id
+        for target in session.targets
+        if known.has(target.id, asked.corrected(target))
+        or (answers.question is None and target.id in answers.findings)
+    }
+    decisions = {
+        key: verdict
+        for key, verdict in asked.decisions.items()
+        if verdict != "accept" or key in answered
+    }
+    return dataclasses.replace(asked, decisions=decisions)

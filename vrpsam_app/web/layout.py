@@ -11,12 +11,13 @@ from vrpsam_app.web.board import result_board
 from vrpsam_app.web.canvas import marking_canvas
 from vrpsam_app.web.model import ModelShelf, OnGpu, PredictorFactory, embedded_predictor
 from vrpsam_app.web.more_panel import MorePanel, build_more_panel
-from vrpsam_app.web.session import NewVisitor, Session, close_session, opening_session
+from vrpsam_app.web.session import Session, opening_session
+from vrpsam_app.web.visitor import NewVisitor
 
 MAX_WAITING = 64
 OTHER_EVENTS_AT_ONCE = 8
 PICTURES = ["image", ".tif", ".tiff"]
-PICTURES_AND_MOVIES = [*PICTURES, ".gif", ".mp4", ".m4v", ".mov", ".avi", ".webm", ".mkv"]
+PICTURES_AND_MOVIES = [*PICTURES, ".mp4", ".m4v", ".mov", ".avi", ".webm", ".mkv"]
 
 _MASTHEAD = """
 <div class="masthead">
@@ -34,13 +35,14 @@ _MASTHEAD = """
 class Page:
     """The components that events connect.
 
+    No event returns the visitor: events change it, so that none undoes what another has done.
+
     `choose` takes reference pictures, `mask_file` a mask for the one that is shown, `load_library`
     saved references; `add` and `add_folder` take targets. `download` is filled by the server and
     pressed by the page.
     """
 
-    session: gr.State
-    answers: gr.State
+    visitor: gr.State
     canvas: gr.HTML
     choose: gr.UploadButton
     mask_file: gr.UploadButton
@@ -83,9 +85,8 @@ def build_app(
 
 def _build_page() -> Page:
     opening = opening_session()
-    session = gr.State(None, delete_callback=close_session)
-    session.value = NewVisitor()  # as an argument it would be copied now, once for all
-    answers = gr.State(None)
+    visitor = gr.State(None)
+    visitor.value = NewVisitor()  # as an argument it would be copied now, once for all
     gr.HTML(_MASTHEAD, apply_default_css=False)
     with gr.Row(elem_id="desk"):
         with gr.Column(scale=5, min_width=320, elem_classes="card"):
@@ -139,8 +140,7 @@ def _build_page() -> Page:
         save_library = gr.Button("Save references", size="sm", elem_id="save-library")
         download = gr.DownloadButton(elem_id="download")
     return Page(
-        session=session,
-        answers=answers,
+        visitor=visitor,
         canvas=canvas,
         choose=choose,
         mask_file=mask_file,

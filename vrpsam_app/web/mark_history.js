@@ -5,6 +5,7 @@
 let now = { marks: [], exhaustive: [], classes: [] };
 let past = []; // {state, shown, label}: what was there before a step, and where it was made
 let future = [];
+let lastClass = 0; // id of the class that was made last
 
 const keyOf = (image, label) => image + '\n' + label;
 
@@ -32,6 +33,26 @@ function startOver() {
   currentLabel = 'object';
 }
 
+// Drops marks on pictures that are gone, from every step: what nobody sees is not to be taken back either.
+function forgetMarks() {
+  const left = (state) => ({
+    ...state,
+    marks: state.marks.filter((mark) => pictureOf(mark.image)),
+    exhaustive: state.exhaustive.filter((key) => pictureOf(key.split('\n')[0])),
+  });
+  const same = (some, others) =>
+    ['marks', 'exhaustive', 'classes'].every(
+      (part) => some[part].length === others[part].length && some[part].every((each, at) => each === others[part][at]),
+    );
+  const stepsOf = (steps) =>
+    steps
+      .map((each) => ({ ...each, state: left(each.state) }))
+      .filter(({ state }, at, all) => !same(state, (all[at + 1] || { state: now }).state));
+  now = left(now);
+  past = stepsOf(past);
+  future = stepsOf(future);
+}
+
 const marksOn = (image, label) =>
   now.marks.filter((mark) => mark.image === image && (label === undefined || mark.label === label));
 
@@ -51,13 +72,15 @@ function setExhaustive(on) {
 
 // ---- classes -------------------------------------------------------------------------------------
 
-// Each is {name, colour}; a class keeps its colour whatever becomes of the others.
+// Each is {id, name, colour}; a class keeps its colour whatever becomes of the others, and its id whatever it
+// is called.
 const hasClass = (name) => now.classes.some((each) => each.name === name);
 
 function withClass(classes, name) {
   if (classes.some((each) => each.name === name)) return classes;
+  const known = now.classes.find((each) => each.name === name);
   const free = props.palette.findIndex((colour) => classes.every((each) => each.colour !== colour));
-  return [...classes, { name, colour: props.palette[free < 0 ? 0 : free] }];
+  return [...classes, { id: known ? known.id : ++lastClass, name, colour: props.palette[free < 0 ? 0 : free] }];
 }
 
 function classColour(name) {

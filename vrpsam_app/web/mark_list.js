@@ -92,10 +92,10 @@ function chooseClass(name) {
   tellClasses();
 }
 
-// The board draws classes in the same colours.
+// The board calls classes the same, and draws them in the same colours.
 function tellClasses() {
-  const colours = Object.fromEntries(now.classes.map(({ name, colour }) => [name, colour]));
-  document.dispatchEvent(new CustomEvent('vrpsam-classes', { detail: { colours, current: currentLabel } }));
+  const detail = { classes: now.classes, current: currentLabel };
+  document.dispatchEvent(new CustomEvent('vrpsam-classes', { detail }));
 }
 document.addEventListener('vrpsam-board', tellClasses);
 

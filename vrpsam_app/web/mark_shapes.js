@@ -104,7 +104,8 @@ function describe(mark) {
   }
   if (mark.type === 'mask') {
     const count = mark.strokes.filter((stroke) => !stroke.erase).length;
-    return mark.base ? 'Area from a mask' : 'Painted area, ' + count + (count === 1 ? ' stroke' : ' strokes');
+    if (mark.base) return mark.name || 'Area from a mask';
+    return 'Painted area, ' + count + (count === 1 ? ' stroke' : ' strokes');
   }
   const [left, top, right, bottom] = mark.xyxy;
   const [width, height] = round([right - left, bottom - top]);

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,7 +40,7 @@ class Asked:
     decisions
         Target id -> accept, fix or reject.
     corrections
-        Target id -> class -> marks.
+        Target id -> class -> marks, of classes that have references.
     about
         The picture that the last event of the board is about.
     """
@@ -70,8 +70,10 @@ def read_page(session: Session, canvas: object, board: object) -> Asked:
     if not isinstance(canvas, Mapping) or not isinstance(canvas.get("references"), list):
         raise AnnotationError(f"The marks are not a list. {_RELOAD}")
     state = as_mapping(board)
+    references = tuple(_references(session, canvas["references"]))
+    labels = {str(item["label"]) for item in references}
     return Asked(
-        references=tuple(_references(session, canvas["references"])),
+        references=references,
         shown=_text(state.get("shown")),
         threshold=_threshold(state.get("threshold")),
         min_area=_area(state.get("min_area")),
@@ -80,7 +82,7 @@ def read_page(session: Session, canvas: object, board: object) -> Asked:
             for key, verdict in as_mapping(state.get("decisions")).items()
             if isinstance(key, str) and verdict in ("accept", "fix", "reject")
         },
-        corrections=_corrections(state.get("corrections")),
+        corrections=_corrections(state.get("corrections"), labels),
         about=_text(state.get("about")),
     )
 
@@ -202,13 +204,14 @@ def _kept(session: Session, mark: Item) -> Reference:
     return kept
 
 
-def _corrections(value: object) -> dict[str, dict[str, list[Item]]]:
+def _corrections(value: object, labels: Container[str]) -> dict[str, dict[str, list[Item]]]:
+    """Return those of classes that are asked for; a class without marks may get some again."""
     found: dict[str, dict[str, list[Item]]] = {}
     for target, classes in as_mapping(value).items():
         by_class = {
-            str(label)[:MAX_LABEL_LENGTH].strip(): marks
+            name: marks
             for label, marks in as_mapping(classes).items()
-            if isinstance(marks, list) and marks
+            if (name := str(label).strip()) in labels and isinstance(marks, list) and marks
         }
         if by_class:
             found[str(target)] = by_class

@@ -80,8 +80,9 @@ function rubOut({ xy, width }) {
   let hit = false;
   for (const mark of now.marks) {
     if (!mine.includes(mark)) next.push(mark);
-    else if (mark.type === 'mask') {
-      const rubbed = { ...mark, strokes: [...mark.strokes, stroke] };
+    else if (mark.type === 'mask' || (mark.type === 'kept' && mark.base)) {
+      // The server keeps whole areas only: what is left of one is sent as it is drawn.
+      const rubbed = { ...mark, type: 'mask', png: null, strokes: [...mark.strokes, stroke] };
       const [before, left] = [mark, rubbed].map((each) => paintedArea(each, pictureOf(shown)));
       hit = hit || left < before;
       if (left) next.push(left < before ? rubbed : mark);

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,11 @@ import gradio as gr
 
 from vrpsam_app.errors import VRPSAMError
 from vrpsam_app.web import as_code, model_words, projects, view
-from vrpsam_app.web.handlers import busy_buttons, idle_buttons
+from vrpsam_app.web.handlers import busy_buttons, idle_buttons, told_found
 from vrpsam_app.web.marked import read_page
 from vrpsam_app.web.model import Choice, ModelShelf, check_choice, method_names
 from vrpsam_app.web.plain_words import in_plain_words, status_line
-from vrpsam_app.web.session import Answers, Session
+from vrpsam_app.web.visitor import Visitor
 
 if TYPE_CHECKING:
     from hub_weights import DownloadProgress
@@ -27,16 +28,16 @@ QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 _TELL_SECONDS = 0.5
 
 
-def connect_more(page: Page, shelf: ModelShelf, cancels: Sequence[Any]) -> None:
+def connect_more(page: Page, shelf: ModelShelf) -> None:
     """Connect the panel's events."""
     more = page.more
     wish = [more.model, more.other_model]
     for component in (more.model.input, more.other_model.submit, more.other_model.blur):
         component(in_plain_words(describe), wish, [more.about_model, more.method], **QUIET)
     loading = more.use_model.click(
-        in_plain_words(Loading(shelf).load),
-        [page.session, *wish, more.method, more.device],
-        [page.session, page.answers, page.board, page.status, page.find, page.stop],
+        in_plain_words(Loading(shelf).load, told_found),
+        [page.visitor, *wish, more.method, more.device],
+        [page.board, page.status, page.find, page.stop],
         trigger_mode="once",
         concurrency_id="loading",
         concurrency_limit=4,
@@ -46,14 +47,13 @@ def connect_more(page: Page, shelf: ModelShelf, cancels: Sequence[Any]) -> None:
     page.stop.click(None, cancels=[loading], **QUIET)
     more.project.upload(
         in_plain_words(open_project),
-        [page.session, more.project],
-        [page.session, page.canvas, page.answers, page.board, page.status],
-        cancels=list(cancels),
+        [page.visitor, more.project],
+        [page.canvas, page.board, page.status],
         **QUIET,
     )
     more.show_code.click(
         in_plain_words(show_code),
-        [page.session, page.canvas, page.board],
+        [page.visitor, page.canvas, page.board],
         [more.command, more.python],
         **QUIET,
     )
@@ -66,23 +66,25 @@ def describe(model: str, other: str) -> tuple[str, Any]:
     return words, gr.Dropdown(model_words.method_choices(method_names(name)))
 
 
-def open_project(session: Session, upload: str) -> tuple[Any, ...]:
+def open_project(visitor: Visitor, upload: str) -> tuple[Any, ...]:
     """Open saved results in the place of what is on the page."""
-    given = projects.open_project(session, Path(upload))
-    answers = given.answers or Answers()
+    given = projects.open_project(visitor.session, Path(upload))
+    session = visitor.change(given.added_to, given.answers)
     marks = given.canvas()
     board = gr.update(
-        pictures=view.board_pictures(given.session),
-        answers=view.board_answers(given.session, answers),
+        pictures=view.board_pictures(session),
+        answers=view.board_answers(session, visitor.answers),
         given={"serial": marks["serial"], **(given.board or {})},
     )
-    canvas = gr.update(pictures=view.canvas_pictures(given.session), given=marks)
-    words = f"{len(given.session.targets)} pictures and {len(given.references)} references."
-    return given.session, canvas, answers, board, status_line(words)
+    canvas = gr.update(pictures=view.canvas_pictures(session), given=marks)
+    pictures = view.counted(len(session.targets), "picture")
+    references = view.counted(len(given.references), "reference")
+    return canvas, board, status_line(f"{pictures} and {references}.")
 
 
-def show_code(session: Session, canvas: object, board: object) -> tuple[Any, Any]:
+def show_code(visitor: Visitor, canvas: object, board: object) -> tuple[Any, Any]:
     """Return what the page does as a command and as Python."""
+    session = visitor.session
     asked = read_page(session, canvas, board)
     return (
         gr.Code(as_code.as_command(session, asked), visible=True),
@@ -97,12 +99,12 @@ class Loading:
         self._shelf = shelf
 
     def load(
-        self, session: Session, model: str, other: str, method: str, device: str
+        self, visitor: Visitor, model: str, other: str, method: str, device: str
     ) -> Iterator[tuple[Any, ...]]:
         """Load, then answer by it."""
         choice = Choice(_name(model, other), method, device)
         check_choice(choice)
-        token = session.work.begin("load")
+        token = visitor.work.begin("load")
         said: list[str] = [f"Loading {choice.model} …"]
 
         def told(progress: DownloadProgress) -> None:
@@ -127,18 +129,16 @@ class Loading:
             if isinstance(failure[0], VRPSAMError):
                 raise failure[0]
             raise RuntimeError(f"{choice.model} could not be loaded") from failure[0]
-        session = dataclasses.replace(session, choice=choice)
+        session = visitor.change(partial(dataclasses.replace, choice=choice))
         yield (
-            session,
-            Answers(),
-            gr.update(answers=[]),
+            gr.update(answers=view.board_answers(session, visitor.answers)),
             status_line(f"Ready, with {choice.model}. Press Find."),
             *idle_buttons(),
         )
 
 
 def _unchanged(words: str) -> tuple[Any, ...]:
-    return (gr.skip(), gr.skip(), gr.skip(), status_line(words), *busy_buttons())
+    return (gr.skip(), status_line(words), *busy_buttons())
 
 
 def _name(model: str, other: str) -> str:

@@ -167,10 +167,17 @@ def keep_file(source: Path, folder: Path) -> Path:
 
 
 def free_path(folder: Path, name: str) -> Path:
-    """Return a path in a folder that is not taken, with a number before the ending if need be."""
+    """Take a path in a folder that is free, with a number before the ending if need be.
+
+    An empty file keeps it: another event of the same visitor may look for the same name.
+    """
     wanted = Path(name)
     path, number = folder / wanted.name, 1
-    while path.exists():
-        number += 1
-        path = folder / f"{wanted.stem}-{number}{wanted.suffix}"
-    return path
+    while True:
+        try:
+            path.touch(exist_ok=False)
+        except FileExistsError:
+            number += 1
+            path = folder / f"{wanted.stem}-{number}{wanted.suffix}"
+        else:
+            return path

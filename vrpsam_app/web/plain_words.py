@@ -15,6 +15,7 @@ from gradio.utils import get_upload_folder
 from vrpsam_app.errors import Cancelled, VRPSAMError
 from vrpsam_app.web.pictures import without_folders
 
+FAILED = "This did not work. Try it again, or reload the page."
 _log = logging.getLogger(__name__)
 
 
@@ -25,13 +26,24 @@ def status_line(words: str) -> str:
 
 def for_visitors(sentence: str) -> str:
     """Return a sentence as HTML, without the folders of this computer."""
-    return html.escape(without_folders(sentence, get_upload_folder()), quote=False)
+    return html.escape(_without_folders(sentence), quote=False)
 
 
-def in_plain_words(function: Callable[..., Any]) -> Callable[..., Any]:
+def in_plain_words(
+    function: Callable[..., Any], told: Callable[..., Any] | None = None
+) -> Callable[..., Any]:
     """Show the sentence of an error of ours to the person, and log where it came from.
 
     Work that was stopped ends without a word: whoever stopped it knows.
+
+    Parameters
+    ----------
+    function
+        Answers an event.
+    told
+        Takes the sentence and what the event was given, and returns the updates that end a
+        generator on any error: Gradio leaves the page as the last step before has shown it, and
+        calls nothing that comes after.
     """
 
     def shown(error: VRPSAMError) -> gr.Error:
@@ -46,8 +58,13 @@ def in_plain_words(function: Callable[..., Any]) -> Callable[..., Any]:
                 yield from function(*args, **kwargs)
             except Cancelled:
                 return
-            except VRPSAMError as error:
-                raise shown(error) from error
+            except Exception as error:
+                sentence = str(error) if isinstance(error, VRPSAMError) else FAILED
+                if told is not None:
+                    yield told(_without_folders(sentence), *args)
+                if isinstance(error, VRPSAMError):
+                    raise shown(error) from error
+                raise
 
         return steps
 
@@ -59,3 +76,7 @@ def in_plain_words(function: Callable[..., Any]) -> Callable[..., Any]:
             raise shown(error) from error
 
     return call
+
+
+def _without_folders(sentence: str) -> str:
+    return without_folders(sentence, get_upload_folder())

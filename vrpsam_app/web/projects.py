@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from vrpsam_app.web.incoming import check_space
 from vrpsam_app.web.limits import limits
 from vrpsam_app.web.marked import Asked, as_mapping, read_page
 from vrpsam_app.web.painting import mask_url
-from vrpsam_app.web.pictures import Picture, decoded, free_path, new_folder, open_picture
+from vrpsam_app.web.pictures import Picture, decoded, new_folder, open_picture
 from vrpsam_app.web.session import Answers, ClassFinding, Finding, Session
 
 MOST_FROM_LIBRARY = 100
@@ -39,14 +40,18 @@ class Given:
 
     Parameters
     ----------
-    session
-        With the pictures and the kept pixels.
+    marked
+        Pictures that carry marks.
+    kept
+        Reference pixels by key, as in :class:`~vrpsam_app.web.session.Session`.
     references
         As the canvas takes them.
     replace
         Whether they take the place of all that is marked.
     shown
         The marked picture to turn to.
+    targets
+        Take the place of all pictures to look in; None leaves those.
     board
         Threshold, decisions and so on as the board takes them, without a serial; None leaves the
         board's own.
@@ -54,12 +59,26 @@ class Given:
         Results that come along.
     """
 
-    session: Session
+    marked: Sequence[Picture]
+    kept: Mapping[str, Reference]
     references: Sequence[Mapping[str, Any]]
     replace: bool = False
     shown: str | None = None
+    targets: Sequence[Picture] | None = None
     board: Mapping[str, Any] | None = None
     answers: Answers | None = None
+
+    def added_to(self, session: Session) -> Session:
+        """Return a session with what is given, or with it in the place of all pictures."""
+        marked = {} if self.replace else {picture.id: picture for picture in session.marked}
+        for picture in self.marked:
+            marked.setdefault(picture.id, picture)
+        return dataclasses.replace(
+            session,
+            marked=tuple(marked.values()),
+            targets=session.targets if self.targets is None else tuple(self.targets),
+            kept=MappingProxyType({**session.kept, **self.kept}),
+        )
 
     def canvas(self) -> dict[str, Any]:
         """Return the marks as the canvas takes them."""
@@ -87,7 +106,7 @@ def load_library(session: Session, upload: Path) -> Given:
             f"{upload.name} holds {len(library)} references: at most {MOST_FROM_LIBRARY} are shown "
             "here. Use the command line: vrpsam segment --library."
         )
-    return _given(session, [(e.name, e.reference) for e in library.entries], replace=False)
+    return _given(folder_of(session), [(e.name, e.reference) for e in library.entries])
 
 
 def take_mask(session: Session, canvas: object, upload: Path) -> Given:
@@ -107,17 +126,12 @@ def take_mask(session: Session, canvas: object, upload: Path) -> Given:
     mask = read_mask(upload, max_pixels=limits().max_pixels)
     check_same_size(mask.shape, picture.hw, f"The mask {upload.name}", picture.name)
     reference = Reference.from_mask(decoded.read(picture), mask, label=label)
-    key, session = _keep(session, reference)
+    key = _new_key(reference)
     item = _item(picture, key, upload.name, reference)
-    return Given(session, [item], shown=picture.id)
+    return Given([picture], {key: reference}, [item], shown=picture.id)
 
 
-def reuse_result(
-    session: Session,
-    asked: Asked,
-    target: Picture,
-    masks: Mapping[str, NDArray[np.bool_]],
-) -> Given:
+def reuse_result(asked: Asked, target: Picture, masks: Mapping[str, NDArray[np.bool_]]) -> Given:
     """Make the result of a target the next reference.
 
     Everything of each class counts as marked if the person has accepted the result.
@@ -137,14 +151,13 @@ def reuse_result(
         raise EmptyReferenceError(
             f"Nothing was found in {target.name}: choose a picture with a result."
         )
-    items = []
+    items, kept = [], {}
     for label, mask in shown.items():
         reference = Reference.from_mask(decoded.read(target), mask, label=label, exhaustive=whole)
-        key, session = _keep(session, reference)
+        key = _new_key(reference)
+        kept[key] = reference
         items.append(_item(target, key, f"found in {target.name}", reference))
-    if target not in session.marked:
-        session = dataclasses.replace(session, marked=(*session.marked, target))
-    return Given(session, items, shown=target.id)
+    return Given([target], kept, items, shown=target.id)
 
 
 def open_project(session: Session, upload: Path) -> Given:
@@ -170,30 +183,30 @@ def open_project(session: Session, upload: Path) -> Given:
             "with vrpsam batch."
         )
     targets = {p.name: open_picture(project.path_of(p)) for p in pictures if p.error is None}
-    given = _given(
-        dataclasses.replace(session, marked=(), targets=tuple(targets.values())),
-        [(entry.name, entry.reference) for entry in library.entries],
-        replace=True,
-    )
-    if not given.session.marked:
+    given = _given(folder, [(entry.name, entry.reference) for entry in library.entries])
+    if not given.marked:
         raise ConfigError(f"{upload.name} holds a project without references.")
     return dataclasses.replace(
-        given, board=_board(project, targets), answers=_answers(project, targets)
+        given,
+        replace=True,
+        targets=tuple(targets.values()),
+        board=_board(project, targets),
+        answers=_answers(project, targets),
     )
 
 
-def _given(session: Session, named: Sequence[tuple[str, Reference]], *, replace: bool) -> Given:
+def _given(folder: Path, named: Sequence[tuple[str, Reference]]) -> Given:
     """Put references on the canvas: their pictures, and their pixels under keys."""
-    folder = folder_of(session)
-    marked = {picture.id: picture for picture in session.marked}
-    items = []
+    marked: dict[str, Picture] = {}
+    items, kept = [], {}
     for name, reference in named:
         picture = _picture_of(reference, folder)
         marked.setdefault(picture.id, picture)
-        key, session = _keep(session, reference)
-        items.append(_item(marked[picture.id], key, name, reference))
-    session = dataclasses.replace(session, marked=tuple(marked.values()))
-    return Given(session, items, replace=replace, shown=items[0]["image"] if items else None)
+        key = _new_key(reference)
+        kept[key] = reference
+        items.append(_item(picture, key, name, reference))
+    shown = items[0]["image"] if items else None
+    return Given(tuple(marked.values()), kept, items, shown=shown)
 
 
 def _picture_of(reference: Reference, folder: Path) -> Picture:
@@ -205,15 +218,14 @@ def _picture_of(reference: Reference, folder: Path) -> Picture:
         return open_picture(known[0])
     check_space(folder, image.nbytes)
     if image.dtype in (np.uint8, np.bool_) or (image.ndim == 2 and image.dtype == np.uint16):
-        return open_picture(write_image(free_path(folder, f"{stem}.png"), image))
-    path = free_path(folder, f"{stem}.npy")
+        return open_picture(write_image(folder / f"{stem}.png", image, overwrite=True))
+    path = folder / f"{stem}.npy"
     np.save(path, image, allow_pickle=False)
     return open_picture(path)
 
 
-def _keep(session: Session, reference: Reference) -> tuple[str, Session]:
-    key = f"{reference.content_key}-{secrets.token_hex(4)}"
-    return key, session.with_kept(key, reference)
+def _new_key(reference: Reference) -> str:
+    return f"{reference.content_key}-{secrets.token_hex(4)}"
 
 
 def _item(picture: Picture, key: str, name: str, reference: Reference) -> dict[str, Any]:

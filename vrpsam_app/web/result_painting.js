@@ -126,8 +126,8 @@ function followEdges(next, across, share) {
 // ---- answers -------------------------------------------------------------------------------------
 
 // Returns {width, height, owner, labels, classes: [{label, path, count, share}]}.
-function cutAnswer(answer, picture, threshold, minArea) {
-  const found = answer.classes.filter((each) => each.present && each.layer);
+function cutAnswer(asked, picture, threshold, minArea) {
+  const found = asked.filter((each) => each.present && each.layer);
   if (!found.length) return null;
   const layers = found.map((each) => each.layer);
   const [{ width, height }] = layers;
@@ -143,6 +143,13 @@ function cutAnswer(answer, picture, threshold, minArea) {
     path: traceClass(owner, layer.pixels, width, height, index + 1, stepNumber),
   }));
   return { width, height, owner, labels: found.map((each) => each.label), classes };
+}
+
+// Whether both draw the same of the same classes.
+function sameCut(some, other) {
+  if (!some || !other) return some === other;
+  const same = (a, b) => a.length === b.length && a.every((each, at) => each === b[at]);
+  return same(some.labels, other.labels) && same(some.owner, other.owner);
 }
 
 // Draws what was cut, as vrpsam_app/overlays.py does; `scale` is that of the original picture.

@@ -6,7 +6,6 @@ import dataclasses
 import functools
 import hashlib
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +22,6 @@ from vrpsam_app.segmenter import ClassPredictions, Prediction
 from vrpsam_app.web.examples import coin_example
 from vrpsam_app.web.model import Choice
 from vrpsam_app.web.pictures import Picture, new_folder, open_picture
-from vrpsam_app.web.visits import Work
 
 # Steps of the slider. A probability is kept as the number of steps it lies above, which is enough
 # to cut it at any of them exactly.
@@ -35,7 +33,7 @@ OPENING_LABEL = "coin"
 
 @dataclass(frozen=True)
 class Session:
-    """The pictures of one visitor, and what answers them. A change gives a new session.
+    """The pictures of one visitor, and what answers them, at one moment.
 
     Marks, corrections, decisions and the threshold are the page's own: it sends them along with
     every question.
@@ -52,8 +50,6 @@ class Session:
         Where this visitor's files lie; None in what everybody starts from.
     choice
         Model, method and device.
-    work
-        What runs for this visitor, with its buttons.
     """
 
     marked: tuple[Picture, ...]
@@ -61,15 +57,6 @@ class Session:
     kept: Mapping[str, Reference] = field(default_factory=lambda: MappingProxyType({}))
     folder: Path | None = None
     choice: Choice = field(default_factory=Choice)
-    work: Work = field(default_factory=Work)
-
-    def for_visitor(self) -> Session:
-        """Return the same for a new visitor, who has a folder, and nothing that runs."""
-        return dataclasses.replace(self, folder=new_folder(), work=Work())
-
-    def with_kept(self, key: str, reference: Reference) -> Session:
-        """Return the session with one more reference whose pixels stay here."""
-        return dataclasses.replace(self, kept=MappingProxyType({**self.kept, key: reference}))
 
 
 @functools.cache
@@ -93,43 +80,35 @@ def opening_references() -> list[dict[str, Any]]:
     return [{"image": picture.id, "label": OPENING_LABEL, "exhaustive": False, "marks": marks}]
 
 
-class NewVisitor:
-    """What a page's state is before its visitor does anything; a copy of it is a session.
-
-    Gradio makes that copy for whatever is done first, however early. An event that began the visit
-    when the page has loaded could come too late.
-    """
-
-    def __deepcopy__(self, memo: object) -> Session:
-        return opening_session().for_visitor()
-
-    def __str__(self) -> str:
-        return ""  # the page's configuration shows it
-
-
-def close_session(session: Session) -> None:
-    """Stop what runs for a visitor and remove the files."""
-    session.work.stop()
-    if session.folder is not None:
-        shutil.rmtree(session.folder, ignore_errors=True)
-
-
 @dataclass(frozen=True, slots=True)
 class Question:
-    """All that an answer depends on besides its target and the threshold, as a hash."""
+    """All that an answer depends on besides its target and the threshold, as hashes.
 
-    key: str
+    Parameters
+    ----------
+    references
+        Of what is marked.
+    setting
+        Of what else it is asked with, by :func:`setting_of`.
+    """
+
+    references: str
+    setting: str
 
     @classmethod
     def of(cls, references: Sequence[Mapping[str, Any]], session: Session) -> Question:
         """Ask by what the page holds of the references; keys stand for kept pixels."""
-        deep = [p.id for p in (*session.marked, *session.targets) if not p.eight_bit]
-        content = {
-            "references": references,
-            "choice": dataclasses.astuple(session.choice),
-            "range": sorted(deep),  # they are shown in one range of intensities
-        }
-        return cls(content_hash(content))
+        return cls(content_hash(references), setting_of(session))
+
+
+def setting_of(session: Session) -> str:
+    """Return a hash of what all answers in a session depend on, whatever is marked."""
+    deep = [p.id for p in (*session.marked, *session.targets) if not p.eight_bit]
+    content = {
+        "choice": dataclasses.astuple(session.choice),
+        "range": sorted(deep),  # they are shown in one range of intensities
+    }
+    return content_hash(content)
 
 
 def content_hash(content: object) -> str:
@@ -257,6 +236,12 @@ class Answers:
     def with_finding(self, target_id: str, finding: Finding) -> Answers:
         """Return the answers with one more."""
         return Answers(self.question, MappingProxyType({**self.findings, target_id: finding}))
+
+    def joined_by(self, others: Answers) -> Answers:
+        """Return these and others to the same question; to another one, only the others."""
+        if self.question is None or self.question != others.question:
+            return others
+        return Answers(self.question, MappingProxyType({**self.findings, **others.findings}))
 
     def has(self, target_id: str, corrected: str) -> bool:
         """Tell whether a target was answered with these corrections."""

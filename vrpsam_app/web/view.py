@@ -61,8 +61,8 @@ def progress_words(progress: Progress) -> str:
     findings = progress.answers.findings.values()
     present = sum(finding.present for finding in findings)
     failed = sum(bool(finding.failure) for finding in findings)
-    noun = "picture" if progress.total == 1 else "pictures"
-    words = f"Found in {present} of {progress.total} {noun} · {progress.seconds:.1f} s"
+    total = counted(progress.total, "picture")
+    words = f"Found in {present} of {total} · {progress.seconds:.1f} s"
     return words + (f" · {failed} could not be searched" if failed else "")
 
 
@@ -84,11 +84,16 @@ def preview_words(session: Session, answers: Answers) -> str:
     """Say what to do after a stroke."""
     if not answers.findings:
         return START_MARKING if session.targets else "Add a picture to look in."
-    left = len(session.targets) - len(answers.findings)
-    if left <= 0:
+    left = sum(target.id not in answers.findings for target in session.targets)
+    if not left:
         return "All pictures are up to date."
     others = f"to look in the other {left}" if left > 1 else "for the other one"
     return f"Press Find {others}."
+
+
+def counted(number: int, noun: str) -> str:
+    """Say how many there are, with an s for several."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def waiting_words(before: int) -> str:

@@ -1,44 +1,16 @@
-"""Who is on the page: what runs for each visitor, and what goes when a visitor leaves."""
+"""Who is on the page, and what goes when a visitor leaves."""
 
 from __future__ import annotations
 
-import shutil
 import threading
 from dataclasses import dataclass
-from pathlib import Path
 
-from vrpsam_app.progress import CancelToken
+from vrpsam_app.web.visitor import Visitor
 
 # A phone that shows another app, or a network that is gone for a moment, closes the connection too.
 GRACE_SECONDS = 60.0
 # Who was away and asked for something since is taken to be there, reading, for so long.
 QUIET_SECONDS = 3600.0
-
-
-class Work:
-    """What runs for one visitor: at most one piece of each kind, each with a button to stop it."""
-
-    def __init__(self) -> None:
-        self._tokens: dict[str, CancelToken] = {}
-        self._lock = threading.Lock()
-        self.alive = 0
-
-    def begin(self, kind: str) -> CancelToken:
-        """Return a button for new work, and press that of the work of this kind before it."""
-        token = CancelToken()
-        with self._lock:
-            self.alive += 1
-            if (before := self._tokens.get(kind)) is not None:
-                before.cancel()
-            self._tokens[kind] = token
-        return token
-
-    def stop(self, *kinds: str) -> None:
-        """Press the buttons of some kinds of work, or of all."""
-        with self._lock:
-            for kind, token in self._tokens.items():
-                if not kinds or kind in kinds:
-                    token.cancel()
 
 
 @dataclass(eq=False)
@@ -47,13 +19,11 @@ class Visit:
 
     Attributes
     ----------
-    folder : where this visitor's files lie
-    work : what runs for this visitor
+    visitor : whose page it is
     ending : when it is to end, once the page has gone
     """
 
-    folder: Path
-    work: Work
+    visitor: Visitor
     ending: threading.Timer | None = None
 
 
@@ -75,14 +45,14 @@ class Visits:
     def __len__(self) -> int:
         return len(self._visits)
 
-    def begin(self, name: str | None, folder: Path, work: Work) -> Visit:
+    def begin(self, name: str | None, visitor: Visitor) -> Visit:
         """Remember a new visit; without a name it ends with the process only."""
-        visit = Visit(folder, work)
+        visit = Visit(visitor)
         if name:
             with self._lock:
                 before = self._visits.pop(name, None)
                 self._visits[name] = visit
-            if before is not None and before.folder != folder:
+            if before is not None and before.visitor is not visitor:
                 end(before)
         return visit
 
@@ -92,11 +62,12 @@ class Visits:
             visit = self._visits.get(name or "")
         if visit is None:
             return
-        visit.work.stop()
+        visit.visitor.work.stop()
         self._end_after(self.grace, name or "", visit)
 
     def _end_after(self, seconds: float, name: str, visit: Visit) -> None:
-        ending = threading.Timer(seconds, self._end_unless_back, (name, visit, visit.work.alive))
+        alive = visit.visitor.work.alive
+        ending = threading.Timer(seconds, self._end_unless_back, (name, visit, alive))
         ending.daemon = True
         with self._lock:
             before, visit.ending = visit.ending, ending
@@ -105,7 +76,7 @@ class Visits:
         ending.start()
 
     def _end_unless_back(self, name: str, visit: Visit, alive: int) -> None:
-        if visit.work.alive != alive:
+        if visit.visitor.work.alive != alive:
             # The page is back; or it has gone, and what it had asked for began only afterwards.
             self._end_after(self.quiet, name, visit)
             return
@@ -117,10 +88,9 @@ class Visits:
 
 def end(visit: Visit) -> None:
     """Stop what runs for a visitor and remove the files."""
-    visit.work.stop()
     if visit.ending is not None:
         visit.ending.cancel()
-    shutil.rmtree(visit.folder, ignore_errors=True)
+    visit.visitor.close()
 
 
 visits = Visits()

@@ -208,6 +208,16 @@ function handsOn(stage, hand) {
   return { stop };
 }
 
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const middleOf = ({ width, height }) => [width / 2, height / 2];
+
+// Where an arrow key takes who walks the picture: with Shift, to the next pixel.
+function walk([x, y], { key, shiftKey }, { width, height }) {
+  const [right, down] = ARROWS[key];
+  const stride = shiftKey ? 1 : Math.max(1, Math.round(Math.max(width, height) / 64));
+  return [clamp(x + right * stride, 0, width), clamp(y + down * stride, 0, height)];
+}
+
 // Style sheets cannot ask how wide a card is: Gradio drops rules for containers.
 function narrowBelow(box, width) {
   new ResizeObserver(() => box.classList.toggle('narrow', box.clientWidth < width)).observe(box);

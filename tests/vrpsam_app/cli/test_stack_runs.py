@@ -83,6 +83,14 @@ class TestStacks:
         first, second = (Path(f) / "stack_labels.tif" for f in ("results", "again"))
         assert first.read_bytes() == second.read_bytes()
 
+    def test_other_tiles_leave_the_references_of_a_recipe_as_they_are(self, vrpsam):
+        assert vrpsam("segment", *BOX, "--target", "stack.tif", *TO).code == 0
+        recipe = Path("results/stack_labels_recipe.json")
+        again = ("--target", "stack.tif", "--out", "again", "--tiles", "32")
+        assert vrpsam("segment", "--recipe", recipe, *again).code == 0
+        tiling = Recipe.load(Path("again/stack_labels_recipe.json")).sections["tiling"]
+        assert (tiling["tile"], tiling["reference_pixel_size"]) == (32, [0.5, 0.5, "um"])
+
     def test_a_run_is_not_replaced_but_gone_on_with(self, vrpsam, colour_segmenter):
         typed = ("segment", *BOX, "--target", "other.zarr", *TO)
         assert vrpsam(*typed).code == 0

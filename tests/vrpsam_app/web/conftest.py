@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
     from vrpsam_app.web.session import Session
+    from vrpsam_app.web.visitor import Visitor
 
 ROOT = Path(__file__).resolve().parents[3]
 SERVER = Path(__file__).with_name("colour_server.py")
@@ -69,18 +70,24 @@ def pictures(tmp_path: Path) -> dict[str, Path]:
 
 
 @pytest.fixture
-def session(pictures: dict[str, Path]) -> Iterator[Session]:
-    """A visitor who brought the reference and the three targets."""
+def visitor(pictures: dict[str, Path]) -> Iterator[Visitor]:
+    """Who brought the reference and the three targets."""
     from vrpsam_app.web import collection
-    from vrpsam_app.web.session import close_session, opening_session
+    from vrpsam_app.web.visitor import Visitor
 
-    session, words = collection.add_marked(opening_session().for_visitor(), [pictures["reference"]])
+    visitor = Visitor()
+    assert collection.add_marked(visitor, [pictures["reference"]]) == []
     targets = [pictures[name] for name in ("first", "second", "without")]
-    session, more = collection.add_targets(session, targets)
-    session = collection.remove_target(session, session.marked[0].id)
-    assert words + more == []
-    yield session
-    close_session(session)
+    assert collection.add_targets(visitor, targets) == []
+    collection.remove_target(visitor, visitor.session.marked[0].id)
+    yield visitor
+    visitor.close()
+
+
+@pytest.fixture
+def session(visitor: Visitor) -> Session:
+    """What that visitor has on the page."""
+    return visitor.session
 
 
 @pytest.fixture

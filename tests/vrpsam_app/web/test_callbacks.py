@@ -119,12 +119,13 @@ def test_a_correction_changes_the_answer_of_its_target_only(
     assert len(segmenter.asked) == asked_so_far
 
 
-def test_corrections_of_an_unknown_class_are_a_sentence(session, inquiry, asked, red_box):
+def test_corrections_of_a_class_without_marks_are_left_out(session, inquiry, asked, red_box):
     target = session.targets[0]
-    marks = {target.id: {"other": [{"type": "point", "xy": [5, 5]}]}}
+    point = {"type": "point", "xy": [5, 5]}
+    marks = {target.id: {"other": [point], "object": [point]}}
     question = asked(red_box, shown=target.id, corrections=marks)
-    with pytest.raises(ValueError, match="'other'"):
-        preview(inquiry(question))
+    assert question.corrections == {target.id: {"object": [point]}}
+    assert target.id in preview(inquiry(question)).findings
 
 
 @pytest.mark.parametrize(
@@ -195,17 +196,16 @@ def test_visible_target_and_marked_pictures_are_prepared(
 
 
 def test_cancel_stops_within_one_target(
-    session, segmenter, line, inquiry, token, asked, red_box, tmp_path
+    visitor, segmenter, line, inquiry, token, asked, red_box, tmp_path
 ):
     """A picture of many tiles is left after the one that is being looked at."""
     rng = np.random.default_rng(0)
     wide = rng.integers(100, 120, (300, 3000, 3), np.uint8)
     wide[100:110, 100:110] = (210, 40, 40)
     Image.fromarray(wide).save(tmp_path / "wide.png")
-    session, words = collection.add_targets(
-        dataclasses.replace(session, targets=()), [tmp_path / "wide.png"]
-    )
-    assert words == []
+    visitor.change(lambda session: dataclasses.replace(session, targets=()))
+    assert collection.add_targets(visitor, [tmp_path / "wide.png"]) == []
+    session = visitor.session
     small = red_box | {"xyxy": [46, 56, 54, 64]}
     whole = len(_asked_tiles(segmenter, inquiry(asked(small), of=session)))
     assert whole > 4
@@ -268,13 +268,12 @@ def test_others_are_answered_between_the_targets_of_a_search(
     assert segmenter.at_once == 1
 
 
-def test_one_intensity_range_for_the_set(session, asked, tmp_path):
+def test_one_intensity_range_for_the_set(visitor, session, asked, tmp_path):
     ramp = np.linspace(1000, 5000, 64 * 64).reshape(64, 64).astype(np.uint16)
     tifffile.imwrite(tmp_path / "ramp.tif", ramp)
     box = {"type": "box", "xyxy": [40, 50, 60, 70]}
     references = marked_references(session, asked(box))
     assert callbacks.shared_range(session, references) is None
-    deep, words = collection.add_targets(session, [tmp_path / "ramp.tif"])
-    assert words == []
-    found = callbacks.shared_range(deep, references)
+    assert collection.add_targets(visitor, [tmp_path / "ramp.tif"]) == []
+    found = callbacks.shared_range(visitor.session, references)
     assert 1000 <= found.low < found.high <= 5000

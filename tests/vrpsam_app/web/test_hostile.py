@@ -57,9 +57,9 @@ def canvas(visitor, *marks: Any, **changes: Any) -> dict[str, Any]:
     ids=lambda value: str(value)[:30],
 )
 def test_marks(visitor, marks, sentence):
-    data = [None, None, canvas(visitor, *marks), {"shown": visitor._targets[0]}]
+    data = [None, canvas(visitor, *marks), {"shown": visitor._targets[0]}]
     # What has no positive mark is no question yet: one that has is.
-    data[2]["references"][0]["marks"].append(BOX)
+    data[1]["references"][0]["marks"].append(BOX)
     said = error_of(visitor, "show_live", data)
     assert sentence in said
     assert "Traceback" not in said
@@ -79,12 +79,12 @@ def test_marks(visitor, marks, sentence):
     ids=str,
 )
 def test_canvas(visitor, sent, sentence):
-    assert sentence in error_of(visitor, "show_live", [None, None, sent, None])
+    assert sentence in error_of(visitor, "show_live", [None, sent, None])
 
 
 def test_a_name_of_a_class_is_short(visitor):
     sent = canvas(visitor, BOX, label="x" * 5000)
-    assert "1 to 80 letters" in error_of(visitor, "show_live", [None, None, sent, None])
+    assert "1 to 80 letters" in error_of(visitor, "show_live", [None, sent, None])
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_name_of_a_class_is_short(visitor):
     ids=str,
 )
 def test_a_board_without_sense_is_an_untouched_board(visitor, board):
-    text = json.dumps([None, None, canvas(visitor, BOX), board])
+    text = json.dumps([None, canvas(visitor, BOX), board])
     *_, last = visitor._messages("show_live", json.loads(text.replace("Infinity", "1e99")))
     assert last["success"]
 
@@ -139,9 +139,8 @@ def test_paths_that_were_not_uploaded(visitor, function, path):
     file: Any = {"path": path, "meta": {"_type": "gradio.FileData"}}
     if function in ("choose", "add_targets"):
         file = [file]
-    page = [canvas(visitor, BOX), None]
-    data = [None, file] if function == "open_project" else [None, None, *page, file]
-    said = error_of(visitor, function, data)
+    page = [canvas(visitor, BOX)] if function == "take_mask" else []
+    said = error_of(visitor, function, [None, *page, file])
     assert "root:" not in said
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from vrpsam_app.errors import AnnotationError, EmptyReferenceError
+from vrpsam_app.web.inquiry import with_standing_decisions
 from vrpsam_app.web.session import Answers, Finding
 
 
@@ -28,3 +29,22 @@ def test_only_answers_to_this_question_are_known(inquiry, asked, red_box, sessio
     moved = red_box | {"xyxy": [41, 50, 60, 70]}
     assert inquiry(asked(moved), found).known.findings == {}
     assert inquiry(asked(red_box), Answers()).known.findings == {}
+
+
+def test_who_accepted_a_result_has_not_accepted_another(inquiry, asked, red_box, session):
+    first, second, third = (target.id for target in session.targets)
+    decisions = {first: "accept", second: "accept", third: "reject"}
+    answers = inquiry(asked(red_box)).known.with_finding(first, Finding())
+
+    def stand(*marks, known=answers, **board):
+        question = asked(*marks, decisions=decisions, **board)
+        return with_standing_decisions(session, question, known).decisions
+
+    rejected = {third: "reject"}
+    assert stand(red_box) == {first: "accept"} | rejected
+    assert stand(red_box, {"type": "point", "xy": [5, 5]}) == rejected
+    point = {"type": "point", "xy": [5, 5]}
+    assert stand(red_box, corrections={first: {"object": [point]}}) == rejected
+    of_a_project = Answers(None, {second: Finding()})
+    assert stand(red_box, known=of_a_project) == {second: "accept"} | rejected
+    assert stand(red_box, known=Answers()) == rejected

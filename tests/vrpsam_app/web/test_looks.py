@@ -108,7 +108,8 @@ def alike(tmp_path: Path) -> Path:
     return path
 
 
-# What WCAG 2 calls contrast, between each text and the nearest background that is not see-through.
+# What WCAG 2 calls contrast: of each text and the nearest background that is not see-through, of
+# the borders of boxes to tick, and of their ticks.
 CONTRAST = """() => {
   const parse = (text) => {
     const numbers = text.match(/[\\d.]+/g).map(Number);
@@ -127,16 +128,26 @@ CONTRAST = """() => {
     }
     return [255, 255, 255];
   };
+  const ratio = (one, other) => {
+    const [low, high] = [light(one), light(other)].sort((a, b) => a - b);
+    return (high + 0.05) / (low + 0.05);
+  };
   const poor = [];
   for (const element of document.querySelectorAll('.masthead *, #desk *, #more *')) {
     const own = [...element.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
     const shown = element.checkVisibility({ opacityProperty: true, visibilityProperty: true });
     const asleep = element.closest(':disabled, .idle, label:has(:disabled), .keys');
     if (!own || !shown || asleep) continue;
-    const text = light(parse(getComputedStyle(element).color));
-    const ground = light(behind(element));
-    const ratio = (Math.max(text, ground) + 0.05) / (Math.min(text, ground) + 0.05);
-    if (ratio < 4.5) poor.push(element.textContent.trim().slice(0, 30) + ' ' + ratio.toFixed(2));
+    const found = ratio(parse(getComputedStyle(element).color), behind(element));
+    if (found < 4.5) poor.push(element.textContent.trim().slice(0, 30) + ' ' + found.toFixed(2));
+  }
+  for (const box of document.querySelectorAll('#desk input[type=checkbox]')) {
+    const { borderTopColor, backgroundColor } = getComputedStyle(box);
+    const tick = parse(getComputedStyle(box, '::before').backgroundColor);
+    const found = box.checked
+      ? ratio(tick, parse(backgroundColor))
+      : ratio(parse(borderTopColor), behind(box.parentElement));
+    if (found < 3) poor.push('a box, ' + (box.checked ? 'its tick ' : '') + found.toFixed(2));
   }
   return poor;
 }"""
@@ -167,6 +178,8 @@ def test_first_result_takes_one_click(open_page, theme):
     page.click("[data-verdict=accept]")
     assert [stage.bounding_box() for stage in stages] == before, "the pictures moved"
     assert page.evaluate("document.documentElement.scrollWidth") == 1440
+    page.click("[data-positive=false]")
+    page.locator(".board-sort input").check()
     assert page.evaluate(NAMELESS) == []
     assert page.evaluate(CONTRAST) == []
     page.evaluate("document.querySelector('.thumb').dataset.state = 'searching'")

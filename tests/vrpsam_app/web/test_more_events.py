@@ -5,8 +5,11 @@ import dataclasses
 import pytest
 
 from vrpsam_app.errors import Cancelled, WeightsError
+from vrpsam_app.web import collection
 from vrpsam_app.web.model import Choice
-from vrpsam_app.web.more_events import Loading, describe, show_code
+from vrpsam_app.web.more_events import Loading, describe, open_project, show_code
+from vrpsam_app.web.session import Answers, Finding, Question
+from vrpsam_app.web.visitor import Visitor
 
 
 class Shelf:
@@ -28,36 +31,44 @@ class Shelf:
 
 
 def words_in(update) -> str:
-    return update[3]
+    return update[1]
 
 
-def test_a_model_is_loaded_with_words_on_the_way(session):
+def test_a_model_is_loaded_with_words_on_the_way(visitor, session):
     shelf = Shelf()
-    *_, last = Loading(shelf).load(session, "embedded", "", "matching", "cpu")
+    visitor.answer(Answers(Question.of((), session)).with_finding("target", Finding()))
+    *_, last = Loading(shelf).load(visitor, "embedded", "", "matching", "cpu")
     assert shelf.loaded == [Choice("embedded", "matching", "cpu")]
-    assert last[0].choice == shelf.loaded[0]
-    assert last[1].findings == {}
+    assert visitor.session.choice == shelf.loaded[0]
+    assert visitor.answers.findings == {}
+    assert last[0]["answers"] == []
     assert "Ready, with embedded" in words_in(last)
 
 
-def test_any_other_name_goes_before_the_list(session):
-    shelf = Shelf()
-    *_, last = Loading(shelf).load(session, "embedded", " org/name ", "vrp_sam", "auto")
-    assert last[0].choice.model == "org/name"
+def test_any_other_name_goes_before_the_list(visitor):
+    list(Loading(Shelf()).load(visitor, "embedded", " org/name ", "vrp_sam", "auto"))
+    assert visitor.session.choice.model == "org/name"
 
 
-def test_a_failure_is_its_sentence(session):
+def test_what_is_brought_while_a_model_is_loaded_stays(visitor, session, pictures):
+    shelf = Shelf(told=lambda: collection.add_marked(visitor, [pictures["second"]]))
+    list(Loading(shelf).load(visitor, "embedded", "", "matching", "cpu"))
+    assert len(visitor.session.marked) == len(session.marked) + 1
+    assert visitor.session.choice.method == "matching"
+
+
+def test_a_failure_is_its_sentence(visitor):
     shelf = Shelf(WeightsError("There is no such model. Choose another."))
     with pytest.raises(WeightsError, match="no such model"):
-        list(Loading(shelf).load(session, "embedded", "", "vrp_sam", "auto"))
+        list(Loading(shelf).load(visitor, "embedded", "", "vrp_sam", "auto"))
     with pytest.raises(RuntimeError, match="could not be loaded"):
-        list(Loading(Shelf(ZeroDivisionError())).load(session, "embedded", "", "vrp_sam", "auto"))
+        list(Loading(Shelf(ZeroDivisionError())).load(visitor, "embedded", "", "vrp_sam", "auto"))
 
 
-def test_a_download_can_be_stopped(session):
-    shelf = Shelf(told=session.work.stop)
+def test_a_download_can_be_stopped(visitor):
+    shelf = Shelf(told=visitor.work.stop)
     with pytest.raises(Cancelled):
-        list(Loading(shelf).load(session, "embedded", "", "vrp_sam", "auto"))
+        list(Loading(shelf).load(visitor, "embedded", "", "vrp_sam", "auto"))
     assert shelf.loaded == []
 
 
@@ -67,11 +78,21 @@ def test_a_model_is_described_with_its_methods():
     assert ("random forest on the marked pixels", "pixel_forest") in methods.choices
 
 
-def test_code_is_shown(session, canvas_with, red_box):
-    command, python = show_code(session, canvas_with(red_box), {"threshold": 0.4})
+def test_code_is_shown(visitor, canvas_with, red_box):
+    command, python = show_code(visitor, canvas_with(red_box), {"threshold": 0.4})
     assert "--threshold 0.4" in command.value
     assert "threshold=0.4" in python.value
     assert command.visible
-    chosen = dataclasses.replace(session, choice=Choice(method="matching"))
-    command, _ = show_code(chosen, canvas_with(red_box), {})
+    visitor.change(lambda session: dataclasses.replace(session, choice=Choice(method="matching")))
+    command, _ = show_code(visitor, canvas_with(red_box), {})
     assert "--method matching" in command.value
+
+
+def test_saved_results_are_opened_with_what_they_hold(asked, zipped, red_box):
+    other = Visitor()
+    *_, said = open_project(other, str(zipped(asked(red_box))))
+    assert "3 pictures and 1 reference." in said
+    assert len(other.answers.findings) == len(other.session.targets) == 3
+    collection.remove_target(other, other.session.targets[0].id)
+    assert len(other.answers.findings) == 3  # the others are shown still
+    other.close()

@@ -193,6 +193,33 @@ def test_bad_upload_is_a_sentence_and_the_page_goes_on(visitor, pictures, tmp_pa
     visitor.status("of 1 picture")
 
 
+def test_what_is_done_while_files_are_read_is_not_lost(visitor, pictures, tmp_path):
+    large = [tmp_path / f"large{number}.png" for number in range(12)]
+    for number, path in enumerate(large):
+        Image.new("RGB", (1800, 1200), (20 * number, 90, 90)).save(path)
+    visitor.page.set_input_files(TARGETS_INPUT, [str(path) for path in large])
+    visitor.status("Reading 12 files")
+    visitor.choose_reference(pictures["reference"])
+    visitor.page.set_input_files(TARGETS_INPUT, str(pictures["first"]))
+    names = visitor.page.locator(".thumb-name")
+    expect(names.filter(has_text=re.compile("^(large|first)"))).to_have_count(13, timeout=20_000)
+    visitor.drag(*RED_DISC)
+    visitor.status("Press Find to look in the other")
+    expect(visitor.page.locator(".toast-body")).to_have_count(0)
+
+
+def test_a_model_that_is_not_to_be_had_leaves_the_page_as_it_was(visitor):
+    visitor.open_more()
+    visitor.page.fill("#other-model input, #other-model textarea", "/nobody/nothing")
+    visitor.page.click("#use-model")
+    visitor.status("nobody/nothing")
+    expect(visitor.page.locator("#status")).not_to_contain_text("Loading", timeout=20_000)
+    expect(visitor.page.locator("#stop")).to_be_hidden()
+    expect(visitor.page.locator("#find")).to_be_enabled()
+    visitor.page.click("#find")
+    visitor.status("Found in 2 of 3 pictures")
+
+
 def test_find_without_marks_says_what_to_do(visitor):
     visitor.page.click("#canvas [data-do=clear]")
     visitor.status("Mark one object")
@@ -222,7 +249,7 @@ def test_results_are_saved_and_opened_again(visitor, pictures, tmp_path):
     expect(visitor.page.locator(".thumb-name")).to_have_count(3)
     visitor.open_more()
     visitor.page.set_input_files("input:has(+ #open-project)", str(tmp_path / "saved.zip"))
-    visitor.status("2 pictures and 1 references")
+    visitor.status("2 pictures and 1 reference.")
     expect(visitor.page.locator(".thumb-name")).to_have_text(["first.png", "without.png"])
     expect(visitor.page.locator(".mark-list li")).to_have_count(1)
     expect(visitor.page.locator("[data-verdict=accept]")).to_have_attribute("aria-pressed", "true")
@@ -245,6 +272,7 @@ def test_a_search_can_be_stopped_within_a_picture(visitor, pictures, tmp_path):
     visitor.page.click("#stop")
     visitor.status("Stopped")
     expect(visitor.page.locator("#find")).to_be_enabled()
+    expect(visitor.page.locator(".thumb[data-state=searching]")).to_have_count(0)
     visitor.page.wait_for_timeout(1500)
     assert visitor.states().count("found") < 4
     visitor.page.click("#find")
@@ -271,6 +299,22 @@ def test_a_click_on_a_result_corrects_it(visitor, pictures):
     expect(counted).to_contain_text("2 found", timeout=15_000)
 
 
+def test_corrections_follow_the_name_of_their_kind(visitor, pictures):
+    visitor.bring(pictures, "first")
+    counted = visitor.page.locator(".board-caption")
+    visitor.page.mouse.click(*visitor.at(160, 40, (200, 120), "#board"))
+    expect(counted).to_contain_text("3 found", timeout=15_000)
+    name = visitor.page.locator(".class-chip input")
+    name.fill("red disc")
+    name.press("Enter")
+    visitor.page.click("#find")
+    visitor.status("Found in 1 of 1 picture")
+    expect(counted).to_contain_text("3 found")
+    _, everything = visitor.download("#save-all")
+    with zipfile.ZipFile(io.BytesIO(everything)) as bundle:
+        assert "masks/first_mask.png" in bundle.namelist()
+
+
 def test_a_result_becomes_a_reference(visitor, pictures):
     visitor.bring(pictures, "first", "second")
     visitor.page.click("#board [data-do=reuse]")
@@ -279,6 +323,9 @@ def test_a_result_becomes_a_reference(visitor, pictures):
     visitor.status("Press Find for the other one")
     visitor.page.click("#find")
     visitor.status("Found in 2 of 2 pictures")
+    visitor.page.locator(".reference button").last.click(force=True)
+    expect(visitor.page.locator(".reference")).to_have_count(1)
+    visitor.status("Press Find for the other one")
 
 
 def test_references_are_saved_and_loaded(visitor, pictures, tmp_path):

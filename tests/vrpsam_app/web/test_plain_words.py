@@ -55,3 +55,19 @@ def test_stopped_work_ends_without_a_word():
         raise Cancelled("Stopped, as asked.")
 
     assert list(steps()) == [1]
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [(AnnotationError("no <b>"), "no <b>"), (ZeroDivisionError("secret"), plain_words.FAILED)],
+)
+def test_the_page_is_told_before_an_error_ends_the_steps(error, sentence):
+    def steps(who):
+        yield 1
+        raise error
+
+    shown = plain_words.in_plain_words(steps, lambda *words: words)("visitor")
+    assert next(shown) == 1
+    assert next(shown) == (sentence, "visitor")
+    with pytest.raises(type(error) if sentence == plain_words.FAILED else gr.Error):
+        next(shown)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 import zipfile
 
 import numpy as np
@@ -14,15 +13,15 @@ from vrpsam_app.library.reference_library import ReferenceLibrary
 from vrpsam_app.references import Reference
 from vrpsam_app.web import downloads, projects, view
 from vrpsam_app.web.marked import marked_references, read_page
-from vrpsam_app.web.session import close_session, opening_session
+from vrpsam_app.web.visitor import Visitor
 
 
 @pytest.fixture
 def other():
-    """Another visitor."""
-    session = opening_session().for_visitor()
-    yield session
-    close_session(session)
+    """What another visitor has."""
+    visitor = Visitor()
+    yield visitor.session
+    visitor.close()
 
 
 def sent_back(given) -> dict:
@@ -57,12 +56,12 @@ def test_a_library_comes_back_equal(other, tmp_path):
     saved = references()
     path = ReferenceLibrary.from_references(saved).save(tmp_path / "mine.zip")
     given = projects.load_library(other, path)
-    asked = read_page(given.session, sent_back(given), {})
-    built = marked_references(given.session, asked)
+    page = given.added_to(other)
+    built = marked_references(page, read_page(page, sent_back(given), {}))
     assert [r.content_key for r in built] == [r.content_key for r in saved]
     assert [r.label for r in built] == [r.label for r in saved]
     assert not given.canvas()["replace"]
-    assert len(given.session.marked) == len(other.marked) + 2
+    assert len(page.marked) == len(other.marked) + 2
     shown = given.canvas()["references"]
     assert [mark["positive"] for mark in shown[0]["marks"]] == [True, False]
     assert [mark["positive"] for mark in shown[1]["marks"]] == [False]
@@ -73,7 +72,8 @@ def test_loaded_references_can_be_marked_further(other, tmp_path):
     given = projects.load_library(other, path)
     canvas = sent_back(given)
     canvas["references"][0]["marks"].append({"type": "box", "xyxy": [30, 5, 45, 15]})
-    (built,) = marked_references(given.session, read_page(given.session, canvas, {}))
+    page = given.added_to(other)
+    (built,) = marked_references(page, read_page(page, canvas, {}))
     (saved, *_) = references()
     added = np.zeros_like(saved.positive)
     added[5:15, 30:45] = True
@@ -100,7 +100,8 @@ def test_a_mask_file_marks_the_picture_that_is_shown(session, canvas_with, tmp_p
     Image.fromarray(mask).save(tmp_path / "mask.png")
     given = projects.take_mask(session, canvas_with(label="cell"), tmp_path / "mask.png")
     canvas = sent_back(given)
-    (built,) = marked_references(given.session, read_page(given.session, canvas, {}))
+    page = given.added_to(session)
+    (built,) = marked_references(page, read_page(page, canvas, {}))
     assert (built.label, built.kind) == ("cell", "mask")
     np.testing.assert_array_equal(built.positive, mask > 0)
 
@@ -120,12 +121,13 @@ def test_a_result_becomes_the_next_reference(session, inquiry, asked, red_box):
         decisions = {} if verdict is None else {target.id: verdict}
         question = asked(red_box, about=target.id, decisions=decisions)
         masks = downloads.masks_of(inquiry(question), target)
-        given = projects.reuse_result(session, question, target, masks)
-        (built,) = marked_references(given.session, read_page(given.session, sent_back(given), {}))
+        given = projects.reuse_result(question, target, masks)
+        page = given.added_to(session)
+        (built,) = marked_references(page, read_page(page, sent_back(given), {}))
         np.testing.assert_array_equal(built.positive, read_image(target.path)[..., 0] > 180)
         assert built.exhaustive == exhaustive
         assert given.shown == target.id
-        assert [p.name for p in given.session.marked] == ["reference.png", "first.png"]
+        assert [p.name for p in page.marked] == ["reference.png", "first.png"]
 
 
 def test_an_empty_result_is_no_reference(session, inquiry, asked, red_box):
@@ -133,7 +135,7 @@ def test_an_empty_result_is_no_reference(session, inquiry, asked, red_box):
     question = asked(red_box, about=target.id)
     masks = downloads.masks_of(inquiry(question), target)
     with pytest.raises(EmptyReferenceError, match=r"without\.png"):
-        projects.reuse_result(session, question, target, masks)
+        projects.reuse_result(question, target, masks)
 
 
 def test_a_saved_zip_opens_as_it_was(session, other, asked, zipped, red_box):
@@ -148,7 +150,7 @@ def test_a_saved_zip_opens_as_it_was(session, other, asked, zipped, red_box):
     )
     path = zipped(question)
     given = projects.open_project(other, path)
-    opened = given.session
+    opened = given.added_to(other)
     assert [t.path.stem for t in opened.targets] == [t.path.stem for t in session.targets]
     for old, new in zip(session.targets, opened.targets, strict=True):
         assert old.id == new.id
@@ -177,7 +179,7 @@ def test_what_was_decided_elsewhere_is_seen(session, other, asked, zipped, red_b
     with zipfile.ZipFile(tmp_path / "later.zip", "w") as archive:
         pack_project(project, archive)
     given = projects.open_project(other, tmp_path / "later.zip")
-    by_name = {t.path.stem: t.id for t in given.session.targets}
+    by_name = {t.path.stem: t.id for t in given.added_to(other).targets}
     assert given.board["decisions"] == {by_name["first"]: "reject", by_name["second"]: "accept"}
 
 
@@ -189,11 +191,18 @@ def test_a_file_that_is_no_project_is_a_sentence(other, tmp_path):
     assert before == []
 
 
-def test_visitors_do_not_see_kept_pixels_of_others(session, other, asked, red_box, tmp_path):
+def test_visitors_do_not_see_kept_pixels_of_others(visitor, session, other, tmp_path):
     path = ReferenceLibrary.from_references(references()[:1]).save(tmp_path / "mine.zip")
     given = projects.load_library(session, path)
+    assert len(visitor.change(given.added_to).kept) == 1
     stolen = sent_back(given)
     stolen["references"][0]["image"] = other.marked[0].id
     with pytest.raises(AnnotationError, match="no longer on the server"):
         marked_references(other, read_page(other, stolen, {}))
-    assert dataclasses.replace(session) == session
+
+
+def test_a_project_takes_the_place_of_all_pictures(session, other, asked, zipped, red_box):
+    given = projects.open_project(other, zipped(asked(red_box)))
+    page = given.added_to(other)
+    assert [picture.id for picture in page.marked] == [picture.id for picture in session.marked]
+    assert [picture.id for picture in page.targets] == [picture.id for picture in session.targets]

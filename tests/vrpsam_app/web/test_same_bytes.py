@@ -17,7 +17,7 @@ from vrpsam_app.web.inquiry import Inquiry
 from vrpsam_app.web.line import Line
 from vrpsam_app.web.marked import read_page
 from vrpsam_app.web.model import embedded_predictor
-from vrpsam_app.web.session import close_session, opening_session
+from vrpsam_app.web.visitor import Visitor
 
 MARKS = [
     {"type": "box", "xyxy": [40.5, 50, 60, 70], "positive": True},
@@ -27,12 +27,12 @@ MARKS = [
 
 @pytest.fixture
 def visitor(pictures):
-    session, _ = collection.add_marked(opening_session().for_visitor(), [pictures["reference"]])
-    session, words = collection.add_targets(session, [pictures["first"], pictures["second"]])
-    session = collection.remove_target(session, session.marked[0].id)
-    assert words == []
-    yield session
-    close_session(session)
+    visitor = Visitor()
+    collection.add_marked(visitor, [pictures["reference"]])
+    assert collection.add_targets(visitor, [pictures["first"], pictures["second"]]) == []
+    collection.remove_target(visitor, visitor.session.marked[0].id)
+    yield visitor.session
+    visitor.close()
 
 
 @pytest.fixture

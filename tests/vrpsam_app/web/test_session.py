@@ -66,15 +66,15 @@ def test_a_kept_mask_is_the_same_at_every_threshold():
 
 def test_answers_to_another_question_are_dropped():
     finding = Finding((ClassFinding("object", b"", 1.0, 1.0, True),))
-    answers = Answers(Question("a")).with_finding("target", finding)
-    assert answers.to(Question("a")).findings == {"target": finding}
-    assert answers.to(Question("b")).findings == {}
+    answers = Answers(Question("a", "")).with_finding("target", finding)
+    assert answers.to(Question("a", "")).findings == {"target": finding}
+    assert answers.to(Question("b", "")).findings == {}
     assert answers.has("target", "")
     assert not answers.has("target", "marks")
 
 
 def test_failures_are_asked_again():
-    answers = Answers(Question("a")).with_finding("target", Finding(failure="gone"))
+    answers = Answers(Question("a", "")).with_finding("target", Finding(failure="gone"))
     assert not answers.has("target", "")
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+
 import numpy as np
 import pytest
 
 from vrpsam_app.annotations import annotations_from_json
+from vrpsam_app.image_files import encode_png
 
 BOX = {"type": "box", "xyxy": [40, 50, 60, 70], "positive": True}
 
@@ -150,6 +153,31 @@ def test_the_eraser_takes_marks_that_it_touches(canvas, make_reference):
     part.drag((40, 40), (42, 62))
     (point,) = part.marks(1)
     assert point["type"] == "point"
+
+
+def test_the_eraser_rubs_areas_that_are_kept_on_the_server(canvas, make_reference):
+    area = np.zeros((60, 100), np.bool_)  # half as large as the picture
+    area[10:40, 20:80] = True
+    png = "data:image/png;base64," + base64.b64encode(encode_png(area)).decode()
+    kept = {"type": "kept", "key": "k", "name": "found", "positive": True, "png": png}
+    part = canvas(references=[make_reference("one", kept)])
+    (mark,) = part.marks(1)
+    assert mark == {"type": "kept", "key": "k", "positive": True}
+    part.tool("eraser")
+    part.page.locator(".marker-width input").fill("20")
+    part.drag((5, 5), (10, 5))
+    part.page.wait_for_timeout(250)
+    assert part.marks(1) == [mark]
+    part.drag((40, 50), (80, 50))
+    part.page.wait_for_function("props.value.references[0].marks[0].type === 'mask'")
+    (left,) = annotations_from_json(part.marks(1), (120, 200))
+    rows, columns = np.indices((120, 200)) + 0.5
+    rubbed = np.hypot(columns - np.clip(columns, 40, 80), rows - 50)
+    whole = area.repeat(2, 0).repeat(2, 1)
+    assert not left.mask[rubbed < 9.4].any()
+    np.testing.assert_array_equal(left.mask[rubbed > 10.6], whole[rubbed > 10.6])
+    part.page.click("[data-do=undo]")
+    part.page.wait_for_function("props.value.references[0].marks[0].type === 'kept'")
 
 
 def test_every_step_can_be_taken_back(canvas):

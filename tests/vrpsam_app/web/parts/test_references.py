@@ -110,6 +110,50 @@ def test_pictures_come_and_go(canvas, make_picture, make_reference, two):
     assert labels(part) == [("one", "object", 1)]
 
 
+def test_marks_go_with_their_picture_and_that_is_another_question(canvas, make_reference, two):
+    part = canvas(two, [make_reference("one", BOX)])
+    part.tool("point")
+    for name in (0, 1, 0):
+        part.page.locator(".reference-open").nth(name).click()
+        part.click(150, 60)
+    part.page.wait_for_function("props.value.references.length === 2")
+    before = len(part.events("stroke"))
+    part.give(pictures=two[:1])
+    stroke = part.events("stroke", before + 1)[-1]
+    assert [r["image"] for r in stroke["references"]] == ["one"]
+    for count in (2, 1):
+        part.page.click("[data-do=undo]")
+        part.marks(count)
+    assert part.page.locator("[data-do=undo]").is_disabled()
+    part.page.click("[data-do=redo]")
+    part.marks(2)
+
+
+def test_a_class_is_the_same_whatever_it_is_called(canvas, make_reference):
+    part = canvas(references=[make_reference("one", BOX, label="coin")])
+    part.page.evaluate(
+        """() => {
+          window.told = [];
+          document.addEventListener('vrpsam-classes', ({ detail }) => {
+            window.told = detail.classes.map(({ id, name }) => [id, name]);
+          });
+        }"""
+    )
+    part.page.click(".class-add")
+    [first, _], [second, _] = part.page.evaluate("told")
+    name = part.page.locator(".class-chip input").first
+    name.fill("disc")
+    name.press("Enter")
+    assert part.page.evaluate("told") == [[first, "disc"], [second, "object 2"]]
+    part.page.locator(".class-chip").nth(1).locator("button").last.click()
+    part.page.click(".class-add")
+    _, [third, again] = part.page.evaluate("told")
+    assert (third > second, again) == (True, "object 2")
+    for _ in range(3):
+        part.page.click("[data-do=undo]")
+    assert part.page.evaluate("told") == [[first, "coin"], [second, "object 2"]]
+
+
 def test_what_python_gives_is_one_step(canvas, make_reference):
     part = canvas(references=[make_reference("one", BOX)])
     mask = np.zeros((120, 200), np.bool_)

@@ -139,6 +139,77 @@ def test_a_click_says_what_is_wrong_and_what_is_missing(found):
     found.page.click("[data-do=clear]")
     *_, cleared = found.events("correct", 4)
     assert cleared["corrections"] == {}
+    assert "No corrections" in found.page.locator(".board-corrections").text_content()
+    found.page.click("[data-do=undo]")
+    *_, back = found.events("correct", 5)
+    assert back["corrections"] == undone["corrections"]
+
+
+def tell_classes(part, *classes):
+    told = [{"id": number, "name": name, "colour": "#e69f00"} for number, name in classes]
+    part.page.evaluate(
+        """(classes) => document.dispatchEvent(
+          new CustomEvent('vrpsam-classes', { detail: { classes, current: classes[0].name } }))""",
+        told,
+    )
+
+
+def test_corrections_follow_their_class(found):
+    tell_classes(found, (1, "coin"))
+    found.click(20, 20)
+    found.events("correct")
+    marks = found.value["corrections"]["one"]["coin"]
+    tell_classes(found, (1, "disc"))
+    assert found.value["corrections"] == {"one": {"disc": marks}}
+    found.click(80, 60)
+    *_, wrong = found.events("correct", 2)
+    assert [mark["positive"] for mark in wrong["corrections"]["one"]["disc"]] == [True, False]
+    found.page.click("[data-do=undo]")
+    assert found.value["corrections"] == {"one": {"disc": marks}}
+    for others in [(2, "other")], [(2, "other"), (3, "disc")]:
+        tell_classes(found, *others)
+        assert found.value["corrections"] == {}
+        assert "not searched yet" in found.page.locator(".board-caption").text_content()
+        assert found.page.locator(".board-corrections").is_hidden()
+    tell_classes(found, (2, "other"), (1, "disc"))
+    assert found.value["corrections"] == {"one": {"disc": marks}}
+    assert caption(found) == "1 found"
+
+
+def test_nothing_is_looked_at_after_a_search_ended_early(found, make_picture):
+    searching = {"state": "searching", "note": "", "classes": []}
+    found.give(
+        pictures=[make_picture("one"), make_picture("two")],
+        answers=[{"id": "one", **searching}, {"id": "two", **searching}],
+    )
+    states = "[...document.querySelectorAll('.thumb')].map((t) => t.dataset.state)"
+    assert found.page.evaluate(states) == ["searching", "searching"]
+    found.give(answers=[])
+    assert found.page.evaluate(states) == ["found", "waiting"]
+    assert "out of date" in found.page.locator(".board-caption").text_content()
+    found.click(20, 20)
+    found.events("correct")
+
+
+def test_a_result_is_corrected_without_a_mouse(found):
+    found.page.locator(".stage > canvas").focus()
+    plain = found.shade(100, 60)
+    found.page.keyboard.press("Enter")
+    assert found.shade(100, 60) != plain
+    for key in ("Enter", "ArrowLeft", "Enter", "Shift+ArrowDown", "Shift+Enter"):
+        found.page.keyboard.press(key)
+    found.page.wait_for_function("props.value.corrections.one.coin.length === 3")
+    marks = found.value["corrections"]["one"]["coin"]
+    assert marks == [
+        {"type": "point", "xy": [100, 60], "positive": True},
+        {"type": "point", "xy": [97, 60], "positive": False},
+        {"type": "point", "xy": [97, 61], "positive": False},
+    ]
+    found.events("correct")
+    found.page.keyboard.press("v")
+    for big in (True, False):
+        found.page.keyboard.press("Escape")  # the cursor goes first
+        assert found.page.evaluate("!!document.querySelector('.board.big')") == big
 
 
 def test_a_drag_is_one_box_and_a_new_one_replaces_it(found):
@@ -187,7 +258,40 @@ def test_decisions_by_doubt_and_by_keyboard(board, answer, make_picture):
     assert "1 decided" in part.page.locator(".board-totals").text_content()
 
 
+def test_an_accepted_result_is_accepted_while_it_is_the_same(found, answer):
+    accept = found.page.locator("[data-verdict=accept]")
+    accept.click()
+    assert found.value["decisions"] == {"one": "accept"}
+    found.give(answers=[])
+    found.give(answers=[answer("one", 0.7, coin=square(level=80))])
+    found.page.wait_for_timeout(100)
+    assert found.value["decisions"] == {"one": "accept"}
+    found.give(answers=[answer("one", coin=square(rows=slice(40, 81)))])
+    found.page.wait_for_function("!props.value.decisions.one")
+    assert "was accepted, look again" in found.page.locator(".board-caption").text_content()
+    assert found.page.locator(".sign").text_content() == "?"
+    accept.click()
+    assert found.value["decisions"] == {"one": "accept"}
+    assert "look again" not in found.page.locator(".board-caption").text_content()
+    accept.click()
+    found.give(answers=[])
+    assert accept.is_disabled()
+
+
+def test_a_project_takes_the_place_of_what_was_there(found, answer):
+    found.page.click("[data-verdict=accept]")
+    found.click(20, 20)
+    found.events("correct")
+    given = {"serial": "project", "decisions": {"one": "accept"}, "corrections": {}}
+    found.give(given=given, answers=[answer("one", coin=square(rows=slice(10, 20)))])
+    found.page.wait_for_timeout(100)
+    assert found.value["decisions"] == {"one": "accept"}
+    assert found.page.locator(".board-corrections").is_hidden()
+
+
 def test_picture_alone_while_held_and_large_view(found):
+    found.page.evaluate("document.body.prepend(document.createElement('button'))")
+    behind = "document.querySelector('body > button').inert"
     drawn = found.shade(80, 60)
     found.page.locator(".board-compare").hover()
     found.page.mouse.down()
@@ -199,9 +303,11 @@ def test_picture_alone_while_held_and_large_view(found):
     found.page.keyboard.press("v")
     found.page.wait_for_timeout(60)
     assert found.page.locator(".stage").bounding_box()["height"] > small["height"] + 100
+    assert found.page.evaluate(behind)
     found.page.keyboard.press("Escape")
     found.page.wait_for_timeout(60)
     assert found.page.locator(".stage").bounding_box() == small
+    assert not found.page.evaluate(behind)
 
 
 def test_pictures_are_picked_removed_and_reused(board, answer, make_picture):
@@ -218,8 +324,14 @@ def test_pictures_are_picked_removed_and_reused(board, answer, make_picture):
     part.page.locator(".thumb button").first.click()
     (removed,) = part.events("remove")
     assert removed["about"] == "one"
-    part.give(pictures=[make_picture("two")])
-    assert part.page.locator(".thumb").count() == 1
+    part.give(pictures=[make_picture("two"), make_picture("three")])
+    assert part.page.locator(".thumb").count() == 2
+    part.page.locator(".thumb").first.focus()
+    part.page.keyboard.press("Delete")
+    assert part.events("remove", 2)[-1]["about"] == "two"
+    part.give(pictures=[make_picture("three")])
+    focused = part.page.locator(".thumb:focus .thumb-name")
+    assert focused.all_text_contents() == ["three.png"]
     part.give(pictures=[], answers=[])
     assert part.page.locator(".board-empty").is_visible()
     assert part.value["shown"] is None
