@@ -86,6 +86,7 @@ class RunState:
     references, settings, intensity_range, made_by : how the last run found it
     findings : of the planes that were answered
     edited : planes that a person painted on
+    undoable : planes that were answered one at a time, so that Ctrl+Z may have emptied them
     path : of a result on disk
     numbers : class of each object's number, where there are several, and the largest
     """
@@ -97,6 +98,7 @@ class RunState:
     made_by: Mapping[str, Any] = field(default_factory=dict)
     findings: dict[Index, PlaneFinding] = field(default_factory=dict)
     edited: set[Index] = field(default_factory=set)
+    undoable: set[Index] = field(default_factory=set)
     path: Path | None = None
     numbers: NumberClasses = field(default_factory=NumberClasses)
 
@@ -195,8 +197,11 @@ class ResultRecord:
 
     @property
     def missing(self) -> tuple[Index, ...]:
-        """Planes that were not answered yet, in order."""
-        return tuple(i for i in self.planes.stack.indices() if i not in self.state.findings)
+        """Planes that were not answered yet, or whose answer was undone, in order."""
+        known = self.state.findings
+        return tuple(
+            i for i in self.planes.stack.indices() if i not in known or self._was_undone(i)
+        )
 
     @property
     def can_revert(self) -> bool:
@@ -349,6 +354,12 @@ class ResultRecord:
             with self.writing():
                 layer.data = self.state.data
             self.forget_undo()
+
+    def _was_undone(self, index: Index) -> bool:
+        """Tell whether Ctrl+Z took an answer back, of which napari tells nobody."""
+        state = self.state
+        may_be = index in state.undoable and index not in state.edited
+        return may_be and state.findings[index].present and not self.plane(index).any()
 
     def _on_paint(self, event: Any) -> None:
         if self._writing:

@@ -88,7 +88,8 @@ class StackFlow:
         record = self.result_for(question)
         if record is None or not _same_question(record.state, question):
             return tuple(indices)
-        left = [i for i in indices if i not in record.findings]
+        missing = set(record.missing)
+        left = [i for i in indices if i in missing]
         return tuple(left) if left else tuple(indices)
 
     def answer_slice(self, question: Question, index: Index) -> None:
@@ -198,6 +199,7 @@ class StackFlow:
             settings=question.settings,
             findings={i: f for i, f in old.findings.items() if i not in wanted},
             edited=set(old.edited),
+            undoable=set(old.undoable),
             path=path,
             numbers=old.numbers_beside(labels) if stays else NumberClasses(),
         )
@@ -245,6 +247,7 @@ class StackFlow:
             write_undoable(record, found.index, found.values)
             record.state.numbers.take(found.classes, int(found.values.max(initial=0)))
             record.state.edited.discard(found.index)
+            record.state.undoable.add(found.index)
         if found.finding is not None:
             record.found(found.index, found.finding)
         now = time.monotonic()

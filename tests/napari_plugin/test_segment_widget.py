@@ -85,6 +85,21 @@ def test_all_slices(viewer, make_widget, settle, disc_stack):
     assert layer.metadata["vrpsam-app"]["recipe"]["sections"]["objects"]
 
 
+def test_all_slices_fill_one_that_ctrl_z_took_back(viewer, make_widget, settle, disc_stack):
+    viewer.add_image(disc_stack)
+    widget = make_widget(viewer)
+    brush(viewer, widget)
+    widget.segment_slice()
+    settle(widget)
+    (record,) = widget.session.results
+    record.layer.undo()
+    assert record.missing == tuple((z,) for z in range(len(disc_stack)))
+    widget.segment_all()
+    settle(widget)
+    assert np.array_equal(record.layer.data > 0, bright(disc_stack))
+    assert record.missing == ()
+
+
 def test_ctrl_z_takes_a_slice_back_and_revert_a_run(viewer, make_widget, settle, disc_stack):
     viewer.add_image(disc_stack)
     widget = make_widget(viewer)
