@@ -65,6 +65,11 @@ def remove_weights(name: str) -> int:
     WeightsNotFoundError
         If nothing under this name can be removed.
     """
+    if name in own_models():
+        folder = models_folder() / name
+        size = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
+        shutil.rmtree(folder)
+        return size
     found = next((w for w in list_weights() if w.name == name), None)
     if found is None:
         raise WeightsNotFoundError(
@@ -76,10 +81,6 @@ def remove_weights(name: str) -> int:
         repo_id = _repo_id_of(name) if repo is None else str(repo.repo_id)
         weights = found.path if repo is not None else found.path / WEIGHTS_NAME
         return remove_revision(repo_id, commit_of(weights, file))
-    if name in own_models() and found.path is not None:
-        size = sum(p.stat().st_size for p in found.path.rglob("*") if p.is_file())
-        shutil.rmtree(found.path)
-        return size
     why = {
         "on the Hub": "it was not downloaded",
         "to be brought": "it is not here",

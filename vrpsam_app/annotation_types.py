@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numbers
 import reprlib
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -129,6 +130,30 @@ def default_point_radius(hw: tuple[int, int]) -> float:
     return max(2.0, max(hw) / 128)
 
 
+def as_annotations(annotations: Iterable[Any]) -> tuple[Annotation, ...]:
+    """Return annotations as a tuple.
+
+    Raises
+    ------
+    AnnotationError
+        If it is a single one, or something else is among them.
+    """
+    try:
+        given = tuple(annotations)
+    except TypeError as error:
+        raise AnnotationError(
+            f"The annotations are {reprlib.repr(annotations)}: expected a list of them, such as "
+            "[Point(row=20, col=30)]."
+        ) from error
+    for index, annotation in enumerate(given):
+        if not isinstance(annotation, Annotation):
+            raise AnnotationError(
+                f"annotations[{index}] is {reprlib.repr(annotation)}: expected a Point, Box, "
+                "Scribble or Mask, such as Point(row=20, col=30)."
+            )
+    return given
+
+
 def as_mask(mask: ArrayLike) -> NDArray[np.bool_]:
     """Return a read-only boolean (H, W) mask, True where `mask` is not zero.
 
@@ -141,7 +166,7 @@ def as_mask(mask: ArrayLike) -> NDArray[np.bool_]:
     """
     try:
         array = np.asarray(mask)
-    except ValueError as error:
+    except (ValueError, TypeError, RuntimeError) as error:  # the last two: tensors of torch
         raise AnnotationError(f"Mask is no array ({error}): expected shape (H, W).") from error
     if array.ndim != 2 or array.size == 0 or array.dtype.kind not in "buif":
         raise AnnotationError(

@@ -22,6 +22,7 @@ from vrpsam_app.annotation_types import (
     Mask,
     Point,
     Scribble,
+    as_annotations,
     as_mask,
     check_kind,
     check_same_size,
@@ -95,7 +96,8 @@ def rasterize(annotations: Sequence[Annotation], hw: tuple[int, int]) -> Marks:
     Raises
     ------
     AnnotationError
-        If a mark lies wholly outside the image, or a mask has another size.
+        If something else is among them, a mark lies wholly outside the image, or a mask has another
+        size.
 
     Examples
     --------
@@ -104,6 +106,7 @@ def rasterize(annotations: Sequence[Annotation], hw: tuple[int, int]) -> Marks:
     (4, 1, 'box')
     """
     hw = _check_size(hw)
+    annotations = as_annotations(annotations)
     _refuse_outside(annotations, hw)
     positive = [a for a in annotations if a.positive]
     negative = [a for a in annotations if not a.positive]

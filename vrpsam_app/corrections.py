@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from vrpsam_app.annotation_types import as_annotations
 from vrpsam_app.annotations import Annotation, Box, Point, Scribble
 from vrpsam_app.errors import AnnotationError
 from vrpsam_app.references import Reference
@@ -25,10 +27,20 @@ class Corrections:
         In continuous (row, column) coordinates of the target.
     mask_logits : shape (H, W), float, or None
         Logits of a previous answer at the target's size, given to SAM as mask prompt.
+
+    Raises
+    ------
+    AnnotationError
+        If there is something else among the annotations, or the logits are not finite numbers.
     """
 
     annotations: tuple[Annotation, ...] = ()
     mask_logits: NDArray[np.floating] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "annotations", as_annotations(self.annotations))
+        if self.mask_logits is not None:
+            object.__setattr__(self, "mask_logits", _as_logits(self.mask_logits))
 
     @property
     def is_empty(self) -> bool:
@@ -82,6 +94,25 @@ class Corrections:
             return None
         box = boxes[0]
         return np.array([box.left, box.top, box.right, box.bottom], np.float32)
+
+
+def _as_logits(given: ArrayLike) -> NDArray[Any]:
+    """Return logits as an array, not copied if it is one."""
+    try:
+        logits = np.asarray(given)
+    except (ValueError, TypeError, RuntimeError) as error:  # the last two: tensors of torch
+        raise AnnotationError(f"mask_logits are no array ({error}): expected (H, W).") from error
+    if logits.ndim != 2 or logits.dtype.kind not in "iuf":
+        raise AnnotationError(
+            f"mask_logits have shape {logits.shape} and type {logits.dtype}: expected (H, W) of "
+            "numbers, positive on the object."
+        )
+    if not np.isfinite(logits).all():
+        raise AnnotationError(
+            "mask_logits hold NaN or infinity: expected finite numbers. Clip probabilities before "
+            "they become logits."
+        )
+    return logits
 
 
 def _along(vertices: tuple[tuple[float, float], ...], count: int) -> list[tuple[float, float]]:

@@ -22,6 +22,8 @@ _NOTHING_FINITE = (
     "has no finite value, only NaN or infinity: expected intensities. Check how it was computed or "
     "exported."
 )
+# Modes of Pillow whose numbers are intensities.
+_PLAIN_MODES = frozenset({"1", "L", "I", "I;16", "I;16L", "I;16B", "I;16N", "F", "RGB", "RGBA"})
 # Values converted at once: a large image needs a few MB beside itself, and they stay in the cache.
 _BLOCK = 2**18
 
@@ -60,7 +62,8 @@ def check_plane(image: ArrayLike, *, name: str = "image") -> NDArray[Any]:
     Parameters
     ----------
     image : shape (H, W), (H, W, 3) or (H, W, 4)
-        Booleans, integers or floats; grey, RGB or RGBA.
+        Booleans, integers or floats; grey, RGB or RGBA. A Pillow picture with a palette or other
+        colours (CMYK, YCbCr...) is taken as RGB, or as RGBA where it has transparency.
     name : what the messages call it
 
     Returns
@@ -73,8 +76,8 @@ def check_plane(image: ArrayLike, *, name: str = "image") -> NDArray[Any]:
         If the shape or type is another. The message says how to get one of these.
     """
     try:
-        array = np.asarray(image)
-    except ValueError as error:
+        array = np.asarray(_in_plain_colours(image))
+    except (ValueError, TypeError, RuntimeError) as error:  # the last two: tensors of torch
         raise ImageError(f"{name} is no array ({error}): expected shape (H, W).") from error
     shape = array.shape
     hint = _shape_hint(shape)
@@ -172,6 +175,15 @@ def plane_key(image: ArrayLike) -> str:
     digest = hashlib.blake2b(f"{plane.dtype.str} {plane.shape} ".encode(), digest_size=16)
     digest.update(plane.reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
+
+
+def _in_plain_colours(image: Any) -> Any:
+    """Return a Pillow picture whose numbers are no intensities in RGB, all else as it is."""
+    mode = getattr(image, "mode", None)
+    # Tensors and tables have a `mode` too, which is a method.
+    if not isinstance(mode, str) or mode in _PLAIN_MODES or not hasattr(image, "convert"):
+        return image
+    return image.convert("RGBA" if image.has_transparency_data else "RGB")
 
 
 def _shape_hint(shape: tuple[int, ...]) -> str | None:

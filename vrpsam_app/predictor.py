@@ -30,6 +30,7 @@ from vrpsam_app.reference_segmenter import (
     References,
     ReferenceSegmenter,
     as_sequence,
+    check_settings,
     only_label,
     range_of,
 )
@@ -306,6 +307,7 @@ class VRPSAMPredictor(ReferenceSegmenter):
         """
         references = as_sequence(references)
         target = check_plane(target, name="target")
+        check_settings(target, prompts, intensity_range, threshold)
         question = Question(only_label(references), references, prompts)
         intensity_range = intensity_range or range_of(target, references)
         seen = look_at(self._encodings, target, intensity_range)

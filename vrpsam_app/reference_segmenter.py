@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from numpy.typing import NDArray
 
+from vrpsam_app.annotation_types import check_same_size
 from vrpsam_app.corrections import Corrections
-from vrpsam_app.errors import AnnotationError, EmptyReferenceError
+from vrpsam_app.errors import AnnotationError, EmptyReferenceError, ImageError
 from vrpsam_app.images import IntensityRange, check_plane, intensity_range_of
 from vrpsam_app.references import Reference
-from vrpsam_app.segmenter import ClassPredictions, Prediction
+from vrpsam_app.segmenter import ClassPredictions, Prediction, check_threshold
 
 References = Reference | Sequence[Reference]
 
@@ -64,24 +65,28 @@ class ReferenceSegmenter(ABC):
         references : Reference or sequence of Reference
             All of one label; "not this" references may be among them.
         corrections : Corrections, optional
-            Marks on the target.
+            Marks on the target; mask logits of its size.
         intensity_range : IntensityRange, optional
             Default: the 0.1 and 99.9 percentiles of this set of images.
         threshold : float
-            On the probability.
+            On the probability, in [0, 1].
 
         Raises
         ------
         EmptyReferenceError
             If there is no reference, or none with positive marks.
         AnnotationError
-            If the references have several labels.
+            If the references have several labels, or references or corrections are something else
+            or do not fit the target.
         ImageError
-            If the target is not a plane.
+            If the target is not a plane, or the intensity range no :class:`IntensityRange`.
+        ConfigError
+            If the threshold is no probability.
         """
         references = as_sequence(references)
         label = only_label(references)
         target = check_plane(target, name="target")
+        check_settings(target, corrections, intensity_range, threshold)
         intensity_range = intensity_range or range_of(target, references)
         return self._predict_one(target, references, label, corrections, intensity_range, threshold)
 
@@ -101,6 +106,7 @@ class ReferenceSegmenter(ABC):
         """
         references = as_sequence(references)
         target = check_plane(target, name="target")
+        check_settings(target, corrections, intensity_range, threshold)
         intensity_range = intensity_range or range_of(target, references)
         questions: list[Question] = []
         for name in dict.fromkeys(r.label for r in references):
@@ -146,8 +152,17 @@ def as_sequence(references: References) -> Sequence[Reference]:
     ------
     EmptyReferenceError
         If there is none.
+    AnnotationError
+        If something else is among them.
     """
-    given = [references] if isinstance(references, Reference) else references
+    given: list[Any] = list(references) if isinstance(references, Iterable) else [references]
+    for other in given:
+        if not isinstance(other, Reference):
+            raise AnnotationError(
+                f"There is a {type(other).__name__} in the place of a reference: expected one "
+                "Reference or a list of them. Make one with "
+                "Reference.from_annotations(image, marks)."
+            )
     sequence = [part for reference in given for part in reference.spelled_out()]
     if not sequence:
         raise EmptyReferenceError(
@@ -155,6 +170,36 @@ def as_sequence(references: References) -> Sequence[Reference]:
             "Make one with Reference.from_annotations(image, marks)."
         )
     return sequence
+
+
+def check_settings(
+    target: NDArray[Any], corrections: object, intensity_range: object, threshold: float
+) -> None:
+    """Check what is asked for together with a checked target.
+
+    Raises
+    ------
+    AnnotationError
+        If the corrections are something else, or their logits have another size than the target.
+    ImageError
+        If the intensity range is something else.
+    ConfigError
+        If the threshold is no probability.
+    """
+    check_threshold(threshold)
+    if not isinstance(intensity_range, IntensityRange | None):
+        raise ImageError(
+            f"The intensity range is a {type(intensity_range).__name__}: expected "
+            "IntensityRange(low, high), or None for that of the images."
+        )
+    if not isinstance(corrections, Corrections | None):
+        raise AnnotationError(
+            f"The corrections are a {type(corrections).__name__}: expected Corrections. Make them "
+            "of marks: Corrections((Point(row=20, col=30),))."
+        )
+    if corrections is not None and corrections.mask_logits is not None:
+        shape = corrections.mask_logits.shape
+        check_same_size(shape, target.shape[:2], "The array mask_logits", "the target")
 
 
 def only_label(references: Sequence[Reference]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vrpsam_app.annotation_types import as_mask, check_same_size
+from vrpsam_app.annotation_types import as_annotations, as_mask, check_same_size
 from vrpsam_app.annotations import Annotation, Kind, Marks, rasterize
 from vrpsam_app.errors import AnnotationError, EmptyReferenceError
 from vrpsam_app.images import check_plane, plane_key
@@ -127,6 +127,7 @@ class Reference:
         label : name of the class
         """
         plane = check_plane(image, name="The reference image")
+        annotations = as_annotations(annotations)
         marks = rasterize(annotations, (plane.shape[0], plane.shape[1]))
         wanted = any(a.positive for a in annotations)
         if wanted and marks.negative.any() and not marks.positive.any():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -63,13 +64,12 @@ class Prediction:
         ConfigError
             If `threshold` is not in [0, 1].
         """
-        if not 0 <= threshold <= 1:
-            raise ConfigError(f"Threshold is {threshold}: expected a probability in [0, 1].")
+        threshold = check_threshold(threshold)
         mask = (self.probability > threshold) & self.present
         if self.found_in is not None:
             mask &= self.found_in
         objects = _objects_within(self.instance_labels, mask)
-        return replace(self, mask=mask, threshold=float(threshold), instance_labels=objects)
+        return replace(self, mask=mask, threshold=threshold, instance_labels=objects)
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +113,23 @@ class ClassPredictions:
             for number, (name, p) in enumerate(alone.items(), start=1)
         }
         return cls(predictions, labels, names)
+
+
+def check_threshold(threshold: float) -> float:
+    """Return a threshold as a plain number.
+
+    Raises
+    ------
+    ConfigError
+        If it is not in [0, 1].
+    """
+    try:
+        number = float(threshold)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not 0 <= number <= 1:
+        raise ConfigError(f"Threshold is {threshold}: expected a probability in [0, 1].")
+    return number
 
 
 def class_labels(

@@ -62,6 +62,15 @@ def test_models_made_here_are_listed_and_removed(tmp_path: Path) -> None:
     assert listed("blood") is None
 
 
+def test_of_two_with_one_name_the_one_made_here_is_removed(tmp_path: Path) -> None:
+    folder = tmp_path / "models" / "embedded"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_bytes(CONFIG)
+    assert remove_weights("embedded") == len(CONFIG)
+    assert not folder.exists()
+    assert find_model("embedded").path.is_dir()
+
+
 def test_models_from_the_hub_are_listed_and_removed(hub: Any) -> None:
     hub.put("somebody/nuclei", {"config.json": CONFIG, "model.safetensors": WEIGHTS})
     hub.put("meta/sam", {"config.json": b"{}", "model.safetensors": WEIGHTS})

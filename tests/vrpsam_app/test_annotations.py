@@ -136,6 +136,19 @@ def test_no_marks_give_empty_masks():
     assert not (marks.positive | marks.negative).any()
 
 
+@pytest.mark.parametrize(
+    ("annotations", "message"),
+    [
+        (Point(1, 1), r"The annotations are Point\(row=1.*expected a list of them"),
+        (None, "The annotations are None"),
+        ([Point(1, 1), (2, 2)], r"annotations\[1\] is \(2, 2\): expected a Point, Box"),
+    ],
+)
+def test_what_is_no_list_of_annotations_is_refused(annotations, message):
+    with pytest.raises(AnnotationError, match=message):
+        rasterize(annotations, (4, 4))
+
+
 def test_a_mask_of_another_size_is_refused():
     with pytest.raises(AnnotationError, match="The mask has 8 x 9 pixels"):
         drawn(Mask(np.ones((8, 9))))

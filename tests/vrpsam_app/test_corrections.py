@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from vrpsam_app.annotations import Box, Point, Scribble
 from vrpsam_app.corrections import SCRIBBLE_CLICKS, Corrections
@@ -40,3 +41,18 @@ def test_one_box_at_most() -> None:
     assert Corrections().box_xyxy() is None
     with pytest.raises(AnnotationError, match="2 boxes"):
         Corrections((box, box)).box_xyxy()
+
+
+def test_they_hold_annotations_and_finite_logits() -> None:
+    assert Corrections([Point(1, 2)]).annotations == (Point(1, 2),)  # type: ignore[arg-type]
+    with pytest.raises(AnnotationError, match=r"annotations\[0\] is \(1, 1\)"):
+        Corrections(((1, 1),))  # type: ignore[arg-type]
+    for logits, message in (
+        (np.full((4, 5), np.nan), "NaN or infinity"),
+        (np.full((4, 5), np.inf), "NaN or infinity"),
+        (np.zeros((1, 4, 5)), r"shape \(1, 4, 5\)"),
+        (np.zeros((4, 5), np.bool_), "type bool"),
+        (torch.zeros(4, 5, requires_grad=True), "no array"),
+    ):
+        with pytest.raises(AnnotationError, match=message):
+            Corrections((), logits)  # type: ignore[arg-type]

@@ -2,6 +2,8 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
+from PIL import Image
 
 from vrpsam_app import images
 from vrpsam_app.errors import ImageError
@@ -64,6 +66,31 @@ def test_other_shapes_are_refused_with_a_hint(shape, hint):
 def test_other_types_are_refused_with_a_hint(array, hint):
     with pytest.raises(ImageError, match=hint):
         check_plane(array)
+
+
+@pytest.mark.parametrize(
+    "tensor", [torch.zeros(4, 4, requires_grad=True), torch.zeros(4, 4, dtype=torch.bfloat16)]
+)
+def test_tensors_that_numpy_cannot_read_are_refused(tensor):
+    with pytest.raises(ImageError, match=r"no array \(.*\): expected shape"):
+        check_plane(tensor)
+
+
+def test_a_pillow_picture_is_taken_by_its_colours_and_not_by_their_numbers():
+    colours = np.zeros((6, 8, 3), np.uint8)
+    colours[2:4, 3:6], colours[4:, :2] = (250, 20, 20), (10, 240, 30)
+    picture = Image.fromarray(colours)
+    for mode in ("P", "RGBX"):
+        assert np.array_equal(check_plane(picture.convert(mode, palette=1)), colours)
+    for mode, shape in (("CMYK", (6, 8, 3)), ("YCbCr", (6, 8, 3)), ("LA", (6, 8, 4))):
+        assert check_plane(picture.convert(mode)).shape == shape
+    palette = picture.quantize(4)
+    palette.info["transparency"] = 0
+    assert check_plane(palette).shape == (6, 8, 4)
+    for mode, dtype in (("1", "?"), ("L", "u1"), ("I", "i4"), ("F", "f4"), ("I;16", "u2")):
+        assert check_plane(Image.new(mode, (8, 6))).dtype == dtype
+    with pytest.raises(ImageError, match="La to"):
+        check_plane(Image.new("La", (8, 6)))
 
 
 def test_the_message_uses_the_callers_name():

@@ -103,6 +103,11 @@ def test_refused_arrays_are_explained(shared: VRPSAMPredictor) -> None:
         shared.predict(np.zeros((5, 64, 64), np.uint8), reference())
 
 
+def test_prompts_are_checked_as_corrections_are(shared: VRPSAMPredictor) -> None:
+    with pytest.raises(AnnotationError, match="are a list: expected Corrections"):
+        shared.predict_from_prompts(scene(), reference(), [Point(5, 5)])  # type: ignore[arg-type]
+
+
 def test_references_are_needed_and_must_agree(shared: VRPSAMPredictor) -> None:
     with pytest.raises(EmptyReferenceError, match="No reference"):
         shared.predict(scene(), [])

@@ -9,7 +9,13 @@ from numpy.typing import NDArray
 
 from vrpsam_app.annotations import Box, Point
 from vrpsam_app.corrections import Corrections
-from vrpsam_app.errors import AnnotationError, EmptyReferenceError
+from vrpsam_app.errors import (
+    AnnotationError,
+    ConfigError,
+    EmptyReferenceError,
+    ImageError,
+    VRPSAMError,
+)
 from vrpsam_app.images import IntensityRange, intensity_range_of
 from vrpsam_app.reference_segmenter import ReferenceSegmenter, as_sequence, only_label, range_of
 from vrpsam_app.references import Reference
@@ -60,6 +66,38 @@ def test_one_reference_is_a_sequence_of_one():
     assert as_sequence((one, one)) == [one, one]
     with pytest.raises(EmptyReferenceError, match="No reference was given"):
         as_sequence(())
+
+
+@pytest.mark.parametrize("other", [None, "a.png", IMAGE, [IMAGE], {"a": reference("a")}])
+def test_what_is_no_reference_is_refused(other: Any):
+    with pytest.raises(AnnotationError, match="in the place of a reference"):
+        as_sequence(other)
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"threshold": float("nan")}, ConfigError, "Threshold is nan"),
+        ({"threshold": 2}, ConfigError, "Threshold is 2"),
+        ({"threshold": -1}, ConfigError, "Threshold is -1"),
+        ({"threshold": None}, ConfigError, "Threshold is None"),
+        ({"intensity_range": (0, 255)}, ImageError, r"IntensityRange\(low, high\)"),
+        ({"corrections": [Point(5, 5)]}, AnnotationError, "are a list: expected Corrections"),
+        (
+            {"corrections": Corrections((), np.zeros((10, 10)))},
+            AnnotationError,
+            "mask_logits has 10 x 10 pixels .* the target has 20 x 30",
+        ),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(
+    settings: dict[str, Any], error: type[VRPSAMError], message: str
+):
+    method = Recording()
+    for ask in (method.predict, method.predict_classes):
+        with pytest.raises(error, match=message):
+            ask(IMAGE, reference("a"), **settings)
+    assert method.asked == []
 
 
 def test_the_label_is_the_only_one():

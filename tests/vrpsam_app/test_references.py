@@ -49,6 +49,14 @@ def test_no_marks_are_refused(make):
         make()
 
 
+def test_annotations_may_come_one_by_one_but_must_be_some():
+    marks = Reference.from_annotations(IMAGE, (Point(n, n) for n in (3, 5))).positive
+    assert marks[3, 3]
+    assert marks[5, 5]
+    with pytest.raises(AnnotationError, match=r"expected a list of them, such as \[Point"):
+        Reference.from_annotations(IMAGE, Point(3, 3))
+
+
 def test_negative_marks_that_cover_everything_are_refused():
     with pytest.raises(EmptyReferenceError, match="negative marks cover all"):
         boxed(Point(10, 10, radius=2), Box(0, 0, 20, 20, positive=False))

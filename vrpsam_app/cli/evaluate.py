@@ -7,7 +7,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from vrpsam_app.cli.method_options import add_weight_options
+from vrpsam_app.cli.method_options import add_weight_options, check_weights_used
 
 EPISODES, FULL, PAPER = 20, 200, 1000
 NEGATIVE_SHARE = 0.5  # negative targets for each one that shows the class, where there are such
@@ -138,12 +138,14 @@ def run(options: argparse.Namespace) -> int:
     from vrpsam_app.evaluation.method_words import MethodWords
     from vrpsam_app.evaluation.shift_suite import SHIFTS
 
+    methods = MethodWords.parse_all(options.methods or DEFAULT_METHODS)
+    check_weights_used(options, [words.name for words in methods])
     paper = options.protocol == "paper"
     episodes = options.episodes or (FULL if options.full else PAPER if paper else EPISODES)
     outcome = evaluate(
         EvaluationRun(
             data=tuple(map(DataWords.parse, options.data)),
-            methods=MethodWords.parse_all(options.methods or DEFAULT_METHODS),
+            methods=methods,
             plan=EvaluationPlan(
                 formats=tuple(
                     options.formats or (("mask",) if paper else ("click", "mask", "box"))

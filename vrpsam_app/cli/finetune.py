@@ -14,13 +14,18 @@ def add_parser(
         "finetune",
         help="teach a model your own images",
         description="Train on some pictures of a labelled folder (images/, masks/), measure on the "
-        "others before and after, and keep the model under a name: `--model NAME` then takes it.",
+        "others before and after, and keep the model under a name: `--model NAME` then takes it. "
+        "A run that was stopped goes on when the same command is given again.",
     )
     parser.add_argument("folder", type=Path, help="labelled folder")
-    parser.add_argument("--name", required=True, help="of the new model")
+    parser.add_argument("--name", required=True, help="of the new model, one that is not taken")
     parser.add_argument("--model", default="embedded", help="where to start from")
     parser.add_argument(
-        "--train-images", type=int, default=10, help="fields of view to learn from (default: 10)"
+        "--train-images",
+        type=int,
+        metavar="N",
+        help="fields of view to learn from (default: 10, or fewer so that two are left to measure "
+        "on)",
     )
     parser.add_argument(
         "--one-image", action="store_true", help="each picture is a class of its own"

@@ -40,6 +40,9 @@ def add_parser(
     shown.add_argument(
         "--out", type=Path, metavar="FILE.png", help="write its thumbnail to this file"
     )
+    shown.add_argument(
+        "--overwrite", action="store_true", help="replace that file if it exists already"
+    )
     shown.set_defaults(run=show_entry)
 
     adding = action("add", "Add references; the library is made if it is missing.")
@@ -90,7 +93,7 @@ def show_entry(options: argparse.Namespace) -> int:
     if entry.notes:
         print(f"notes: {entry.notes}")
     if options.out is not None:
-        write_whole(options.out, entry.thumbnail)
+        write_whole(options.out, entry.thumbnail, overwrite=options.overwrite)
         print(f"thumbnail: {options.out}")
     return 0
 
@@ -98,6 +101,7 @@ def show_entry(options: argparse.Namespace) -> int:
 def add_entries(options: argparse.Namespace) -> int:
     """Add references to a library."""
     from vrpsam_app.library.reference_library import ReferenceLibrary
+    from vrpsam_app.output_paths import prepare_folder
     from vrpsam_app.recipe import Recipe
     from vrpsam_app.stack_runs.targets import StackReading
 
@@ -109,11 +113,14 @@ def add_entries(options: argparse.Namespace) -> int:
         references += Recipe.load(options.recipe).references
     if options.name and len(references) != 1:
         options.usage_error(f"--name is for one reference, and these are {len(references)}")
+    added = []
     for reference in references:
-        name = options.name or library.free_name(reference)
-        library = library.add(name, reference, options.notes)
-        print(f"{name}: added")
+        added.append(options.name or library.free_name(reference))
+        library = library.add(added[-1], reference, options.notes)
+    prepare_folder(options.file.parent)
     library.save(options.file, overwrite=True)
+    for name in added:
+        print(f"{name}: added")
     return 0
 
 

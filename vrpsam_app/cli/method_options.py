@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vrpsam_app.methods import METHODS, MethodSources
+from vrpsam_app.errors import ConfigError
+from vrpsam_app.methods import METHODS, MethodSources, Need
 
 if TYPE_CHECKING:
     from vrpsam_app.predictor import VRPSAMPredictor
     from vrpsam_app.reference_segmenter import ReferenceSegmenter
 
 DEFAULT_METHOD = "vrp_sam"
+# The needs of methods that an option serves.
+_SERVES: Mapping[str, tuple[Need, ...]] = {
+    "sam": ("sam", "prompts", "features"),
+    "features": ("features",),
+    "prompts": ("prompts",),
+}
 
 
 def add_model_options(parser: argparse.ArgumentParser, *, default: str | None) -> None:
@@ -85,6 +92,30 @@ def add_method_options(parser: argparse.ArgumentParser) -> None:
     add_weight_options(parser)
 
 
+def check_weights_used(options: argparse.Namespace, methods: Sequence[str]) -> None:
+    """Make sure that the weights which were named are of use to one of the methods.
+
+    Parameters
+    ----------
+    options : with what :func:`add_weight_options` adds
+    methods : their names in the table
+
+    Raises
+    ------
+    ConfigError
+        If some are not: whoever named them expects another method.
+    """
+    for option, served in _SERVES.items():
+        users = [
+            name for name, method in METHODS.items() if not set(served).isdisjoint(method.needs)
+        ]
+        if getattr(options, option) is not None and set(users).isdisjoint(methods):
+            raise ConfigError(
+                f"--{option} is for {', '.join(users)}: {', '.join(methods)} would not use it. "
+                "Choose one of them with --method, or leave it out."
+            )
+
+
 def build_method(
     options: argparse.Namespace,
     predictor: Callable[[], VRPSAMPredictor],
@@ -101,12 +132,13 @@ def build_method(
     Raises
     ------
     ConfigError
-        If the method lacks weights.
+        If the method lacks weights, or has no use for some that are named.
     WeightsError
         If weights cannot be read.
     """
     before = str((recorded or {}).get("method"))
     name = options.method or (before if before in METHODS else DEFAULT_METHOD)
+    check_weights_used(options, [name])
     sources = MethodSources.of(
         predictor,
         sam=options.sam,

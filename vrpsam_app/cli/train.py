@@ -7,6 +7,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vrpsam_app.data.folder_layout import SPLITS_EXAMPLE
 from vrpsam_app.errors import ConfigError
 from vrpsam_app.training.presets import PRESETS, Preset, paper_run
 from vrpsam_app.training.training_run import TrainingRun
@@ -51,8 +52,9 @@ def add_parser(
         action="append",
         default=[],
         metavar="FOLDER[,one-image][,upright][,weight=N]",
-        help="labelled folder (images/, masks/), which may be given several times; with --fold the "
-        "root of COCO or PASCAL VOC",
+        help="labelled folder: images/, masks/, and splits.json with the names of the pictures to "
+        f"learn from and to measure on, such as {SPLITS_EXAMPLE}; may be given several times; with "
+        "--fold the root of COCO or PASCAL VOC",
     )
     parser.add_argument("--steps", type=_positive_or_zero, help="length of the schedule")
     parser.add_argument("--minutes", type=float, help="stop after so long; go on another time")

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from vrpsam_app.weights_conversion import SamLayout
 
 
+_CHECKPOINT, _SAM = "a checkpoint of the published VRP-SAM code", "a SAM"
+_OPTIONS_FOR = {_CHECKPOINT: ("sam", "marks", "license"), _SAM: ("to",)}
+
+
 def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the two verbs."""
     parser = verbs.add_parser(
@@ -31,20 +35,16 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     )
     parser.add_argument(
         "--sam",
-        default="sam_vit_h",
         metavar="NAME",
         help="SAM that a checkpoint was trained on: a name of the list, or a file (default: "
-        "%(default)s, the published one)",
+        "sam_vit_h, the published one)",
     )
     parser.add_argument(
         "--marks",
         choices=("point", "scribble", "box", "mask"),
-        default="unknown",
         help="how references were marked when a checkpoint was trained",
     )
-    parser.add_argument(
-        "--license", default="unknown", metavar="SPDX", help="of a checkpoint, such as mit"
-    )
+    parser.add_argument("--license", metavar="SPDX", help="of a checkpoint, such as mit")
     parser.set_defaults(run=run_convert)
 
     graphs = verbs.add_parser(
@@ -83,27 +83,39 @@ def run_convert(options: argparse.Namespace) -> int:
     from vrpsam_app.models.sam_keys import is_sam
 
     weights = read_weights(options.file)
-    if weights_conversion.is_published_checkpoint(weights):
-        kind = "a checkpoint of the published VRP-SAM code"
+    published = weights_conversion.is_published_checkpoint(weights)
+    kind = _CHECKPOINT if published else _SAM if is_sam(weights) else "a state dict"
+    facts = _facts(options, kind)
+    if kind == _CHECKPOINT:
         made = weights_conversion.convert_checkpoint(
-            options.file,
-            options.out,
-            sam=options.sam,
-            marks=options.marks,
-            license=options.license,
-            weights=weights,
+            options.file, options.out, weights=weights, **facts
         )
-    elif is_sam(weights):
-        kind = "a SAM"
-        layout: SamLayout = "transformers" if options.to == "transformers" else "segment_anything"
+    elif kind == _SAM:
+        layout: SamLayout = (
+            "transformers" if facts.get("to") == "transformers" else "segment_anything"
+        )
         made = weights_conversion.convert_sam(
             options.file, options.out, layout=layout, weights=weights
         )
     else:
-        kind = "a state dict"
         made = weights_conversion.convert_pickle(options.file, options.out, weights=weights)
     print(f"{options.file} is {kind} of {len(weights)} tensors -> {made}")
     return 0
+
+
+def _facts(options: argparse.Namespace, kind: str) -> dict[str, str]:
+    """Return the options for a kind of file that were given, and refuse those for another."""
+    facts: dict[str, str] = {}
+    for meant, names in _OPTIONS_FOR.items():
+        given = {name: value for name in names if (value := getattr(options, name)) is not None}
+        if meant == kind:
+            facts = given
+        elif given:
+            raise ConfigError(
+                f"{options.file} is {kind}: expected {', '.join(f'--{name}' for name in given)} "
+                f"only with {meant}. Leave that out."
+            )
+    return facts
 
 
 def run_onnx(options: argparse.Namespace) -> int:

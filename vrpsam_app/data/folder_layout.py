@@ -13,6 +13,7 @@ from vrpsam_app.errors import ConfigError, ImageFileError
 Split = Literal["train", "val"]
 MaskKind = Literal["instance", "semantic", "binary"]
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
+SPLITS_EXAMPLE = '{"train": ["a", "b"], "val": ["c"]}'
 
 # Words in the name of a photograph's licence that forbid sharing what was learned from it.
 _NOT_FOR_SHARING = re.compile(r"non-?commercial|no-?deriv|\bnc\b|\bnd\b", re.IGNORECASE)
@@ -155,13 +156,13 @@ def pictures_of_split(root: Path, split: Split | None, files: Mapping[str, Path]
         return sorted(files)
     if not splits:
         raise ConfigError(
-            f"{root} has no splits.json, so there is no split {split!r}: add one, or open the "
-            "folder with split=None."
+            f"{root} has no splits.json, which says what to learn from and what to measure on: add "
+            f"one with names of pictures, without their endings, such as {SPLITS_EXAMPLE}."
         )
     if split not in splits:
         raise ConfigError(
             f'{root / "splits.json"} has no list {split!r} or "{split}_classes" (it has '
-            f"{', '.join(splits)}): add one, or open the folder with split=None."
+            f"{', '.join(splits)}): add one, such as {SPLITS_EXAMPLE}."
         )
     names = _string_list(root, splits, split)
     missing = [name for name in names if name not in files]

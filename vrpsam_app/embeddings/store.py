@@ -7,6 +7,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar
@@ -48,6 +49,14 @@ class Archivable(Storable, Protocol):
 R = TypeVar("R", bound=Storable)
 
 
+@dataclass(slots=True)
+class _Turn:
+    """One at a time computes a value; `askers` counts those who do or wait for it."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    askers: int = 0
+
+
 class EmbeddingStore:
     """Least-recently-used values in memory, safe to share between threads.
 
@@ -81,7 +90,7 @@ class EmbeddingStore:
         self._values: OrderedDict[str, Storable] = OrderedDict()
         self._fleeting: OrderedDict[str, None] = OrderedDict()
         self._lock = threading.Lock()
-        self._computing: dict[str, threading.Lock] = {}
+        self._computing: dict[str, _Turn] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
         # To another process goes an empty store of this size: values are found again by content.
@@ -105,17 +114,21 @@ class EmbeddingStore:
         if (found := self._find(key)) is not None:
             return found  # type: ignore[return-value]  # one key always holds one kind of value
         with self._lock:
-            own = self._computing.setdefault(key, threading.Lock())
-        with own:
-            if (found := self._find(key)) is not None:
-                return found  # type: ignore[return-value]
-            try:
+            turn = self._computing.setdefault(key, _Turn())
+            turn.askers += 1
+        try:
+            with turn.lock:
+                if (found := self._find(key)) is not None:
+                    return found  # type: ignore[return-value]
                 value = self._obtain(key, compute, record)
                 self._keep(key, value, fleeting=record is None)
-            finally:
-                with self._lock:
-                    self._computing.pop(key, None)
-        return value
+                return value
+        finally:
+            with self._lock:
+                turn.askers -= 1
+                # Whoever waits may have to compute it still, and newcomers must wait for that.
+                if not turn.askers:
+                    del self._computing[key]
 
     def clear(self) -> None:
         """Forget everything that is in memory."""

@@ -27,6 +27,7 @@ from vrpsam_app.methods.mark_prompts import (
 )
 from vrpsam_app.methods.sam_method import SAMMethod, marked_references
 from vrpsam_app.methods.sam_pictures import SAMPicture, SAMPictures, SAMPrompt
+from vrpsam_app.reference_segmenter import check_settings
 from vrpsam_app.references import Reference
 from vrpsam_app.segmenter import Prediction
 
@@ -74,8 +75,11 @@ class PlainSAM(SAMMethod):
         ------
         ImageError
             If the target is not a plane.
+        AnnotationError, ConfigError
+            If prompts or threshold are none, or do not fit.
         """
         plane = check_plane(target, name="target")
+        check_settings(plane, prompts, intensity_range, threshold)
         return self._answer(
             plane, [], "object", prompts, intensity_range or intensity_range_of([plane]), threshold
         )

@@ -43,6 +43,7 @@ PATHS_NAME = "foundation_paths.json"
 """Beside a model that was trained here: where the files lay. Of no use on another computer."""
 
 _ENDINGS = (".safetensors", ".pth", ".pt", ".bin")
+_IS_MISSING = f"does not exist: expected a file of weights ({', '.join(_ENDINGS)})"
 # Files that hold more than weights keep them under one of these.
 _WRAPPERS = ("state_dict", "model", "module", "model_state")
 
@@ -80,8 +81,8 @@ def weight_file(named: Path) -> Path:
 def _known_file(name: str) -> Path:
     if name not in REGISTRY and RepoName.parse(name.partition(":")[0]) is None:
         raise WeightsError(
-            f"{name} does not exist: expected a file of weights ({', '.join(_ENDINGS)}), a folder "
-            f"with one, organisation/name on the Hub, or one of {', '.join(REGISTRY)}."
+            f"{name} {_IS_MISSING}, a folder with one, organisation/name on the Hub, or one of "
+            f"{', '.join(REGISTRY)}."
         )
     with weights_errors():
         return find_weights(name)[0]
@@ -277,6 +278,8 @@ def read_weights(file: Path) -> dict[str, Tensor]:
             f"{file} is damaged, or holds more than weights and was not read because such a file "
             "can run code. Fetch it again, or save its state dict alone."
         ) from error
+    except FileNotFoundError as error:
+        raise WeightsError(f"{file} {_IS_MISSING}.") from error
     except (SafetensorError, OSError, RuntimeError, EOFError, ValueError) as error:
         raise WeightsError(
             f"{file} cannot be read as weights ({error}). Fetch it again."

@@ -4,26 +4,66 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from hub_weights.checksums import write_sums
 from vrpsam_app.config import ModelConfig
+from vrpsam_app.errors import OutputError
 from vrpsam_app.models.frozen_module import learned_state
+from vrpsam_app.output_paths import prepare_folder
+
+STATE_NAME = "state.pt"
+
+
+@contextmanager
+def writing(path: Path, partial: Path | None = None) -> Iterator[None]:
+    """Turn what goes wrong while a file is written into an OutputError.
+
+    Parameters
+    ----------
+    path : Path
+        What the message names.
+    partial : Path, optional
+        Removed then.
+
+    Raises
+    ------
+    OutputError
+    """
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        if partial is not None:
+            with suppress(OSError):
+                partial.unlink()
+        raise OutputError(
+            f"{path} cannot be written ({getattr(error, 'strerror', None) or error}). Check the "
+            "folder's rights and the free space."
+        ) from error
 
 
 def save_state(path: Path, state: Mapping[str, Any]) -> None:
-    """Write a training state so that a kill at any moment leaves the old or the new one."""
+    """Write a training state so that a kill at any moment leaves the old or the new one.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written; the old one then stays.
+    """
     partial = path.with_suffix(".part")
-    with partial.open("wb") as file:
-        torch.save(dict(state), file)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    with writing(path, partial):
+        with partial.open("wb") as file:
+            torch.save(dict(state), file)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
 
 
 def load_state(path: Path) -> dict[str, Any] | None:
@@ -49,20 +89,25 @@ def save_model(
     ----------
     dtype : torch.dtype
         Precision of the file; fp16 halves it and changes no mask visibly (tested).
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be made or written to.
     """
     from safetensors.torch import save_file
 
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / "model.safetensors.part"
-    save_file(
-        {k: v.detach().to("cpu", dtype).contiguous() for k, v in weights.items()},
-        partial,
-        metadata={"format": "pt", "model": config.name},
-    )
-    partial.chmod(0o644)  # safetensors writes for the owner alone
-    config.save(folder)
-    partial.replace(folder / "model.safetensors")
-    write_sums(folder, ("config.json", "model.safetensors"))
+    partial = prepare_folder(folder) / "model.safetensors.part"
+    with writing(folder, partial):
+        save_file(
+            {k: v.detach().to("cpu", dtype).contiguous() for k, v in weights.items()},
+            partial,
+            metadata={"format": "pt", "model": config.name},
+        )
+        partial.chmod(0o644)  # safetensors writes for the owner alone
+        config.save(folder)
+        partial.replace(folder / "model.safetensors")
+        write_sums(folder, ("config.json", "model.safetensors"))
     return folder
 
 

@@ -13,6 +13,7 @@ import torch
 from vrpsam_app.models.embedded_vrp_sam import EmbeddedVRPSAM
 from vrpsam_app.models.frozen_module import learned_state
 from vrpsam_app.models.load import load_model
+from vrpsam_app.output_paths import prepare_folder
 from vrpsam_app.training.batch_source import BatchPlan, SyntheticGroups, stream_batches
 from vrpsam_app.training.checkpoints import save_model, with_training
 from vrpsam_app.training.cut_fitting import train_cut_heads
@@ -74,7 +75,7 @@ def train_embedded(
     dense_steps = run.dense_steps
     if dense_steps is None:
         dense_steps = DENSE_STEPS if start is None else 0
-    run.folder.mkdir(parents=True, exist_ok=True)
+    prepare_folder(run.folder)
     taught = train_dense(
         model,
         [source for source, _ in sources],

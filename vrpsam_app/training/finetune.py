@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from hub_weights import models_folder
+from hub_weights import REGISTRY, UnsafeNameError, check_file_name, models_folder
 from vrpsam_app.config import ModelConfig
 from vrpsam_app.data.episodes import FolderGroups
 from vrpsam_app.data.folder_dataset import FolderDataset
@@ -27,14 +27,28 @@ from vrpsam_app.evaluation.metrics import iou
 from vrpsam_app.models.embedded_vrp_sam import EmbeddedVRPSAM
 from vrpsam_app.models.load import load_model
 from vrpsam_app.models.vrp_sam import VRPSAM
+from vrpsam_app.option_text import check_number
+from vrpsam_app.output_paths import prepare_folder
 from vrpsam_app.predictor import VRPSAMPredictor
 from vrpsam_app.training.batch_source import BatchPlan, SyntheticGroups, stream_batches
+from vrpsam_app.training.checkpoints import writing
 from vrpsam_app.training.data_sources import Rephotographed
+from vrpsam_app.training.run_manifest import check_same_run
 from vrpsam_app.training.trainer import Trainer, TrainingOptions
+from vrpsam_app.training.training_run import LEAST_RATE, MOST_SEED
 
 FORMATS: tuple[Format, ...] = ("click", "box", "mask")
 KEPT_SYNTHETIC = 0.2
 """Share of generated scenes among the batches: what the model knew is not to be forgotten."""
+
+MOST_BY_ITSELF = 10
+"""Fields of view that are learned from where nobody says how many."""
+
+RUN_ENDING = ".run"
+"""Of the folder, beside the new model's, of a run that is not at its end."""
+
+# Options that a run may go on with otherwise: they change neither what is learned nor from what.
+_FREE = frozenset({"name", "device", "workers", "episodes"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,15 +60,21 @@ class Finetuning:
     folder : Path
         ``images/`` and ``masks/``.
     name : str
-        Of the new model.
-    train_images : int
-        Fields of view to learn from; the rest measures. Pictures of one field stay together.
+        Of the new model: a plain one that no known weights have.
+    train_images : int, optional
+        Fields of view to learn from; the rest measures. Pictures of one field stay together. None:
+        ten, or fewer where that would leave less than two to measure on.
+
+    Raises
+    ------
+    ConfigError
+        If a number is out of its range.
     """
 
     folder: Path
     name: str
     model: str = "embedded"
-    train_images: int = 10
+    train_images: int | None = None
     one_image: bool = False
     upright: bool = False
     steps: int = 300
@@ -65,6 +85,13 @@ class Finetuning:
     workers: int = 1
     episodes: int = 40
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("train_images", "steps", "groups", "episodes"):
+            check_number(self, name, 1, whole=True)
+        check_number(self, "workers", 0, whole=True)
+        check_number(self, "seed", 0, MOST_SEED, whole=True)
+        check_number(self, "learning_rate", LEAST_RATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +105,14 @@ class Gain:
 
 
 def divide(
-    dataset: FolderDataset, train_images: int, seed: int
+    dataset: FolderDataset, train_images: int | None, seed: int
 ) -> tuple[FolderDataset, FolderDataset]:
     """Divide a folder's pictures by field of view, in an order that depends on names and seed.
+
+    Parameters
+    ----------
+    train_images : int, optional
+        Fields to learn from; None as for :class:`Finetuning`.
 
     Raises
     ------
@@ -91,6 +123,8 @@ def divide(
         set(dataset.fields.values()),
         key=lambda field: hashlib.blake2b(f"{seed}/{field}".encode(), digest_size=8).digest(),
     )
+    if train_images is None:
+        train_images = max(0, min(MOST_BY_ITSELF, len(fields) - 2))
     if not 1 <= train_images < len(fields) - 1:
         raise ConfigError(
             f"{dataset.folder} has {len(fields)} fields of view, of which {train_images} are to be "
@@ -127,14 +161,13 @@ def finetune(
     Raises
     ------
     OutputError
-        If a model of that name exists.
+        If a model of that name exists, or nothing can be written where it would go.
     ConfigError
-        If the folder cannot be divided, or the model is not one that can be fine-tuned.
+        If the name cannot be one, the folder cannot be divided, the model is not one that can be
+        fine-tuned, or a stopped run of that name was begun otherwise.
     """
     report = report or (lambda line: print(line, flush=True))
-    folder = models_folder() / options.name
-    if folder.exists():
-        raise OutputError(f"{folder} exists already: choose another name, or remove it first.")
+    folder = _new_folder(options.name)
     dataset = FolderDataset.open(options.folder, None)
     learned, kept = divide(dataset, options.train_images, options.seed)
     device = choose_device(options.device)
@@ -147,14 +180,16 @@ def finetune(
     questions = build_episode_list(
         kept, options.seed, options.episodes, one_image=options.one_image
     )
+    plan = _plan(learned, options)
+    # A run that is stopped goes on when the same command is given again.
+    run = prepare_folder(folder.with_name(options.name + RUN_ENDING))
+    check_same_run(run, _decisive(options, learned, source.sha256))
     before = _measure(model, source.sha256, kept, questions, device)
     report(
         f"{len(learned)} pictures to learn from, {len(kept)} to measure on; "
         f"before: {_words(before)}"
     )
-    # A run that is stopped goes on when the same command is given again.
-    run = folder.with_name(f"{options.name}.run")
-    trainer = _train(model.requires_grad_(True), learned, options, run, device, report)
+    trainer = _train(model.requires_grad_(True), plan, options, run, device, report)
     after = trainer.averaged(lambda m: _measure(m, "finetuned", kept, questions, device))
     gains = [
         Gain(
@@ -165,25 +200,65 @@ def finetune(
         )
         for name in before
     ]
-    trainer.save_model(_renamed(model.config, options, gains), folder, finetuned_on=dataset.name)
+    written = trainer.save_model(
+        _renamed(model.config, options, gains), run / "model", finetuned_on=dataset.name
+    )
+    # Whole or not at all: what has the model's name is a model.
+    with writing(folder):
+        written.rename(folder)
     shutil.rmtree(run)
     return folder, gains
 
 
+def _new_folder(name: str) -> Path:
+    """Return where a new model of this name goes; nothing is made."""
+    try:
+        check_file_name(name, where="--name")
+    except UnsafeNameError as error:
+        raise ConfigError(
+            f"{name!r} cannot be the name of a model: expected a plain one, such as nuclei, and no "
+            "path."
+        ) from error
+    if name in REGISTRY or name.endswith(RUN_ENDING):
+        raise ConfigError(
+            f"{name!r} cannot be the name of a new model: it names weights that the program knows, "
+            f"or ends in {RUN_ENDING} as folders of unfinished runs do. Choose another."
+        )
+    folder = models_folder() / name
+    if folder.exists():
+        raise OutputError(f"{folder} exists already: choose another name, or remove it first.")
+    return folder
+
+
+def _decisive(options: Finetuning, learned: FolderDataset, sha256: str) -> dict[str, object]:
+    """Return what a run that is stopped has to go on with, as JSON values."""
+    asked = {k: v for k, v in dataclasses.asdict(options).items() if k not in _FREE}
+    return {
+        **asked,
+        "folder": str(options.folder.resolve()),
+        "model": sha256,
+        "train_images": list(learned.names),
+    }
+
+
+def _plan(learned: FolderDataset, options: Finetuning) -> BatchPlan:
+    """Return what batches are made of."""
+    own = FolderGroups(learned, one_image=options.one_image, upright=options.upright)
+    return BatchPlan(
+        sources=[(Rephotographed(own), 1 - KEPT_SYNTHETIC), (SyntheticGroups(), KEPT_SYNTHETIC)],
+        groups=options.groups,
+        seed=options.seed,
+    )
+
+
 def _train(
     model: EmbeddedVRPSAM,
-    learned: FolderDataset,
+    plan: BatchPlan,
     options: Finetuning,
     folder: Path,
     device: torch.device,
     report: Callable[[str], None],
 ) -> Trainer:
-    own = FolderGroups(learned, one_image=options.one_image, upright=options.upright)
-    plan = BatchPlan(
-        sources=[(Rephotographed(own), 1 - KEPT_SYNTHETIC), (SyntheticGroups(), KEPT_SYNTHETIC)],
-        groups=options.groups,
-        seed=options.seed,
-    )
     settings = TrainingOptions(
         steps=options.steps,
         learning_rate=options.learning_rate,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from vrpsam_app.errors import MissingExtraError
+from vrpsam_app.training.checkpoints import writing
 
 TRAINING = "log.csv"
 VALIDATION = "validation.csv"
@@ -34,7 +35,7 @@ class RunLog:
         columns = known + [column for column in row if column not in known]
         if columns != known:
             self._write(path, columns, self.read(name))
-        with path.open("a", newline="", encoding="utf-8") as file:
+        with writing(path), path.open("a", newline="", encoding="utf-8") as file:
             csv.DictWriter(file, columns).writerow(row)
 
     def read(self, name: str) -> list[dict[str, str]]:
@@ -62,7 +63,8 @@ class RunLog:
         from vrpsam_app.training.curves import draw_curves
 
         try:
-            draw_curves(self.read(TRAINING), self.read(VALIDATION), self.folder / CURVES)
+            with writing(self.folder / CURVES):
+                draw_curves(self.read(TRAINING), self.read(VALIDATION), self.folder / CURVES)
         except MissingExtraError as error:
             self._drawable = False
             report(str(error))
@@ -77,8 +79,9 @@ class RunLog:
     @staticmethod
     def _write(path: Path, columns: list[str], rows: list[dict[str, str]]) -> None:
         partial = path.with_suffix(".part")
-        with partial.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, columns, restval="")
-            writer.writeheader()
-            writer.writerows(rows)
-        partial.replace(path)
+        with writing(path, partial):
+            with partial.open("w", newline="", encoding="utf-8") as file:
+                writer = csv.DictWriter(file, columns, restval="")
+                writer.writeheader()
+                writer.writerows(rows)
+            partial.replace(path)

@@ -22,7 +22,9 @@ from torch import Tensor, nn
 from vrpsam_app.config import ModelConfig
 from vrpsam_app.models.frozen_module import learned_state
 from vrpsam_app.models.vrp_sam import VRPSAM
+from vrpsam_app.output_paths import prepare_folder
 from vrpsam_app.training.checkpoints import (
+    STATE_NAME,
     MovingAverage,
     load_state,
     save_model,
@@ -102,6 +104,11 @@ class Trainer:
         ``state.pt`` (to resume), ``log.csv``, ``validation.csv``, ``curves.png``.
     encode : ImageEncoder, optional
         Stands for the model's own ``encode_images``, for instance to keep what never changes.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be made or written to.
     """
 
     def __init__(
@@ -136,8 +143,8 @@ class Trainer:
         self.step = 0
         self.seconds = 0.0
         self.best: tuple[float, dict[str, Tensor]] | None = None
-        folder.mkdir(parents=True, exist_ok=True)
-        if (state := load_state(folder / "state.pt")) is not None:
+        prepare_folder(folder)
+        if (state := load_state(folder / STATE_NAME)) is not None:
             self._restore(state)
         self.log = RunLog(folder)
         self.log.rewind(self.step)
@@ -209,7 +216,7 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "best": self.best,
         }
-        save_state(self.folder / "state.pt", state)
+        save_state(self.folder / STATE_NAME, state)
 
     def save_model(self, config: ModelConfig, folder: Path, **facts: object) -> Path:
         """Write the averaged weights, or the best, as a model folder that every surface opens."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from vrpsam_app.config import ModelConfig
+from vrpsam_app.option_text import check_number
 
 if TYPE_CHECKING:
     from vrpsam_app.data.data_words import DataWords
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
 DEFAULT_STORE_BYTES = 4 << 30
 # SAM's embeddings of all pictures of COCO's training part take some 80 GB.
 DEFAULT_STORE_DISK_BYTES = 200 << 30
+
+LEAST_RATE = 1e-9
+"""A learning rate below it teaches nothing in single precision."""
+
+MOST_SEED = (1 << 32) - 1
+"""Torch takes 64 bits, of which steps have the lower half."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +91,11 @@ class TrainingRun:
         Paper: pairs of the test part that are looked at.
     keep : {"last", "best"}
         Paper: the last weights, or those with the best validation, as the published code has it.
+
+    Raises
+    ------
+    ConfigError
+        If rate, share, time or seed is out of its range.
     """
 
     config: ModelConfig
@@ -120,3 +132,9 @@ class TrainingRun:
     validate_every: int | None = None
     validation_episodes: int = 200
     keep: Literal["last", "best"] = "last"
+
+    def __post_init__(self) -> None:
+        check_number(self, "learning_rate", LEAST_RATE)
+        check_number(self, "synthetic_share", 0, 1)
+        check_number(self, "minutes", 0)
+        check_number(self, "seed", 0, MOST_SEED, whole=True)

@@ -140,6 +140,7 @@ def test_the_papers_protocol_has_its_own_defaults(
     ("words", "message"),
     [
         (("--data", "nothing-here"), "nothing-here is not a folder"),
+        (("--data", "x", "--sam", "sam_vit_b"), "tuned_threshold, training_free_prior would not"),
         (("--data", "x,sideways"), "'sideways' is not known"),
         (("--data", "x", "--method", "vrp_sam,clicks"), "'clicks' is not known"),
         (("--data", "x", "--protocol", "paper", "--format", "outline"), "no format outline"),

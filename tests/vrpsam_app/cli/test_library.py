@@ -38,6 +38,11 @@ def test_list_and_show(vrpsam, library: Path):
     assert "marks: 100 pixels of the object, 0 of what it is not" in shown
     assert "notes: bright" in shown
     assert np.asarray(Image.open("red.png")).ndim == 3
+    again = ("library", "show", library, "the green one", "--out", "red.png")
+    assert vrpsam(*again).code == 2
+    before = Path("red.png").read_bytes()
+    assert vrpsam(*again, "--overwrite").code == 0
+    assert Path("red.png").read_bytes() != before
 
 
 def test_rename_and_remove(vrpsam, library: Path):
@@ -78,6 +83,17 @@ def test_recipe_becomes_a_library(vrpsam):
     vrpsam("segment", *RED, "--target", "a.png", "--out", "results")
     outcome = vrpsam("library", "add", "lib.zip", "--recipe", "results/recipe.json")
     assert outcome.out == "red: added\n"
+
+
+def test_its_folder_is_made(vrpsam):
+    assert vrpsam("library", "add", "new/folder/lib.zip", *RED).out == "red: added\n"
+    assert ReferenceLibrary.load(Path("new/folder/lib.zip")).names == ("red",)
+
+
+def test_nothing_is_called_added_before_it_is_kept(vrpsam):
+    outcome = vrpsam("library", "add", "ref.png/lib.zip", *RED)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "ref.png" in outcome.err
 
 
 def test_wrong_use_is_explained(vrpsam, library: Path):

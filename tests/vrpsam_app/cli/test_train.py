@@ -77,6 +77,11 @@ def test_a_papers_model_from_a_labelled_folder(sam_file: Path, tmp_path: Path) -
         (("--preset", "paper-coco", "--fold", "0"), "expected one --data"),
         (("--data", "X", "--fold", "0"), "has no folds"),
         (("--data", "X,sideways"), "'sideways' is not known"),
+        (("--learning-rate", "nan"), "Learning-rate is nan: expected a number"),
+        (("--learning-rate", "0"), "Learning-rate is 0"),
+        (("--minutes", "nan"), "Minutes is nan: expected a number from 0"),
+        (("--synthetic-share", "2"), "Synthetic-share is 2.0: expected a number from 0 to 1"),
+        (("--seed", str(1 << 32)), "Seed is 4294967296"),
     ],
 )
 def test_what_does_not_go_together_is_named(words: tuple[str, ...], message: str) -> None:

@@ -171,6 +171,25 @@ def test_convert_looks_what_the_file_is(
     assert main(["weights", "convert", str(tmp_path / "other.pth"), str(made)]) == 2
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        (("--to", "transformers"), "--to only with a SAM"),
+        (("--marks", "mask", "--license", "mit"), "--marks, --license only with a checkpoint"),
+        (("--sam", "sam_vit_b"), "--sam only with a checkpoint of the published"),
+    ],
+)
+def test_convert_refuses_what_would_change_nothing(
+    typed: tuple[str, ...], meant: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.save({"a": torch.ones(2)}, tmp_path / "other.pth")
+    made = tmp_path / "other.safetensors"
+    assert main(["weights", "convert", str(tmp_path / "other.pth"), str(made), *typed]) == 2
+    said = capsys.readouterr().err
+    assert f"other.pth is a state dict: expected {meant}" in said
+    assert not made.exists()
+
+
 def test_onnx_exports_the_sam_that_is_named(
     tiny_sam: FrozenSAM,
     tmp_path: Path,

@@ -171,7 +171,7 @@ class TestBrokenFolders:
             ("meta", '{"kind": "semantic", "classes": {"cell": 1}}', "by mask value"),
             ("per_image", '{"a": 1}', "entry 'a'"),
             ("per_image", '{"a": {"objects": {"x": "dog"}}}', "from mask value to class"),
-            ("splits", '{"val": ["a"]}', "no list 'train'"),
+            ("splits", '{"val": ["a"]}', "no list 'train'.*add one, such as"),
             ("splits", '{"train": "a"}', "must be a list"),
             ("splits", '{"train_classes": ["dog"]}', "which object is of which class"),
             ("splits", '{"train": []}', "no picture for the split"),
@@ -197,7 +197,7 @@ class TestBrokenFolders:
 
     def test_no_splits(self, tmp_path, write_folder, picture):
         folder = write_folder(tmp_path / "set", {"a": picture()})
-        with pytest.raises(ConfigError, match="has no splits"):
+        with pytest.raises(ConfigError, match=r'has no splits.*add one.*"train": \["a", "b"\]'):
             FolderDataset.open(folder, "train")
 
     def test_unknown_split(self, photographs):

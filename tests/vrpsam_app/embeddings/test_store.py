@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,6 +107,47 @@ def test_threads_that_ask_for_one_key_compute_it_once() -> None:
     for thread in threads:
         thread.join()
     assert len(calls) == 1
+
+
+def test_after_a_failure_those_who_wait_and_newcomers_compute_it_once() -> None:
+    store, calls = EmbeddingStore(), []
+    begun, waited_for, again, newcomer_asks = (threading.Event() for _ in range(4))
+
+    def fail() -> Value:
+        begun.set()
+        waited_for.wait(5)
+        raise MemoryError("no room")
+
+    def first() -> None:
+        with pytest.raises(MemoryError):
+            store.get_or_compute("a", fail)
+
+    def slow() -> Value:
+        calls.append(1)
+        again.set()
+        newcomer_asks.wait(0.2)  # in vain: the newcomer must not get here meanwhile
+        return value()
+
+    def newcomer() -> Value:
+        calls.append(1)
+        newcomer_asks.set()
+        return value()
+
+    failing = threading.Thread(target=first)
+    failing.start()
+    begun.wait(5)
+    waiting = threading.Thread(target=store.get_or_compute, args=("a", slow))
+    waiting.start()
+    while store._computing["a"].askers < 2:
+        time.sleep(0.001)
+    waited_for.set()
+    again.wait(5)
+    store.get_or_compute("a", newcomer)
+    for thread in (failing, waiting):
+        thread.join()
+    assert len(calls) == 1
+    assert (store.computed, store.nbytes, len(store)) == (1, 1024, 1)
+    assert not store._computing
 
 
 def test_clear_forgets_everything() -> None:

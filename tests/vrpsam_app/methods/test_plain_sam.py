@@ -5,7 +5,7 @@ import pytest
 
 from vrpsam_app.annotations import Box, Mask, Point
 from vrpsam_app.corrections import Corrections
-from vrpsam_app.errors import ImageError
+from vrpsam_app.errors import AnnotationError, ConfigError, ImageError
 from vrpsam_app.evaluation.metrics import iou
 from vrpsam_app.methods.automatic_masks import AutomaticSettings
 from vrpsam_app.methods.plain_sam import PlainSAM
@@ -76,3 +76,10 @@ def test_nothing_found_is_absent(region_sam, scene):
 def test_a_stack_is_refused(sam):
     with pytest.raises(ImageError):
         sam.segment(np.zeros((9, 20, 20), np.uint8))
+
+
+def test_settings_that_make_no_sense_are_refused(sam, scene):
+    with pytest.raises(AnnotationError, match="mask_logits has 9 x 9 pixels"):
+        sam.segment(scene()[0], Corrections((), np.zeros((9, 9))))
+    with pytest.raises(ConfigError, match="Threshold is 2"):
+        sam.segment(scene()[0], threshold=2)

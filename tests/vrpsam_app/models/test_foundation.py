@@ -75,6 +75,12 @@ def test_a_damaged_file_is_refused(name: str, tmp_path: Path) -> None:
         read_weights(tmp_path / name)
 
 
+@pytest.mark.parametrize("name", ["w.pth", "w.safetensors"])
+def test_a_missing_file_is_called_missing(name: str, tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=rf"{name} does not exist: expected a file of weights"):
+        read_weights(tmp_path / name)
+
+
 def test_a_file_without_names_is_refused(tmp_path: Path) -> None:
     torch.save([torch.ones(1)], tmp_path / "w.pth")
     with pytest.raises(WeightsError, match="holds no weights by name"):

@@ -18,6 +18,7 @@ from vrpsam_app.models.embedded_vrp_sam import EmbeddedVRPSAM
 from vrpsam_app.models.load import load_model
 from vrpsam_app.training.checkpoints import save_model
 from vrpsam_app.training.finetune import Finetuning, divide, finetune
+from vrpsam_app.training.trainer import Trainer
 
 
 @pytest.fixture
@@ -50,6 +51,11 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         vrp_encoder=dataclasses.replace(EMBEDDED_CONFIG.vrp_encoder, hidden_dim=32, num_queries=4),
     )
     return save_model(tmp_path / "base", config, EmbeddedVRPSAM(config).state_dict())
+
+
+def stop(*arguments: object, **facts: object) -> None:
+    """Stand for what a person interrupts."""
+    raise KeyboardInterrupt
 
 
 def options(folder: Path, base: Path, **changes: object) -> Finetuning:
@@ -87,3 +93,86 @@ def test_the_parts_share_no_field_and_depend_on_the_seed(folder: Path) -> None:
 def test_a_division_that_leaves_nothing_is_refused(folder: Path, train_images: int) -> None:
     with pytest.raises(ConfigError, match="8 fields of view"):
         divide(FolderDataset.open(folder, None), train_images, 0)
+
+
+def test_without_a_number_two_fields_at_least_are_left_to_measure_on(folder: Path) -> None:
+    learned, kept = divide(FolderDataset.open(folder, None), None, 0)
+    assert (len(learned), len(kept)) == (6, 2)
+
+
+def test_a_stopped_run_goes_on_only_with_what_it_was_begun_with(
+    folder: Path, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(Trainer, "save_model", stop)
+        with pytest.raises(KeyboardInterrupt):
+            finetune(options(folder, base))
+    others = folder.rename(folder.with_name("others"))
+    with pytest.raises(ConfigError, match=r"squares\.run holds a stopped run with another folder:"):
+        finetune(options(others, base))
+    others.rename(folder)
+    for changes, words in (
+        ({"learning_rate": 1e-2, "steps": 3}, "learning-rate, steps"),
+        ({"seed": 1}, "seed, train-images"),
+        ({"train_images": 5}, "train-images"),
+    ):
+        with pytest.raises(ConfigError, match=f"stopped run with another {words}: repeat"):
+            finetune(options(folder, base, **changes))
+    model, _ = load_model(base)
+    weights = {k: v + 1 for k, v in model.state_dict().items()}
+    other = save_model(base.with_name("other"), model.config, weights)
+    with pytest.raises(ConfigError, match="another model:"):
+        finetune(options(folder, other))
+    monkeypatch.setattr(Trainer, "_train_step", stop)  # not one step is left
+    written, gains = finetune(options(folder, base, episodes=2))
+    assert gains[0].difference.count == 2
+    assert [p.name for p in written.parent.iterdir()] == ["squares"]
+
+
+def test_a_run_that_never_learned_binds_nobody(
+    folder: Path, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr("vrpsam_app.training.finetune._measure", stop)
+        with pytest.raises(KeyboardInterrupt):
+            finetune(options(folder, base))
+    finetune(options(folder, base, steps=1))
+
+
+@pytest.mark.parametrize("name", ["embedded", "sam_vit_b", "a/b", "../x", "", ".", "blood.run"])
+def test_a_name_that_cannot_be_one_is_refused_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("VRPSAM_MODELS", str(tmp_path / "models"))
+    with pytest.raises(ConfigError, match="cannot be the name"):
+        finetune(Finetuning(folder=tmp_path / "nowhere", name=name))
+    assert not (tmp_path / "models").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"episodes": 0}, "Episodes is 0: expected a whole number from 1"),
+        ({"steps": -1}, "Steps is -1"),
+        ({"groups": 0}, "Groups is 0"),
+        ({"workers": -1}, "Workers is -1: expected a whole number from 0"),
+        ({"seed": -1}, "Seed is -1"),
+        ({"train_images": 0}, "Train-images is 0"),
+        ({"learning_rate": float("nan")}, "Learning-rate is nan: expected a number"),
+        ({"learning_rate": 0.0}, "Learning-rate is 0"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(
+    tmp_path: Path, changes: dict[str, float], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        options(tmp_path, tmp_path, **changes)
+
+
+def test_a_place_that_cannot_be_written_is_named_before_anything_is_measured(
+    folder: Path, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VRPSAM_MODELS", str(folder / "meta.json" / "models"))
+    monkeypatch.setattr("vrpsam_app.training.finetune._measure", stop)
+    with pytest.raises(OutputError, match="cannot be made"):
+        finetune(options(folder, base))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from vrpsam_app.errors import OutputError
 from vrpsam_app.training.run_log import CURVES, TRAINING, VALIDATION, RunLog
 
 
@@ -75,3 +76,9 @@ def test_without_the_library_one_line_is_said(
     (line,) = said
     assert 'pip install "vrpsam-app[train]"' in line
     assert not (tmp_path / CURVES).exists()
+
+
+def test_a_table_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=r"log\.csv cannot be written"):
+        RunLog(tmp_path / "file").append(TRAINING, {"step": 1})

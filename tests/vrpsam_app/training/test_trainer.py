@@ -16,7 +16,7 @@ import torch
 
 from tests.vrpsam_app.training.small_model import SMALL
 from vrpsam_app.config import EMBEDDED_CONFIG
-from vrpsam_app.errors import ConfigError
+from vrpsam_app.errors import ConfigError, OutputError
 from vrpsam_app.models.embedded_vrp_sam import EmbeddedVRPSAM
 from vrpsam_app.models.load import load_model
 from vrpsam_app.training import dense_batches, quality_fitting
@@ -231,3 +231,11 @@ def test_a_cooldown_keeps_the_rate_and_then_lets_it_fall(tmp_path: Path) -> None
         rates.append(cooling.rate())
     assert rates[:7] == [options.learning_rate] * 7
     assert rates[7:] == pytest.approx([options.learning_rate * k / 4 for k in (3, 2, 1, 0)])
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="cannot be made"):
+        trainer(tmp_path / "file" / "run")
+    with pytest.raises(OutputError, match="cannot be made"):
+        train(short_run(tmp_path / "file" / "run"), silent)
