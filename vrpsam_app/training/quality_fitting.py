@@ -29,7 +29,7 @@ from vrpsam_app.training.objective import run_batch, truth_on
 FOUND = 0.1
 """A mask with a lower IoU does not show the object, whether or not the target does."""
 
-COST = 0.004
+COST = 0.0025
 """Mean IoU that answers may lose by being taken for absent; each lost one loses all of its.
 
 Pictures unlike those it was learned on lose many times as much.
