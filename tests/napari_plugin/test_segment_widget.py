@@ -85,42 +85,43 @@ def test_all_slices(viewer, make_widget, settle, disc_stack):
     assert layer.metadata["vrpsam-app"]["recipe"]["sections"]["objects"]
 
 
-def test_all_slices_fill_one_that_ctrl_z_took_back(viewer, make_widget, settle, disc_stack):
+@pytest.fixture
+def answered(viewer, make_widget, settle, disc_stack):
+    """Return a panel that has answered one slice of a stack."""
     viewer.add_image(disc_stack)
     widget = make_widget(viewer)
     brush(viewer, widget)
     widget.segment_slice()
     settle(widget)
-    (record,) = widget.session.results
+    return widget
+
+
+def test_all_slices_fill_one_that_ctrl_z_took_back(answered, settle, disc_stack):
+    (record,) = answered.session.results
     record.layer.undo()
     assert record.missing == tuple((z,) for z in range(len(disc_stack)))
-    widget.segment_all()
-    settle(widget)
+    answered.segment_all()
+    settle(answered)
     assert np.array_equal(record.layer.data > 0, bright(disc_stack))
     assert record.missing == ()
 
 
-def test_ctrl_z_takes_a_slice_back_and_revert_a_run(viewer, make_widget, settle, disc_stack):
-    viewer.add_image(disc_stack)
-    widget = make_widget(viewer)
-    brush(viewer, widget)
-    widget.segment_slice()
-    settle(widget)
-    (record,) = widget.session.results
+def test_ctrl_z_takes_a_slice_back_and_revert_a_run(answered, settle, disc_stack):
+    (record,) = answered.session.results
     assert np.array_equal(record.layer.data[2] > 0, bright(disc_stack)[2])
     record.layer.undo()
     assert not record.layer.data.any()
     record.layer.redo()
     before = record.layer.data.copy()
-    widget.segment_all()
-    settle(widget)
+    answered.segment_all()
+    settle(answered)
     assert np.array_equal(record.layer.data > 0, bright(disc_stack))
     record.layer.mode = "paint"
     record.layer.undo()  # there is nothing of these data yet
     assert np.array_equal(record.layer.data > 0, bright(disc_stack))
     record.layer.paint((1, 40, 5), 9)
-    widget.ask_about_edited = lambda planes, edited: "overwrite"
-    widget.revert()
+    answered.ask_about_edited = lambda planes, edited: "overwrite"
+    answered.revert()
     assert np.array_equal(record.layer.data, before)
     assert set(record.findings) == {(2,)}
     record.layer.undo()
