@@ -15,7 +15,8 @@ from napari_plugin.number_classes import NumberClasses
 from napari_plugin.plane_writer import Found
 from napari_plugin.questions import Doing, Question, Ranges, loaded
 from napari_plugin.result_numbers import classes_of, cutter, like_before, objects_in
-from napari_plugin.result_record import PlaneFinding, ResultRecord
+from napari_plugin.result_record import ResultRecord
+from napari_plugin.run_state import PlaneFinding
 from vrpsam_app.corrections import Corrections
 from vrpsam_app.progress import CancelToken
 from vrpsam_app.recipe import pixels_sha256

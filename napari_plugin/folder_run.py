@@ -37,7 +37,8 @@ def run_folder_files(
         If the folder has no image, or results cannot be written.
     """
     from vrpsam_app.batch import FileResult
-    from vrpsam_app.folder_run import FolderRun, RunSettings, StackOutcome
+    from vrpsam_app.folder_run import FolderRun, StackOutcome
+    from vrpsam_app.run_settings import RunSettings
 
     question.check()
     asked = question.settings

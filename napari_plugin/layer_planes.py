@@ -41,6 +41,8 @@ class LayerPlanes:
     rows_cols : result axes of rows and columns
     name : of the layer, or of all of them
     key : what is the same as long as layers, their data, resolution and channels are
+    source : file that the layer was opened from; None for several, or data that are no file's
+    channels : that were chosen of the channel axis; None for what there is
     """
 
     stack: Stack
@@ -49,6 +51,8 @@ class LayerPlanes:
     rows_cols: tuple[int, int]
     name: str
     key: str
+    source: Path | None = None
+    channels: tuple[int, ...] | None = None
 
     @classmethod
     def of(
@@ -115,6 +119,8 @@ class LayerPlanes:
             name=name,
             key="+".join(_data_key(layer) for layer in layers)
             + f"/{level}/{channel_axis}/{channels}/{rows},{cols}",
+            source=_file_of(first) if len(layers) == 1 else None,
+            channels=None if channels is None else tuple(channels),
         )
 
     @property
@@ -126,6 +132,11 @@ class LayerPlanes:
     def is_turned(self) -> bool:
         """Whether planes are not the last two axes of the layer."""
         return self.rows_cols != (len(self.shape) - 2, len(self.shape) - 1)
+
+    def shows(self, layer: Any) -> bool:
+        """Whether a layer is among those that were taken, and all have the data they had then."""
+        taken = set(self.key.partition("/")[0].split("+"))
+        return _data_key(layer) in taken <= {_data_key(seen) for seen in list(_DATA_SEEN)}
 
     def place(self, index: Index) -> tuple[int | slice, ...]:
         """Return where a plane lies in the result, as an index that gives shape (rows, cols)."""
@@ -264,6 +275,12 @@ def _data_key(layer: Any) -> str:
     number += seen is not data
     _DATA_SEEN[layer] = data, number
     return f"{getattr(layer, 'unique_id', id(layer))}.{number}"
+
+
+def _file_of(layer: Any) -> Path | None:
+    """Return the file that the data of a layer were opened from."""
+    path = getattr(getattr(layer, "source", None), "path", None)
+    return Path(path) if path and _data_key(layer).endswith(".0") else None
 
 
 def _array_of(layer: Any, level: int) -> Any:

@@ -22,6 +22,7 @@ from napari_plugin.measure_work import (
 )
 from napari_plugin.number_classes import as_features, as_metadata, name_only
 from napari_plugin.panel import Panel, button, is_kind, quiet, title
+from napari_plugin.placement import laid_out, placement_of
 from napari_plugin.result_files import from_table, save, to_table
 from napari_plugin.result_record import METADATA_KEY, ResultRecord
 from napari_plugin.session import unwrapped
@@ -46,6 +47,7 @@ class MeasureWidget(Panel):
     def __init__(self, viewer: Any) -> None:
         super().__init__(viewer)
         self._measured: Measured | None = None
+        self._followed: Any = None  # layer whose features are listened to
         self._busy = False
         self._build()
         self._choose_newest()
@@ -120,6 +122,11 @@ class MeasureWidget(Panel):
         self.column.addWidget(self.stop_button)
         self.column.addStretch(1)
 
+    def end(self) -> None:
+        """Stop all work, and listen to nothing any more."""
+        self._follow(None)
+        super().end()
+
     @property
     def record(self) -> ResultRecord | None:
         """What is known about the chosen layer, None if it is no result of this viewer."""
@@ -140,7 +147,7 @@ class MeasureWidget(Panel):
         with self.saying_errors():
             layer, record = self._layer(), self.record
             labels = planes_of(layer, record).stack
-            image = image_for(self.image.layer, record)
+            image = image_for(self.image.layer, record, self.session)
             classes = classes_of_layer(layer, record)
 
             def show(measured: Measured) -> None:
@@ -216,15 +223,16 @@ class MeasureWidget(Panel):
         """Write the layer with its recipe and its table."""
         with self.saying_errors():
             layer, record = self._layer(), self.record
-            labels = planes_of(layer, record).stack
+            planes = planes_of(layer, record)
             said = (layer.metadata or {}).get(METADATA_KEY) or {}
             if record is not None and record.findings:
                 said = record.metadata()
             features, classes = layer.features, classes_of_layer(layer, record)
+            where = placement_of(layer, planes)
 
             def work(cancel: Any) -> Generator[Any, None, list[str]]:
                 yield None
-                return save(path, labels, said, features, classes)
+                return save(path, planes.stack, said, features, classes, where)
 
             def show(written: list[str]) -> None:
                 self.say(f"{', '.join(Path(name).name for name in written)} written.")
@@ -249,11 +257,7 @@ class MeasureWidget(Panel):
 
     def _add(self, source: Any, planes: Any, linked: Linked) -> None:
         """Add linked objects over their source, with their classes."""
-        values = linked.values.reshape(
-            [planes.shape[a] for a in (*planes.leading, *planes.rows_cols)]
-        )
-        order = sorted(range(values.ndim), key=(*planes.leading, *planes.rows_cols).__getitem__)
-        data = values.transpose(order).reshape(planes.shape)
+        data = laid_out(linked.values, (*planes.leading, *planes.rows_cols), planes.shape)
         said = dict((source.metadata or {}).get(METADATA_KEY) or {})
         named = linked.classes if isinstance(linked.classes, dict) else {}
         if said or named:
@@ -282,8 +286,8 @@ class MeasureWidget(Panel):
     def _layer_changed(self) -> None:
         """Choose the image that a layer lies on, and forget what was measured of another."""
         layer = self.labels.layer
-        self._measured = None
-        self.summary.hide()
+        self._follow(layer)
+        self._forget_measured()
         if layer is not None:
             shape = tuple(layer.data.shape)
             alike = [
@@ -293,6 +297,24 @@ class MeasureWidget(Panel):
             ]
             self.image.choose(alike[-1] if alike else None)
         self._enable()
+
+    def _follow(self, layer: Any) -> None:
+        """Hear when the features of a layer change, and of no other any more."""
+        if self._followed is not None:
+            self._followed.events.features.disconnect(self._features_changed)
+        self._followed = layer
+        if layer is not None:
+            layer.events.features.connect(self._features_changed)
+
+    def _features_changed(self, event: Any = None) -> None:
+        """Forget what was measured of a layer that has been painted or segmented since."""
+        if name_only(self._followed.features):
+            self._forget_measured()
+            self._enable()
+
+    def _forget_measured(self) -> None:
+        self._measured = None
+        self.summary.hide()
 
     def _enable(self) -> None:
         layer = self.labels.layer

@@ -15,7 +15,7 @@ from napari_plugin.layer_planes import LayerPlanes
 from napari_plugin.number_classes import from_features, from_metadata
 from napari_plugin.result_numbers import Numbered
 from napari_plugin.result_record import METADATA_KEY, ResultRecord
-from napari_plugin.session import unwrapped
+from napari_plugin.session import Session, unwrapped
 from vrpsam_app.label_files import holds_masks
 from vrpsam_app.objects.instances import DEFAULT_OBJECTS, ObjectOptions
 from vrpsam_app.objects.linking import LinkOptions
@@ -99,13 +99,30 @@ def planes_of(layer: Any, record: ResultRecord | None) -> LayerPlanes:
     return LayerPlanes.of(layer, shown=None if record is None else record.planes.rows_cols)
 
 
-def image_for(layer: Any, record: ResultRecord | None) -> Stack | None:
-    """Return the intensities of an image layer, None where none is chosen."""
+def image_for(layer: Any, record: ResultRecord | None, session: Session) -> Stack | None:
+    """Return the intensities of an image layer, None where none is chosen.
+
+    Parameters
+    ----------
+    record : of the objects; of an image that they were found in, the planes that were asked about
+    session : knows what is chosen of any other image
+    """
     if layer is None:
         return None
-    if record is not None and unwrapped(layer).name in record.planes.name.split(" + "):
-        return record.planes.stack
-    return LayerPlanes.of(layer).stack
+    choice, shown = session.image_choice(layer), None
+    if record is not None:
+        planes = record.planes
+        if planes.shows(unwrapped(layer)):
+            return planes.stack
+        rows, cols = planes.rows_cols
+        shown = (rows - len(planes.shape), cols - len(planes.shape))
+    return LayerPlanes.of(
+        layer,
+        shown=shown,
+        level=choice.level,
+        channel_axis=choice.channel_axis,
+        channels=choice.channels,
+    ).stack
 
 
 def classes_of_layer(layer: Any, record: ResultRecord | None) -> Classes:

@@ -13,7 +13,7 @@ from napari_plugin.layer_planes import Index, LayerPlanes
 from napari_plugin.number_classes import NumberClasses
 from napari_plugin.questions import Question
 from napari_plugin.result_numbers import Numbered, objects_of_classes
-from napari_plugin.result_record import PlaneFinding
+from napari_plugin.run_state import PlaneFinding
 from vrpsam_app.label_images import count_objects
 from vrpsam_app.objects.linking import Linker
 from vrpsam_app.references import labels_of

@@ -183,9 +183,13 @@ class Preview:
         """Stop, and take the layer away."""
         self.stop()
         self._shown = None
-        if self.layer is not None:
+        self.remove_hidden()
+
+    def remove_hidden(self) -> None:
+        """Take the layer away if it shows no answer."""
+        if self._shown is None and self.layer is not None:
             self._viewer.layers.remove(self.layer)
-        self._layer = None
+            self._layer = None
 
     def _ask(self) -> None:
         if self._next is None:

@@ -16,7 +16,7 @@ from vrpsam_app.images import IntensityRange
 from vrpsam_app.progress import CancelToken, Progress
 from vrpsam_app.references import Reference, labels_of
 from vrpsam_app.segmenter import Prediction
-from vrpsam_app.stacks.intensity_sample import sample_stack
+from vrpsam_app.stacks.intensity_sample import stack_range
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +60,7 @@ class Question:
         Slices of the stack itself are in its range already: with another slice as the reference it
         stays as it is, and nothing has to be encoded again.
         """
-        return sample_stack(self.planes.stack, self._from_elsewhere()).intensity_range
+        return stack_range(self.planes.stack, self._from_elsewhere())
 
     def _from_elsewhere(self) -> list[Reference]:
         return [i.reference for i in self.items if i.image != self.planes.key]

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Any
 
 from napari_plugin.result_record import ResultRecord
 
-_UNNAMED = "stack.tif"
-
-
-def source_of(layer: Any) -> str:
-    """Return the file that an image layer was opened from, a stand-in where there is none."""
-    path = getattr(getattr(layer, "source", None), "path", None)
-    return _UNNAMED if not path else str(path)
+UNNAMED = "stack.tif"
+"""Stands for the file of an image that has none."""
 
 
 def save_recipe(record: ResultRecord, path: Path) -> Path:
@@ -28,20 +22,18 @@ def save_recipe(record: ResultRecord, path: Path) -> Path:
     return record.recipe().save(path, overwrite=True)
 
 
-def as_command(record: ResultRecord, recipe: Path, source: str, channels: str = "") -> str:
+def as_command(record: ResultRecord, recipe: Path) -> str:
     """Return the command that replays a recipe.
 
     Parameters
     ----------
     recipe : where it was saved
-    source : file of the image
-    channels : that were shown, empty for all
     """
-    choice = record.state.settings.choice
-    words = ["vrpsam", "segment", "--recipe", str(recipe), "--target", source]
-    if channels:
-        words += ["--channels", channels]
-    words += ["--out", f"{Path(source).stem.removesuffix('.ome')}_results"]
+    choice, source = record.state.settings.choice, _source_of(record)
+    words = ["vrpsam", "segment", "--recipe", str(recipe), "--target", str(source)]
+    if record.planes.channels is not None:
+        words += ["--channels", ",".join(map(str, record.planes.channels))]
+    words += ["--out", f"{source.stem.removesuffix('.ome')}_results"]
     words += ["--model", choice.model, "--method", choice.method, "--device", _device(record)]
     if choice.sam:
         words += ["--sam", choice.sam]
@@ -50,11 +42,12 @@ def as_command(record: ResultRecord, recipe: Path, source: str, channels: str = 
     return shlex.join(words)
 
 
-def as_python(record: ResultRecord, recipe: Path, source: str, channels: str = "") -> str:
+def as_python(record: ResultRecord, recipe: Path) -> str:
     """Return a script that replays a recipe; parameters as for :func:`as_command`."""
-    settings = record.state.settings
-    choice, out = settings.choice, f"{Path(source).stem.removesuffix('.ome')}_labels.zarr"
-    shown = f", channels=({channels},)" if channels else ""
+    settings, source = record.state.settings, _source_of(record)
+    choice, out = settings.choice, f"{source.stem.removesuffix('.ome')}_labels.zarr"
+    channels = record.planes.channels
+    shown = "" if channels is None else f", channels={channels!r}"
     sam = f", sam={choice.sam!r}" if choice.sam else ""
     sam += f", features={choice.features!r}" if choice.features else ""
     objects = ""
@@ -77,7 +70,7 @@ def as_python(record: ResultRecord, recipe: Path, source: str, channels: str = "
         f"segmenter = METHODS[{choice.method!r}](sources)\n"
         "segment_stack(\n"
         "    segmenter,\n"
-        f"    open_stack({source!r}{shown}),\n"
+        f"    open_stack({str(source)!r}{shown}),\n"
         "    recipe.references,\n"
         f"    {out!r},\n"
         '    tiling=TileOptions.from_json(recipe.sections["tiling"]),\n'
@@ -86,6 +79,10 @@ def as_python(record: ResultRecord, recipe: Path, source: str, channels: str = "
         f"{objects}"
         ")\n"
     )
+
+
+def _source_of(record: ResultRecord) -> Path:
+    return record.planes.source or Path(UNNAMED)
 
 
 def _device(record: ResultRecord) -> str:

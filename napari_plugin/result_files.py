@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from napari_plugin.number_classes import INDEX, as_metadata, name_only
+from napari_plugin.placement import SETTING, placed, placement_of
 from napari_plugin.result_record import METADATA_KEY
 from vrpsam_app.references import Reference
 from vrpsam_app.stacks.stack import Stack
@@ -47,7 +48,7 @@ def reader_of(path: str | list[str]) -> Callable[[Any], list[LayerData]] | None:
 
 
 def read_result(path: str) -> list[LayerData]:
-    """Return labels as a layer: scaled, with the recipe and, where there is one, their table.
+    """Return labels as a layer: where it lay, with the recipe and, where there is one, their table.
 
     Raises
     ------
@@ -58,7 +59,9 @@ def read_result(path: str) -> list[LayerData]:
 
     found = SavedLabels.open(path)
     said: dict[str, Any] = {}
-    arguments: dict[str, Any] = {"name": found.stack.name, **placed_like(found.stack)}
+    settings = {} if found.recipe is None else found.recipe.settings
+    data, arguments = placed(found.stack, settings.get(SETTING))
+    arguments["name"] = found.stack.name
     if found.recipe is not None:
         classes = tuple(
             dict.fromkeys(r.label for r in found.recipe.references if not r.is_not_this)
@@ -66,7 +69,7 @@ def read_result(path: str) -> list[LayerData]:
         said = {
             "recipe": found.recipe.to_json(),
             "classes": list(classes),
-            "edited": found.recipe.settings.get("edited_planes", []),
+            "edited": settings.get("edited_planes", []),
             "path": str(path),
         }
     cut = found.recipe is None or "objects" in found.recipe.sections
@@ -76,7 +79,6 @@ def read_result(path: str) -> list[LayerData]:
         arguments["metadata"] = {METADATA_KEY: said}
     if found.table is not None:
         arguments["features"] = from_table(found.table)
-    data = found.stack.data
     # Small ones can then be painted on at once; napari paints on no lazy array.
     if data.nbytes <= _MOST_BYTES_IN_MEMORY:
         data = data.compute()
@@ -122,7 +124,7 @@ def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
 
     Returns
     -------
-    paths : of what was written; the table is made now if the layer has none
+    paths : of what was written; the table is made now if the layer has none of these pixels
 
     Raises
     ------
@@ -135,12 +137,14 @@ def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     from napari_plugin.measure_work import classes_of_layer
 
     kept = (
-        "name", "scale", "translate", "units", "axis_labels", "multiscale", "metadata", "features",
+        "name", "scale", "translate", "rotate", "shear", "affine", "units", "axis_labels",
+        "multiscale", "metadata", "features",
     )  # fmt: skip
     layer = Labels(data, **{k: attributes[k] for k in kept if attributes.get(k) is not None})
     planes = LayerPlanes.of(layer)
     said = layer.metadata.get(METADATA_KEY) or {}
-    return save(path, planes.stack, said, layer.features, classes_of_layer(layer, None))
+    where = placement_of(layer, planes)
+    return save(path, planes.stack, said, layer.features, classes_of_layer(layer, None), where)
 
 
 def save(
@@ -149,6 +153,7 @@ def save(
     said: Any,
     features: Any,
     classes: Mapping[int, str] | str | None,
+    where: Mapping[str, Any],
 ) -> list[str]:
     """Write labels with what their layer says about them.
 
@@ -156,8 +161,11 @@ def save(
     ----------
     labels : of the layer
     said : what the layer's metadata hold under the plugin's name
-    features : of the layer; where they hold no more than classes, the table is measured now
+    features : of the layer
+        Where they hold no more than classes, or what was measured of other pixels, the table is
+        measured now.
     classes : of the numbers, or of all
+    where : the layer lies, see :func:`napari_plugin.placement.placement_of`
     """
     from dataclasses import replace
 
@@ -165,12 +173,15 @@ def save(
     from vrpsam_app.objects.tables import measure_stack, name_classes
 
     recipe = recipe_of_metadata(said.get("recipe"))
-    if recipe is not None and said.get("edited"):
-        settings = {**recipe.settings, "edited_planes": [list(i) for i in said["edited"]]}
+    if recipe is not None:
+        settings = {**recipe.settings, SETTING: where}
+        if said.get("edited"):
+            settings["edited_planes"] = [list(i) for i in said["edited"]]
         recipe = replace(recipe, settings=settings)
+    measured = measure_stack(labels, classes=classes).objects
     table = None if name_only(features) else to_table(features)
-    if table is None:
-        table = measure_stack(labels, classes=classes).objects
+    if table is None or not _agree(table, measured):
+        table = measured
     elif classes is not None:
         name_classes(table, classes)
     written = save_labels(path, labels, recipe=recipe, table=table, overwrite=True)
@@ -189,18 +200,14 @@ def to_table(features: Any) -> Any:
     return features.rename(columns={INDEX: "label"})
 
 
-def placed_like(stack: Stack) -> dict[str, Any]:
-    """Return scale, units and axis labels of a layer that shows a stack."""
-    size = stack.pixel_size
-    lengths = {"y": 1.0, "x": 1.0} if size is None else {"y": size.row, "x": size.col}
-    if size is not None and size.plane is not None:
-        lengths["z"] = size.plane
-    axes = (*stack.axes, "y", "x")
-    return {
-        "scale": tuple(lengths.get(axis, 1.0) for axis in axes),
-        "units": tuple(size.unit if size and axis in lengths else "pixel" for axis in axes),
-        "axis_labels": axes,
-    }
+def _agree(table: Any, measured: Any) -> bool:
+    """Tell whether the sizes in a table, if this program measured any, are those of now."""
+    numbers = table.select_dtypes("number").columns
+    shared = [name for name in measured.columns if name in numbers]
+    if not any(name.endswith("area_px") for name in shared):
+        return True
+    before, now = (each[shared].to_numpy(float) for each in (table, measured))
+    return before.shape == now.shape and np.allclose(before, now, rtol=1e-6, equal_nan=True)
 
 
 def _is_library(path: Path) -> bool:
@@ -216,12 +223,12 @@ def _side_by_side(named: Sequence[tuple[str, Reference]]) -> Iterator[LayerData]
     widest = max((r.image.shape[1] for _, r in named), default=0)
     left = 0.0
     for name, reference in named:
-        placed = {"translate": (0.0, left)}
+        beside = {"translate": (0.0, left)}
         rgb = reference.image.ndim == 3
-        yield reference.image, {"name": name, "rgb": rgb, **placed}, "image"
+        yield reference.image, {"name": name, "rgb": rgb, **beside}, "image"
         marks = reference.positive.astype(np.uint8)
         marks[reference.negative] = 2
         features = {"index": [1, 2], "class": [reference.label, f"not {reference.label}"]}
-        arguments = {"name": f"{name}: marks", "opacity": 0.5, "features": features, **placed}
+        arguments = {"name": f"{name}: marks", "opacity": 0.5, "features": features, **beside}
         yield marks, arguments, "labels"
         left += reference.image.shape[1] + _GAP * widest

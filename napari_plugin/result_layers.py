@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_plugin.layer_planes import Index, LayerPlanes
-from napari_plugin.result_record import ResultRecord, RunState
+from napari_plugin.result_record import ResultRecord
+from napari_plugin.run_state import RunState
 from napari_plugin.session import Session
 from vrpsam_app.errors import ImageError
 from vrpsam_app.output_paths import prepare_folder

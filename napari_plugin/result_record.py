@@ -5,127 +5,23 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_plugin.number_classes import (
-    NumberClasses,
-    as_features,
-    as_metadata,
-    from_features,
-    name_only,
-)
-from napari_plugin.run_settings import RunSettings
-from vrpsam_app.images import IntensityRange
+from napari_plugin.number_classes import as_features, as_metadata, from_features, name_only
+from napari_plugin.run_state import Index, PlaneFinding, RunState
 from vrpsam_app.recipe import Recipe, TargetRecord
-from vrpsam_app.references import Reference
 
 if TYPE_CHECKING:
     from napari.layers import Labels
 
     from napari_plugin.layer_planes import LayerPlanes
-    from vrpsam_app.tiles.rows import Verdict
 
-Index = tuple[int, ...]
 METADATA_KEY = "vrpsam-app"
 """Under which a result layer's metadata hold its recipe."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlaneFinding:
-    """What the model said about one plane.
-
-    Attributes
-    ----------
-    verdicts : presence, score and number of pixels of each class
-    pixels_sum : SHA-256 of the plane's pixels, by which a recipe knows it
-    """
-
-    verdicts: Mapping[str, Verdict]
-    pixels_sum: str
-
-    @property
-    def score(self) -> float:
-        """The lowest expected overlap of a class that is there; 0 where none is."""
-        there = [v.score for v in self.verdicts.values() if v.present]
-        return min(there, default=0.0)
-
-    @property
-    def presence(self) -> float:
-        """How sure it is that any class is there."""
-        return max((v.presence for v in self.verdicts.values()), default=0.0)
-
-    @property
-    def present(self) -> bool:
-        """Whether any class is there."""
-        return any(v.present for v in self.verdicts.values())
-
-    @property
-    def doubt(self) -> float:
-        """How unsure the answer is, in [0, 1], by its most doubtful class.
-
-        Of a class that is there one minus its score, of one that is not its presence.
-        """
-        return max(
-            (1 - v.score if v.present else v.presence for v in self.verdicts.values()), default=0.0
-        )
-
-
-@dataclass(slots=True)
-class RunState:
-    """What changes with a run, and what Revert brings back.
-
-    Attributes
-    ----------
-    data : of the layer: NumPy, or Zarr for large results
-    references, settings, intensity_range, made_by : how the last run found it
-    findings : of the planes that were answered
-    edited : planes that a person painted on
-    undoable : planes that were answered one at a time, so that Ctrl+Z may have emptied them
-    path : of a result on disk
-    numbers : class of each object's number, where there are several, and the largest
-    """
-
-    data: Any
-    references: tuple[Reference, ...] = ()
-    settings: RunSettings = field(default_factory=RunSettings)
-    intensity_range: IntensityRange | None = None
-    made_by: Mapping[str, Any] = field(default_factory=dict)
-    findings: dict[Index, PlaneFinding] = field(default_factory=dict)
-    edited: set[Index] = field(default_factory=set)
-    undoable: set[Index] = field(default_factory=set)
-    path: Path | None = None
-    numbers: NumberClasses = field(default_factory=NumberClasses)
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Names of the classes that were asked for, in order."""
-        return tuple(dict.fromkeys(r.label for r in self.references if not r.is_not_this))
-
-    def numbers_beside(self, labels: Sequence[str]) -> NumberClasses:
-        """Return the numbers for a run beside what is there.
-
-        Parameters
-        ----------
-        labels : classes of the run; where they are others, what is there is named by its own
-        """
-        numbers = NumberClasses(self.numbers.now(), self.highest)
-        known = self.settings.objects is None or numbers or len(self.classes) != 1
-        if not known and tuple(labels) != self.classes:
-            numbers.take(dict.fromkeys(range(1, self.highest + 1), self.classes[0]))
-        return numbers
-
-    @property
-    def highest(self) -> int:
-        """The largest number; of a result on disk the runs keep count."""
-        data = self.data
-        there = int(data.max(initial=0)) if isinstance(data, np.ndarray) else 0
-        return max(there, self.numbers.highest)
 
 
 class ResultRecord:
@@ -243,6 +139,7 @@ class ResultRecord:
 
     def found(self, index: Index, finding: PlaneFinding) -> None:
         """Take what the model said about a plane; the caller has written its pixels."""
+        self._forget_measured()
         self.state.findings[index] = finding
         self.changed.emit()
 
@@ -330,16 +227,13 @@ class ResultRecord:
         return said
 
     def tell_layer(self) -> None:
-        """Write what is known into the layer's metadata, and the class of each number beside it.
-
-        Of numbers that have classes, what was measured before is gone with them.
-        """
+        """Write what is known into the layer's metadata, and the class of each number beside it."""
         layer = self.layer
         if layer is None:
             return
         layer.metadata[METADATA_KEY] = self.metadata()
-        named = self.state.numbers.now() if self.counts_objects else self.named
-        if named and not (name_only(layer.features) and from_features(layer.features) == named):
+        named = self._given_classes()
+        if named and from_features(layer.features) != named:
             layer.features = as_features(named)
 
     def take_features(self) -> None:
@@ -347,13 +241,24 @@ class ResultRecord:
         if self.counts_objects and self.state.numbers:
             self.state.numbers.take(self.named)
 
+    def _given_classes(self) -> dict[int, str]:
+        """Return class by number as runs gave them; empty where there is one class of objects."""
+        return self.state.numbers.now() if self.counts_objects else self.named
+
     def _show_data(self) -> None:
-        """Let the layer show the data of the state."""
+        """Let the layer show the data of the state, of which nothing is measured."""
         layer = self.layer
         if layer is not None:
             with self.writing():
                 layer.data = self.state.data
+            layer.features = as_features(self._given_classes())
             self.forget_undo()
+
+    def _forget_measured(self) -> None:
+        """Take from the layer's features what was measured of pixels that are there no longer."""
+        layer = self.layer
+        if layer is not None and not name_only(layer.features):
+            layer.features = as_features(self.named or from_features(layer.features))
 
     def _was_undone(self, index: Index) -> bool:
         """Tell whether Ctrl+Z took an answer back, of which napari tells nobody."""
@@ -362,6 +267,7 @@ class ResultRecord:
         return may_be and state.findings[index].present and not self.plane(index).any()
 
     def _on_paint(self, event: Any) -> None:
+        self._forget_measured()
         if self._writing:
             return
         touched: set[Index] = set()
@@ -380,8 +286,7 @@ class ResultRecord:
         if new and (numbers or len(self.classes) > 1):
             name = self.painted_class if self.painted_class in self.classes else ""
             numbers.take(dict.fromkeys(new, name))
-            if self.layer is not None and name_only(self.layer.features):
-                self.tell_layer()
+            self.tell_layer()
         numbers.take({}, max(painted, default=0))
 
 

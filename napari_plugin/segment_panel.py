@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QEvent, QSize, Qt
+from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_plugin.advanced_form import AdvancedForm
@@ -56,6 +56,7 @@ class SegmentPanel(QWidget):
         self._ranges = Ranges()
         self._planes_key: tuple[object, ...] = ()
         self._planes_held: LayerPlanes | None = None
+        self._no_planes = ""  # why, as it was said
         self._image: Any = None  # layer whose data are followed
         self._closed = False
         self._show_as_chosen = False
@@ -79,7 +80,13 @@ class SegmentPanel(QWidget):
                 self._planes_held, self._planes_key = make(), key
         except VRPSAMError as error:
             self._planes_held, self._planes_key = None, ()
-            self.say(str(error) if self.form.image.layer is not None else "Open an image first.")
+            has_image = self.form.image.layer is not None
+            self._no_planes = str(error) if has_image else "Open an image first."
+            self.say(self._no_planes)
+        else:
+            if self._no_planes and self.form.status.text() == self._no_planes:
+                self.say("" if self.session.references else "Mark one object, on any slice.")
+            self._no_planes = ""
         return self._planes_held
 
     def shown_index(self) -> Index:
@@ -209,10 +216,15 @@ class SegmentPanel(QWidget):
         self._viewer.layers.events.inserted.connect(self._layer_inserted)
 
     def _show_image(self) -> None:
+        before = self._image
         self._follow_data(self.form.image.layer)
         self.advanced.show_image(self.form.image.layer)
         self._planes_held = None
+        self.preview.stop()
         self.preview.hide()
+        if before is not None and self._image is not before:
+            # Not at once: napari may be in the middle of removing layers.
+            QTimer.singleShot(0, self.preview.remove_hidden)
         self._layer_inserted()
 
     def _follow_data(self, layer: Any) -> None:

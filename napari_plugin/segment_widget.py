@@ -175,12 +175,14 @@ class SegmentWidget(SegmentPanel):
             self._fail(error)
             return ""
         make = replay_text.as_python if kind == "python" else replay_text.as_command
-        source = replay_text.source_of(self.form.image.layer)
-        text = make(record, recipe, source, self.advanced.channels.value.strip())
+        text = make(record, recipe)
         clipboard = QApplication.clipboard()
         if clipboard is not None:
             clipboard.setText(text)
-        self.say(f"Copied; the recipe is in {recipe}.")
+        said = f"Copied; the recipe is in {recipe}."
+        if record.planes.source is None:
+            said += f" The image has no file: {replay_text.UNNAMED} stands for it."
+        self.say(said)
         return text
 
     def ask_about_edited(
@@ -280,6 +282,8 @@ class SegmentWidget(SegmentPanel):
             self._fail(error)
         elif record is not None:
             self.say(run_words(record))
+        else:
+            self.say("The layer of the result was deleted: the run was stopped.")
         self._next_layer()
 
 

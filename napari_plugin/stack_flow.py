@@ -26,7 +26,8 @@ from napari_plugin.result_layers import (
     run_folder,
     write_undoable,
 )
-from napari_plugin.result_record import ResultRecord, RunState
+from napari_plugin.result_record import ResultRecord
+from napari_plugin.run_state import RunState
 from napari_plugin.runs import run_planes, run_single
 from napari_plugin.session import Session
 from napari_plugin.workers import Work, Workers
@@ -50,7 +51,8 @@ class StackFlow:
     ----------
     told : emitted with how far a run or a download is, or a few words about what is being done
     device_known : emitted with the device in use
-    ended : emitted with the record and the error that stopped the run, or None
+    ended : emitted with the record, and the error that stopped the run or None
+        No record where its layer was deleted, so that there is nothing to go on with.
     """
 
     told = Signal(object)
@@ -261,14 +263,15 @@ class StackFlow:
     def _end(self) -> None:
         record, error, self._work = self._record, self._error, None
         layer = None if record is None else record.layer
-        if record is not None and layer is not None and layer in self._viewer.layers:
-            if _is_untouched(record):
-                self._viewer.layers.remove(layer)
-                if record.state.path is not None:
-                    shutil.rmtree(record.state.path, ignore_errors=True)
-            else:
-                layer.refresh()
-                record.tell_layer()
+        if record is None or layer is None or layer not in self._viewer.layers:
+            record = None
+        elif _is_untouched(record):
+            self._viewer.layers.remove(layer)
+            if record.state.path is not None:
+                shutil.rmtree(record.state.path, ignore_errors=True)
+        else:
+            layer.refresh()
+            record.tell_layer()
         self.ended.emit(record, error)
 
 

@@ -9,14 +9,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from napari_plugin.image_choice import ImageChoice
 from napari_plugin.layer_planes import LayerPlanes
 from napari_plugin.measure_widget import MeasureWidget
 from napari_plugin.questions import Question, Ranges
-from napari_plugin.result_files import reader_of
+from napari_plugin.result_files import read_result, reader_of
+from napari_plugin.result_layers import write_undoable
 from napari_plugin.run_settings import RunSettings
 from napari_plugin.session import Session
 from napari_plugin.stack_flow import StackFlow
 from vrpsam_app.exchange.formats import FORMATS, read_objects
+from vrpsam_app.objects.instances import ObjectOptions
 from vrpsam_app.recipe import Recipe
 from vrpsam_app.references import Reference
 
@@ -161,13 +164,16 @@ def result(viewer, grey, disc_stack, qtbot, tmp_path):
         session.add_reference(Reference.from_mask(disc_stack[2], mask, label=label))
     panel = MeasureWidget(viewer)
     viewer.window.add_dock_widget(panel)
-    flow = StackFlow(viewer, session, panel.workers, Ranges())
-    planes = LayerPlanes.of(image)
-    flow.answer_planes(
-        Question(planes, session.references, RunSettings()), list(planes.stack.indices())
-    )
-    qtbot.waitUntil(lambda: not flow.running, timeout=20_000)
+    run(panel, LayerPlanes.of(image), qtbot)
     return panel
+
+
+def run(panel, planes, qtbot, items=None, **settings):
+    """Answer all planes, by all references of the viewer or by some."""
+    flow = StackFlow(panel.viewer, panel.session, panel.workers, Ranges())
+    question = Question(planes, items or panel.session.references, RunSettings(**settings))
+    flow.answer_planes(question, list(planes.stack.indices()))
+    qtbot.waitUntil(lambda: not flow.running, timeout=20_000)
 
 
 def test_classes_are_named_and_cut_apart(result, viewer, done):
@@ -186,6 +192,72 @@ def test_classes_are_named_and_cut_apart(result, viewer, done):
     done(panel)
     again = dict(zip(objects.features["index"], objects.features["class"], strict=True))
     assert again == named
+
+
+@pytest.mark.parametrize("change", ["run", "revert", "slice", "paint"])
+def test_what_was_measured_goes_with_the_pixels_it_was_of(result, done, qtbot, tmp_path, change):
+    panel, record = result, result.record
+    disc = panel.session.references[:1]
+    objects = ObjectOptions(method="components")
+    run(panel, record.planes, qtbot, disc, objects=objects)
+    record = panel.session.results[-1]
+    panel.labels.choose(record.layer)
+    if change == "revert":
+        run(panel, record.planes, qtbot, disc, objects=objects, threshold=0.7)
+    panel.measure_button.click()
+    done(panel)
+    assert record.layer.features["voxels"].tolist() == [113 * 6] * 2
+    assert panel.csv_button.isEnabled()
+    if change == "run":
+        run(panel, record.planes, qtbot, disc, objects=objects, threshold=0.7)
+    elif change == "revert":
+        record.revert()
+    elif change == "slice":
+        write_undoable(record, (1,), np.zeros_like(record.plane((1,))))
+    else:
+        record.layer.paint((1, 40, 5), 7)
+    assert set(record.layer.features.columns) <= {"index", "class"}
+    assert panel.measured is None
+    assert panel.summary.isHidden()
+    assert not panel.csv_button.isEnabled()
+    assert not panel.planes_button.isEnabled()
+    panel.save_labels(tmp_path / "a.tif")
+    done(panel)
+    sizes = [int(line["voxels"]) for line in lines(tmp_path / "a.csv")]
+    assert sizes == [n for n in np.bincount(record.layer.data.ravel())[1:] if n]
+
+
+def test_intensities_are_those_of_the_chosen_layer_as_it_is(result, viewer, done, disc_stack):
+    panel, image = result, viewer.layers["discs"]
+
+    def intensities():
+        panel.measure_button.click()
+        done(panel)
+        return panel.labels.layer.features["intensity_mean"].tolist()
+
+    assert intensities() == [200, 20]
+    image.data = np.full_like(disc_stack, 7)
+    assert intensities() == [7, 7]
+    image.name = "before"
+    panel.image.choose(viewer.add_image(np.full_like(disc_stack, 9), name="discs", **SCALED))
+    assert intensities() == [9, 9]
+    image.data = np.stack([disc_stack // 2, disc_stack])  # other channels of it
+    panel.session.choose_of_image(image, ImageChoice(channel_axis=0, channels=(1,)))
+    panel.image.choose(image)
+    assert intensities() == [200, 20]
+
+
+def test_a_result_whose_axes_were_turned_is_read_as_it_is(result, viewer, done, qtbot, tmp_path):
+    panel, image = result, viewer.layers["discs"]
+    run(panel, LayerPlanes.of(image, shown=(0, 2)), qtbot)
+    layer = panel.session.results[-1].layer
+    panel.labels.choose(layer)
+    path = str(tmp_path / "a.tif")
+    panel.save_labels(tmp_path / "a.tif")
+    done(panel)
+    ((data, arguments, _),) = read_result(path)
+    assert np.array_equal(data, layer.data)
+    assert np.allclose(arguments["scale"], layer.scale)
 
 
 def test_specks_are_no_objects_where_references_tell_their_size(result, viewer, done):

@@ -6,9 +6,11 @@ from pathlib import Path
 import npe2
 import numpy as np
 import pytest
+import tifffile
 
 import napari_plugin
-from napari_plugin.result_files import reader_of, write_labels
+from napari_plugin.layer_frame import matrix_of
+from napari_plugin.result_files import read_result, reader_of, write_labels
 from napari_plugin.result_record import METADATA_KEY
 from vrpsam_app.library.reference_library import ReferenceLibrary
 from vrpsam_app.objects.saved_labels import SavedLabels
@@ -58,12 +60,64 @@ def test_a_layer_comes_back_from_its_file(viewer, tmp_path, labels, recipe, name
     assert again.features["volume_um3"].tolist() == [(labels > 0).sum() * 0.5]
 
 
+OTHER_PLACES = {
+    "moved": {"scale": (2, 0.5, 0.5), "translate": (10, 100, 200), "units": ("um",) * 3},
+    "no length": {"scale": (3, 0.2, 0.2)},
+    "turned": {"scale": (1, 2, 2), "rotate": (0, 0, 30), "shear": (0, 0, 0.2)},
+    "affine": {"affine": [[1, 0, 0, 3], [0, 0, 1, 4], [0, -1, 0, 5], [0, 0, 0, 1]]},
+    "length 1": {"scale": (2, 1, 0.5, 0.5), "axis_labels": ("t", "z", "y", "x")},
+}
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.ome.zarr"])
+@pytest.mark.parametrize("place", OTHER_PLACES)
+def test_a_saved_result_lies_where_its_layer_lay(viewer, tmp_path, labels, recipe, name, place):
+    values = labels[:, None] if place == "length 1" else labels
+    said = {METADATA_KEY: {"recipe": recipe.to_json(), "classes": ["disc"]}}
+    layer = viewer.add_labels(values, metadata=said, **OTHER_PLACES[place])
+    path = str(tmp_path / name)
+    write_labels(path, *layer.as_layer_data_tuple()[:2])
+    ((data, arguments, _),) = read_result(path)
+    again = viewer.add_labels(data, **arguments)
+    assert np.array_equal(again.data, values)
+    assert np.allclose(matrix_of(again), matrix_of(layer))
+    assert np.allclose(again.scale, layer.scale)
+    assert (again.units, again.axis_labels) == (layer.units, layer.axis_labels)
+
+
+def test_labels_that_were_cropped_since_lie_as_their_file_says(viewer, tmp_path, labels, recipe):
+    said = {METADATA_KEY: {"recipe": recipe.to_json(), "classes": ["disc"]}}
+    layer = viewer.add_labels(labels, metadata=said, translate=(5, 5, 5), **PLACED)
+    path = str(tmp_path / "a.tif")
+    write_labels(path, *layer.as_layer_data_tuple()[:2])
+    tifffile.imwrite(path, labels[:, 4:].astype(np.uint16), metadata={"axes": "ZYX"}, ome=True)
+    ((data, arguments, _),) = read_result(path)
+    assert data.shape == labels[:, 4:].shape
+    assert "translate" not in arguments
+
+
 def test_the_table_of_a_layer_is_written_as_it_is(viewer, tmp_path, labels):
     measured = {"index": [3], "class": ["disc"], "mine": [0.5]}
     layer = viewer.add_labels(labels, features=measured, **PLACED)
     write_labels(str(tmp_path / "a.tif"), *layer.as_layer_data_tuple()[:2])
     table = SavedLabels.open(tmp_path / "a.tif").table
     assert table.to_dict("list") == {"label": [3], "class": ["disc"], "mine": [0.5]}
+
+
+def test_a_table_of_other_pixels_is_measured_anew(viewer, tmp_path, labels):
+    layer = viewer.add_labels(labels, **PLACED)
+    path = str(tmp_path / "a.tif")
+    write_labels(path, *layer.as_layer_data_tuple()[:2])
+    ((data, _, _),) = read_result(path)
+    again = viewer.add_labels(data, features=read_result(path)[0][1]["features"], **PLACED)
+    again.features["intensity_mean"] = [200.0]
+    write_labels(path, *again.as_layer_data_tuple()[:2])
+    assert SavedLabels.open(path).table["intensity_mean"].tolist() == [200]
+    again.paint((1, 40, 5), 3)  # no result of this viewer: nobody takes its table away
+    write_labels(path, *again.as_layer_data_tuple()[:2])
+    table = SavedLabels.open(path).table
+    assert table["voxels"].tolist() == [np.count_nonzero(again.data)]
+    assert "intensity_mean" not in table
 
 
 def test_what_has_only_names_is_measured_and_keeps_them(viewer, tmp_path, labels):

@@ -11,10 +11,10 @@ from qtpy.QtWidgets import QMessageBox
 from napari_plugin import review_widget
 from napari_plugin.layer_planes import LayerPlanes
 from napari_plugin.questions import Question
-from napari_plugin.result_record import PlaneFinding
 from napari_plugin.review_strip import EDITED
 from napari_plugin.review_widget import ReviewWidget
 from napari_plugin.run_settings import RunSettings
+from napari_plugin.run_state import PlaneFinding
 from napari_plugin.session import Session
 from vrpsam_app.objects.instances import ObjectOptions
 from vrpsam_app.references import Reference

@@ -160,6 +160,7 @@ def test_the_command_line_replays_the_recipe_to_the_same_labels(
     recipe = tmp_path / "recipe.json"
     words = widget.copy_text("command", recipe).split()
     assert words[:4] == ["vrpsam", "segment", "--recipe", str(recipe)]
+    assert "The image has no file: stack.tif stands for it." in widget.form.status.text()
     words[words.index("--target") + 1] = str(file)
     words[words.index("--out") + 1] = str(tmp_path / "out")
     assert main(words[1:]) == 0

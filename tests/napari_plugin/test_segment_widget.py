@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 import threading
 from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
 
+from napari_plugin.layer_planes import LayerPlanes
 from napari_plugin.preview import NAME as LIVE
 from napari_plugin.session import Session
 
@@ -34,6 +37,29 @@ def test_nothing_is_computed_when_it_opens(viewer, make_widget, settle, disc_sta
     settle(widget)
     assert grey.asked == grey.prepared == 0
     assert len(viewer.layers) == 1
+
+
+def test_an_image_that_comes_and_goes_takes_its_words_and_its_answer_along(
+    viewer, make_widget, settle, qtbot, disc_stack
+):
+    widget = make_widget(viewer)
+    assert widget.form.status.text() == "Open an image first."
+    image = viewer.add_image(disc_stack)
+    assert widget.form.status.text() == "Mark one object, on any slice."
+    marks = brush(viewer, widget)
+    settle(widget)
+    assert "found" in widget.form.status.text()
+    viewer.layers.remove(image)
+    assert widget.form.status.text() == "Open an image first."
+    qtbot.waitUntil(lambda: LIVE not in viewer.layers)
+    again = viewer.add_image(disc_stack)
+    marks.paint((2, 14, 17), 1)
+    settle(widget)
+    assert viewer.layers[LIVE].visible
+    viewer.layers.selection = {again, viewer.layers[LIVE]}
+    viewer.layers.remove_selected()
+    settle(widget)
+    assert list(viewer.layers) == [marks]
 
 
 def test_a_stroke_is_answered_live(viewer, make_widget, settle, disc_stack, grey):
@@ -244,11 +270,45 @@ def test_a_layer_that_is_deleted_stops_its_run(
     (record,) = widget.session.results
     qtbot.waitUntil(lambda: bool(record.findings), timeout=20_000)
     viewer.layers.remove(record.layer)
+    settle(widget)
+    said = widget.form.status.text()
+    assert said == "The layer of the result was deleted: the run was stopped."
     viewer.layers.remove(image)
     settle(widget)
     assert len(record.findings) < len(stack)
     assert widget.session.results == ()
     assert not widget.form.all_slices.isEnabled()
+
+
+def test_what_was_run_is_copied_whatever_image_is_chosen_now(
+    viewer, make_widget, settle, disc_stack, tmp_path
+):
+    colours = np.stack([disc_stack, disc_stack // 2])
+    for name in ("first.tif", "second.tif"):
+        tifffile.imwrite(tmp_path / name, colours)
+    first, second = (
+        viewer.open(tmp_path / name, plugin="napari")[0] for name in ("first.tif", "second.tif")
+    )
+    widget = make_widget(viewer)
+    widget.form.image.choose(first)
+    widget.advanced.channel_axis.value = 0
+    widget.advanced.channels.value = "0"
+    brush(viewer, widget)
+    widget.segment_slice()
+    settle(widget)
+    widget.form.image.choose(second)
+    widget.advanced.channels.value = "1"
+    recipe = tmp_path / "recipe.json"
+    command = shlex.split(widget.copy_text("command", recipe))
+    assert command[command.index("--target") + 1] == str(tmp_path / "first.tif")
+    assert command[command.index("--channels") + 1] == "0"
+    said = widget.form.status.text()
+    assert said == f"Copied; the recipe is in {recipe}."
+    assert f"open_stack({str(tmp_path / 'first.tif')!r}, channels=(0,))" in widget.copy_text(
+        "python", recipe
+    )
+    first.data = colours + 1  # another image, and no file holds it
+    assert LayerPlanes.of(first).source is None
 
 
 @pytest.mark.parametrize("closed", ["panel", "napari"])
