@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,7 +21,13 @@ from vrpsam_app.label_files import read_labels
 from vrpsam_app.objects.finding import find_objects
 from vrpsam_app.objects.instances import ObjectOptions
 from vrpsam_app.objects.saved_labels import label_classes
-from vrpsam_app.output_paths import image_stem, plan_outputs, prepare_folder
+from vrpsam_app.output_paths import (
+    image_stem,
+    may_name_results_of,
+    plan_outputs,
+    prepare_folder,
+    result_stems,
+)
 from vrpsam_app.progress import CancelToken, ProgressCallback, ProgressMeter
 from vrpsam_app.reference_segmenter import References, as_sequence
 from vrpsam_app.references import Reference, labels_of
@@ -140,11 +146,13 @@ class FoundOnDisk:
     Attributes
     ----------
     folder : where they are
+    photos : among which no other may have the mask of one
     """
 
     folder: Path
     intensity_range: IntensityRange | None = None
     classes: tuple[str, ...] = ("object",)
+    photos: Sequence[Path] = ()
 
     def find(self, photo: Path, image: NDArray[Any]) -> dict[str, FoundInPhoto]:
         """Read the first that is there; a mask or class of several parts is several objects.
@@ -152,14 +160,19 @@ class FoundOnDisk:
         Raises
         ------
         ImageFileError
-            If there is none.
+            If there is none, or it may be that of another photo.
         """
-        paths = [self.folder / f"{image_stem(photo)}{ending}" for ending in _ENDINGS]
-        path = next((p for p in paths if p.is_file() and p.resolve() != photo.resolve()), None)
+        path, stem = self._mask_of(photo)
         if path is None:
+            names = (f"{image_stem(photo)}{ending}" for ending in _ENDINGS)
             raise ImageFileError(
-                f"{self.folder} holds no mask of {photo.name}: expected one of "
-                f"{', '.join(p.name for p in paths)}."
+                f"{self.folder} holds no mask of {photo.name}: expected one of {', '.join(names)}."
+            )
+        alike = (p for p in self.photos if p != photo and may_name_results_of(stem, p))
+        if (other := next((p for p in alike if self._mask_of(p)[0] == path), None)) is not None:
+            raise ImageFileError(
+                f"{path} may be the mask of {photo} and of {other}: expected one for each. Leave "
+                "the photo out that it is not of."
             )
         labels = read_labels(path)
         numbers = np.unique(labels[labels > 0])
@@ -170,6 +183,15 @@ class FoundOnDisk:
                 pieces[own > 0] = own[own > 0] + pieces.max()
             labels = pieces
         return {self.classes[0]: FoundInPhoto(labels)}
+
+    def _mask_of(self, photo: Path) -> tuple[Path | None, str]:
+        """Return the mask of a photo, None if there is none, and its name without ending."""
+        for stem in result_stems(photo):
+            for ending in _ENDINGS:
+                path = self.folder / f"{stem}{ending}"
+                if path.is_file() and path.resolve() != photo.resolve():
+                    return path, stem
+        return None, ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,6 +245,8 @@ def cut_out_files(
         If that was asked for; what was yielded is written.
     """
     options = options or CutoutOptions()
+    if isinstance(finder, FoundOnDisk):
+        finder = replace(finder, photos=tuple(photos))
     folder = prepare_folder(Path(folder).expanduser())
     plan = plan_outputs(list(photos), folder, finder.classes)
     inputs = {photo.resolve() for photo in photos}

@@ -85,10 +85,7 @@ def plan_outputs(
     for target in targets:
         name = image_stem(target)
         if stems[name.casefold()] > 1:
-            ending = target.name.removeprefix(name).lstrip(".").replace(".", "_")
-            name = f"{name}_{ending}"
-            if by_folder:
-                name = f"{target.resolve().parent.name}_{name}"
+            name = _longer_stem(target, by_folder=by_folder)
         outputs = _outputs(target, folder, name, slugs, overlay)
         number = 1
         while not taken.isdisjoint(_keys(outputs)):
@@ -97,6 +94,24 @@ def plan_outputs(
         taken |= _keys(outputs)
         plan.append(outputs)
     return plan
+
+
+def result_stems(target: Path) -> tuple[str, str]:
+    """Return what the names of a target's results may begin with, the more certain one first.
+
+    Examples
+    --------
+    >>> result_stems(Path("/a/x.png"))
+    ('a_x_png', 'x')
+    """
+    return _longer_stem(target), image_stem(target)
+
+
+def may_name_results_of(stem: str, target: Path) -> bool:
+    """Tell whether a name is one of :func:`result_stems`."""
+    # Links are followed only where it may be the longer one: there may be very many targets.
+    longer = stem.endswith(_longer_stem(target, by_folder=False))
+    return stem == image_stem(target) or (longer and stem == _longer_stem(target))
 
 
 def file_names(labels: Sequence[str]) -> dict[str, str]:
@@ -176,6 +191,14 @@ def prepare_folder(folder: Path) -> Path:
             "space, or choose another folder."
         ) from error
     return folder
+
+
+def _longer_stem(target: Path, *, by_folder: bool = True) -> str:
+    """Return the name with its ending, and with its folder: of targets that share the rest."""
+    name = image_stem(target)
+    ending = target.name.removeprefix(name).lstrip(".").replace(".", "_")
+    folder = target.resolve().parent.name if by_folder else ""
+    return f"{folder}_{name}_{ending}" if folder else f"{name}_{ending}"
 
 
 def _outputs(

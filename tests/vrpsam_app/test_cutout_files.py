@@ -108,6 +108,37 @@ def test_numbers_that_are_classes_are_cut_apart(
     assert len(results["two"].paths) == 3
 
 
+@pytest.fixture
+def namesakes(tmp_path: Path) -> list[Path]:
+    """Photos of one name in two folders, each with a square elsewhere."""
+    paths = [tmp_path / folder / "x.png" for folder in "ab"]
+    for path, image in zip(paths, (picture((4, 4, RED)), picture((30, 40, RED))), strict=True):
+        path.parent.mkdir()
+        Image.fromarray(image).save(path)
+    return paths
+
+
+@pytest.mark.parametrize("asked", [slice(0, 2), slice(1, 2)])
+def test_namesakes_get_the_masks_that_a_run_gave_them(
+    tmp_path: Path, namesakes: list[Path], colour_segmenter: Any, asked: slice
+):
+    run = FolderRun.of(reference(), namesakes, tmp_path / "found")
+    assert all(result.error is None for result in run.segment_pictures(colour_segmenter))
+    photos = namesakes[asked]
+    results = list(cut_out_files(FoundOnDisk(tmp_path / "found"), photos, tmp_path / "out"))
+    for result in results:
+        pixels = np.asarray(Image.open(result.paths[0]))
+        assert (pixels[pixels[..., 3] == 255][:, :3] == RED).all()
+
+
+def test_a_mask_that_may_be_of_two_photos_is_that_of_none(tmp_path: Path, namesakes: list[Path]):
+    Image.fromarray(np.ones((50, 70), np.uint8)).save(tmp_path / "x_mask.png")
+    results = list(cut_out_files(FoundOnDisk(tmp_path), namesakes, tmp_path / "out"))
+    for result, other in zip(results, reversed(namesakes), strict=True):
+        assert "x_mask.png may be the mask of" in str(result.error)
+        assert str(other) in str(result.error)
+
+
 def test_photos_whose_ending_has_two_parts(tmp_path: Path, photos: list[Path]):
     photo = photos[0].with_name("p.ome.tif")
     Image.open(photos[0]).save(photo)

@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from vrpsam_app.errors import OutputError
-from vrpsam_app.output_paths import check_outputs, plan_outputs, prepare_folder
+from vrpsam_app.output_paths import (
+    check_outputs,
+    may_name_results_of,
+    plan_outputs,
+    prepare_folder,
+    result_stems,
+)
 
 OUT = Path("out")
 
@@ -35,6 +41,18 @@ def test_equal_stems_get_folder_and_ending():
         "b_x_tif_mask.png",
         "y_mask.png",
     ]
+
+
+@pytest.mark.parametrize(
+    "targets", [["a/x.png", "b/x.png", "b/x.ome.tif", "y.png"], ["x.png"], ["/x.png", "a/x.png"]]
+)
+def test_a_target_is_found_again_by_the_names_of_its_results(targets: list[str]):
+    for name, target in zip(mask_names(targets), map(Path, targets), strict=True):
+        stem = name.removesuffix("_mask.png")
+        assert stem in result_stems(target)
+        others = [Path(t) for t in targets if Path(t) != target]
+        assert may_name_results_of(stem, target)
+        assert not any(may_name_results_of(stem, other) for other in others)
 
 
 def test_folders_that_say_nothing_are_left_out():

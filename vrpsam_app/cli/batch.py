@@ -319,6 +319,11 @@ def _fill(make: Callable[[], ReviewProject], options: argparse.Namespace) -> int
     print(
         f"{added} pictures added, {count} reference{'' if count == 1 else 's'} in {project.folder}"
     )
+    for label, names in project.unasked(("accepted", "fixed")).items():
+        print(
+            f"{label}: {len(names)} decided picture{'' if len(names) == 1 else 's'} without a mask "
+            "of it, which batch export needs: batch run --redo accepted, or batch fix"
+        )
     return EXIT_SOME_FAILED if failed else 0
 
 

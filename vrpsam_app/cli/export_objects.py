@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
+EXIT_SOME_FAILED = 1
 # As `exchange.formats.FORMATS` has them, which this module does not load to build the parser.
 FORMATS = ("png", "coco", "roi", "geojson", "labelme", "yolo")
 
@@ -63,7 +65,18 @@ def run(options: argparse.Namespace) -> int:
     pictures = read_pictures(files, images=options.images, default_class=options.class_name)
     names = [name.strip() for name in options.classes.split(",")] if options.classes else None
     prepare_folder(options.out)
+    empty = [
+        stem
+        for stem, planes in pictures.items()
+        if not any(len(plane.counts.ids) for plane in planes)
+    ]
+    failed = False
     for format_name in dict.fromkeys(options.formats):
+        if format_name == "roi" and empty:
+            print(f"roi: no objects in {', '.join(empty)}, left out", file=sys.stderr)
+            if len(empty) == len(pictures):
+                failed = True
+                continue
         polygons = options.polygons and format_name in ("coco", "labelme")
         paths = export_objects(
             options.out,
@@ -79,4 +92,4 @@ def run(options: argparse.Namespace) -> int:
         )
         more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
         print(f"{format_name}: {count} objects -> {paths[0]}{more}")
-    return 0
+    return EXIT_SOME_FAILED if failed else 0

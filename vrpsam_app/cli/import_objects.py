@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,29 +51,32 @@ def run(options: argparse.Namespace) -> int:
         [*planned.values(), *tables.values()], options.inputs, overwrite=options.overwrite
     )
     prepare_folder(options.out)
-    for stem, planes in pictures.items():
-        _write(planned[stem], planes, picture_of(stem, options.images), options.overwrite)
+    for stem, found in pictures.items():
+        planes = _write(planned[stem], found, picture_of(stem, options.images), options.overwrite)
         write_whole(tables[stem], class_table(planes), overwrite=options.overwrite)
         count = len({number for plane in planes for number in plane.counts.ids.tolist()})
         print(f"{stem}: {count} object{'' if count == 1 else 's'} -> {planned[stem]}")
     return 0
 
 
-def _write(path: Path, planes: list[ObjectPlane], image: Path | None, overwrite: bool) -> None:
-    """Write the planes of one picture or stack; planes without objects are empty."""
+def _write(
+    path: Path, planes: list[ObjectPlane], image: Path | None, overwrite: bool
+) -> list[ObjectPlane]:
+    """Write the planes of one picture or stack, the rest of it empty, and return them."""
     import numpy as np
 
+    from vrpsam_app.exchange.object_plane import placed_planes
     from vrpsam_app.objects.label_tiff import label_tiff
     from vrpsam_app.stacks.stack_files import open_stack
 
     stack = None if image is None else open_stack(image, channels=(0,))
     axes = tuple(dict.fromkeys(axis for plane in planes for axis in plane.position))
+    within: tuple[int, ...] = ()
     if stack is not None and set(axes) <= set(stack.axes):
-        axes = stack.axes
-    places = {tuple(plane.position.get(axis, 0) for axis in axes): plane for plane in planes}
-    shape = tuple(max(place[i] for place in places) + 1 for i in range(len(axes)))
-    if stack is not None and axes == stack.axes:
-        shape = tuple(map(max, shape, stack.leading_shape))
+        axes, within = stack.axes, stack.leading_shape
+    last = [max(plane.position.get(axis, 0) for plane in planes) for axis in axes]
+    shape = tuple(max(at + 1, size) for at, size in zip_longest(last, within, fillvalue=0))
+    places = placed_planes(planes, axes, shape)
     hw = planes[0].hw
     empty = np.zeros(hw, np.int32)
     with label_tiff(
@@ -87,3 +91,4 @@ def _write(path: Path, planes: list[ObjectPlane], image: Path | None, overwrite:
             places[place].labels if place in places else empty for place in np.ndindex(shape)
         ):
             pass
+    return list(places.values())

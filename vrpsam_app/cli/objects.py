@@ -179,7 +179,8 @@ def _cut(
             plane_hw=stack.plane_hw,
             axes=stack.axes,
             leading_shape=stack.leading_shape,
-            images=None if picture is None else map(picture.plane, picture.indices()),
+            images=None if picture is None else map(picture.intensities, picture.indices()),
+            channels=(picture and picture.channels) or None,
             pixel_size=stack.pixel_size,
             overwrite=options.overwrite,
             meter=ProgressMeter(stack.plane_count, tell),
@@ -205,14 +206,14 @@ def _files(patterns: Sequence[str]) -> list[Path]:
 def _image_of(path: Path, inputs: Sequence[Path], images: Sequence[Path]) -> Path | None:
     """Return the image that a mask was found in."""
     from vrpsam_app.exchange.picture_files import picture_stem
-    from vrpsam_app.output_paths import image_stem
+    from vrpsam_app.output_paths import may_name_results_of
 
     if not images:
         return None
     if len(images) == len(inputs) == 1:
         return images[0]
     stem = picture_stem(path)
-    matches = [image for image in images if image_stem(image) == stem]
+    matches = [image for image in images if may_name_results_of(stem, image)]
     if len(matches) != 1:
         raise ConfigError(
             f"{path} belongs to {len(matches)} of the images: expected one called {stem}. Rename "

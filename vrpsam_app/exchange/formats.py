@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +12,10 @@ from vrpsam_app.errors import ConfigError, ObjectFileError, OutputError
 from vrpsam_app.exchange import coco, imagej_rois, labelme, qupath_geojson, yolo
 from vrpsam_app.exchange.json_files import read_json
 from vrpsam_app.exchange.object_plane import ObjectPlane
-from vrpsam_app.image_files import IMAGE_SUFFIXES, MAX_PIXELS, read_header
+from vrpsam_app.exchange.picture_names import pictures_named
+from vrpsam_app.image_files import MAX_PIXELS, read_header
 from vrpsam_app.label_files import open_labels, write_labels
+from vrpsam_app.output_paths import check_outputs
 from vrpsam_app.stacks.stack import Stack
 
 FormatName = Literal["png", "coco", "roi", "geojson", "labelme", "yolo"]
@@ -29,25 +30,30 @@ class ExchangeFormat:
     Attributes
     ----------
     suffix : of its files, after the picture's name; one file for all pictures has none
-    stacks : whether one file holds the planes of a stack
+    axes : along which one file holds the planes of a stack; empty if it holds one plane
     together : whether one file, or one folder, holds all pictures
     about : what it is for, in a few words
     """
 
     suffix: str
-    stacks: bool
+    axes: str
     together: bool
     about: str
+
+    @property
+    def stacks(self) -> bool:
+        """Whether one file holds the planes of a stack."""
+        return bool(self.axes)
 
 
 FORMATS: Mapping[str, ExchangeFormat] = MappingProxyType(
     {
-        "png": ExchangeFormat("_labels.png", False, False, "label image"),
-        "coco": ExchangeFormat("", False, True, "annotations.json of all pictures"),
-        "roi": ExchangeFormat("_rois.zip", True, False, "ImageJ's ROI manager"),
-        "geojson": ExchangeFormat(".geojson", True, False, "QuPath"),
-        "labelme": ExchangeFormat(".json", False, False, "LabelMe"),
-        "yolo": ExchangeFormat("", False, True, "data.yaml and labels/ of all pictures"),
+        "png": ExchangeFormat("_labels.png", "", False, "label image"),
+        "coco": ExchangeFormat("", "", True, "annotations.json of all pictures"),
+        "roi": ExchangeFormat("_rois.zip", "tzc", False, "ImageJ's ROI manager"),
+        "geojson": ExchangeFormat(".geojson", "tz", False, "QuPath"),
+        "labelme": ExchangeFormat(".json", "", False, "LabelMe"),
+        "yolo": ExchangeFormat("", "", True, "data.yaml and labels/ of all pictures"),
     }
 )
 
@@ -75,13 +81,16 @@ def export_objects(
     Returns
     -------
     paths : of what was written
+        Among several, a picture without objects gets no file of roi.
 
     Raises
     ------
     ConfigError
         If there is no such format, it has no polygons, or an object is of an unknown class.
+    ObjectFileError
+        If roi is asked for and there is no object at all.
     OutputError
-        If a file cannot be written, or the format has no place for a stack.
+        If a file cannot be written, or the format has no place for a stack along these axes.
     """
     if format_name not in FORMATS:
         raise ConfigError(f"Format {format_name!r} is unknown: expected {', '.join(FORMATS)}.")
@@ -96,16 +105,27 @@ def export_objects(
                 f"{stem} has {len(planes)} planes, and {format_name} has no place for stacks: "
                 "write roi or geojson, or each plane as a file of its own."
             )
+        beyond = sorted({axis for plane in planes for axis in plane.position} - {*chosen.axes})
+        if beyond and chosen.stacks:
+            raise OutputError(
+                f"{stem} is a stack along {beyond[0]}, and {format_name} has a place for "
+                f"{', '.join(chosen.axes)} only: cut it into stacks along these first."
+            )
     every = [plane for planes in pictures.values() for plane in planes]
     if format_name == "coco":
         path = folder / "annotations.json"
         return [coco.write_coco(path, every, polygons=polygons, names=names, overwrite=overwrite)]
     if format_name == "yolo":
         return yolo.write_yolo(folder, every, names=names, overwrite=overwrite)
+    filled = [s for s, planes in pictures.items() if any(len(p.counts.ids) for p in planes)]
     written = []
     for stem, planes in pictures.items():
         path = folder / f"{stem}{chosen.suffix}"
         if format_name == "roi":
+            if stem not in filled and filled:
+                check_outputs([path], (), overwrite=overwrite)
+                path.unlink(missing_ok=True)  # objects that are no more
+                continue
             imagej_rois.write_rois(path, planes, overwrite=overwrite)
         elif format_name == "geojson":
             qupath_geojson.write_geojson(path, planes, names=names, overwrite=overwrite)
@@ -201,18 +221,25 @@ def _sizes(path: Path, images: Path | None, hw: tuple[int, int] | None, max_pixe
     base = path if path.is_dir() else path.parent
     folders = [images] if images else [base / "images", base.parent / "images", base]
 
-    def size_of(stem: str) -> tuple[str, tuple[int, int]]:
+    def size_of(name: str) -> tuple[str, tuple[int, int]]:
+        place = Path(name)
         for folder in folders:
-            # In any depth, as YOLO's images/train/ and images/val/.
-            for file in sorted(folder.rglob(f"{glob.escape(stem)}.*")) if folder.is_dir() else ():
-                if file.suffix.lower() in IMAGE_SUFFIXES:
-                    header = read_header(file, max_pixels=max_pixels)
-                    return file.name, header.hw
+            found = pictures_named(folder, place.name)
+            # labels/train/a.txt is of images/train/a.png, whatever else is called so.
+            found = [file for file in found if file.parent == folder / place.parent] or found
+            if len(found) > 1:
+                raise ObjectFileError(
+                    f"{folder} has {len(found)} pictures for the objects of {name}: expected one. "
+                    "Sort them as the labels are, or rename them."
+                )
+            for file in found:
+                header = read_header(file, max_pixels=max_pixels)
+                return file.relative_to(folder).as_posix(), header.hw
         if hw is None:
             raise ObjectFileError(
-                f"No picture {stem} was found beside {path}, whose size is needed to place its "
+                f"No picture {name} was found beside {path}, whose size is needed to place its "
                 "objects: give the folder of the pictures."
             )
-        return stem, hw
+        return name, hw
 
     return size_of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -76,6 +77,19 @@ class ObjectPlane:
             position = dict.fromkeys(axes, self.position["z"])
         return self if position == dict(self.position) else replace(self, position=position)
 
+    def renumbered(self, taken: Collection[int]) -> ObjectPlane:
+        """Return the objects with the first free numbers in the place of those that are taken."""
+        ids = self.counts.ids.tolist()
+        used = {*taken, *ids}
+        free = (number for number in itertools.count(1) if number not in used)
+        new = {number: next(free) if number in taken else number for number in ids}
+        if list(new) == list(new.values()):
+            return self
+        labels = np.array([0, *new.values()], np.int32)[self.counts.dense]
+        classes = {new[number]: name for number, name in self.classes.items() if number in new}
+        scores = {new[number]: score for number, score in self.scores.items() if number in new}
+        return replace(self, labels=labels, classes=classes, scores=scores)
+
     def class_of(self, number: int) -> str:
         """Return the class of an object."""
         return self.classes.get(number) or DEFAULT_CLASS
@@ -144,6 +158,55 @@ def plane_of(
         {n: s.score for n, s in zip(kept, shapes, strict=True) if s.score is not None},
         position or {},
     )
+
+
+def joined_planes(planes: Sequence[ObjectPlane]) -> ObjectPlane:
+    """Return the objects of planes that lie at one place, which is that of the first.
+
+    Objects whose number an earlier plane has get the first free one.
+    """
+    first, *others = planes
+    if not others:
+        return first
+    taken: set[int] = set()
+    shapes: list[FoundShape] = []
+    for given in planes:
+        plane = given.renumbered(taken)
+        taken.update(plane.counts.ids.tolist())
+        shapes += [
+            FoundShape(patch, plane.classes.get(number), number, plane.scores.get(number))
+            for number, patch in plane.objects()
+        ]
+    return plane_of(shapes, first.hw, first.name, first.position)
+
+
+def placed_planes(
+    planes: Sequence[ObjectPlane], axes: Sequence[str], shape: Sequence[int]
+) -> dict[tuple[int, ...], ObjectPlane]:
+    """Return the objects at each place of a stack.
+
+    Parameters
+    ----------
+    planes : of one picture
+        Where some have a place, those without one along an axis lie everywhere along it, as
+        ImageJ shows regions without a position. If none has, they are of the first plane.
+    axes, shape : of the stack, without rows and columns
+    """
+    somewhere = any(plane.position for plane in planes)
+    here: dict[tuple[int, ...], list[ObjectPlane]] = {}
+    taken: set[int] = set()
+    # What lies everywhere comes last: its numbers must be free in every plane.
+    for plane in sorted(planes, key=lambda plane: len(plane.position), reverse=True):
+        places = [
+            [plane.position[axis]] if axis in plane.position else range(size if somewhere else 1)
+            for axis, size in zip(axes, shape, strict=True)
+        ]
+        spread = plane if len(plane.position) == len(axes) else plane.renumbered(taken)
+        taken.update(spread.counts.ids.tolist())
+        for place in itertools.product(*places):
+            at = dict(zip(axes, place, strict=True))
+            here.setdefault(place, []).append(replace(spread, position=at))
+    return {place: joined_planes(same) for place, same in sorted(here.items())}
 
 
 def class_names(planes: Sequence[ObjectPlane], names: Sequence[str] | None = None) -> list[str]:

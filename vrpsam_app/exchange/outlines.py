@@ -95,14 +95,32 @@ def as_one_ring(outlines: Sequence[Outline]) -> Ring:
     Bridges run to and fro along the same line, so that they enclose nothing: filled by the even-odd
     rule the ring gives the same pixels.
     """
-    first, *others = [ring for outline in outlines for ring in (outline.border, *outline.holes)]
-    joined = first
-    for ring in others:
-        away = np.abs(joined[:, None] - ring[None]).sum(axis=2)
-        here, there = divmod(int(away.argmin()), len(ring))
-        around = np.concatenate([ring[there:], ring[: there + 1]])
-        joined = np.concatenate([joined[: here + 1], around, joined[here:]])
-    return joined
+    from scipy.spatial import cKDTree
+
+    rings = [ring for outline in outlines for ring in (outline.border, *outline.holes)]
+    corners = np.concatenate(rings)
+    bridges: dict[int, list[Sequence[int]]] = {}
+    trees: list[tuple[int, cKDTree]] = []  # of the corners of rings that are joined, from where on
+    stop = 0
+    for ring in rings:
+        start, stop = stop, stop + len(ring)
+        if trees:
+            found = [(*tree.query(ring, p=1), first) for first, tree in trees]
+            away, nearest, first = min(found, key=lambda one: float(one[0].min()))
+            there = int(away.argmin())
+            around = (*range(start + there, stop), *range(start, start + there + 1))
+            bridges.setdefault(first + int(nearest[there]), []).append(around)
+        # Trees are joined as digits are carried over, so that no corner is sorted in very often.
+        while trees and trees[-1][1].n <= stop - start:
+            start = trees.pop()[0]
+        trees.append((start, cKDTree(corners[start:stop])))
+    order, ahead = list[int](), list(range(len(rings[0])))[::-1]
+    while ahead:
+        corner = ahead.pop()
+        order.append(corner)
+        if bridges.get(corner):
+            ahead += [corner, *reversed(bridges[corner].pop())]
+    return corners[order]
 
 
 def fill_rings(rings: Sequence[ArrayLike], hw: tuple[int, int], *, name: str) -> Patch | None:

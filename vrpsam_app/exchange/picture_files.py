@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import csv
-import glob
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,10 +14,11 @@ from numpy.typing import NDArray
 from vrpsam_app.annotation_types import check_same_size
 from vrpsam_app.errors import AnnotationError, ConfigError, ObjectFileError
 from vrpsam_app.exchange.formats import read_objects
-from vrpsam_app.exchange.object_plane import DEFAULT_CLASS, ObjectPlane
-from vrpsam_app.image_files import IMAGE_SUFFIXES, MAX_PIXELS
+from vrpsam_app.exchange.object_plane import DEFAULT_CLASS, ObjectPlane, joined_planes
+from vrpsam_app.exchange.picture_names import pictures_named
+from vrpsam_app.image_files import MAX_PIXELS
 from vrpsam_app.label_images import mask_of
-from vrpsam_app.output_paths import image_stem
+from vrpsam_app.output_paths import image_stem, plan_outputs
 from vrpsam_app.stacks.stack_files import open_stack
 
 # What this program, and others, put behind the name of a picture when they write its labels; of two
@@ -101,15 +101,18 @@ def read_pictures(
     Returns
     -------
     pictures : by the name of the picture without ending: its planes
+        Pictures of one name in several folders are told apart as the results of a run are,
+        ``train_a_png`` and ``val_a_png``.
 
     Raises
     ------
     ObjectFileError
         If a file cannot be read, or a picture is needed and missing.
     ConfigError
-        If two files belong to one picture.
+        If two files belong to one picture, or one file has it twice.
     """
-    pictures: dict[str, list[ObjectPlane]] = {}
+    folder = images.parent if images is not None and images.is_file() else images
+    pictures: dict[Path, list[ObjectPlane]] = {}
     for path in paths:
         stem = picture_stem(path)
         image = picture_of(stem, images)
@@ -117,25 +120,60 @@ def read_pictures(
         stack = None
         if image is not None:
             stack = open_stack(image, channels=(0,), max_pixels=max_pixels)
+        name = f"{stem}{path.suffix}"
+        if image is not None and folder is not None:
+            name = image.relative_to(folder).as_posix()
         planes = read_objects(
             path,
             hw=None if stack is None else stack.plane_hw,
-            name=f"{stem}{path.suffix}" if image is None else image.name,
+            name=name,
             images=None if images is None or images.is_file() else images,
             max_pixels=max_pixels,
         )
-        found: dict[str, list[ObjectPlane]] = {}
+        found: dict[Path, list[ObjectPlane]] = {}
         for plane in with_classes(planes, path):
-            own = Path(plane.name).stem.removesuffix(".ome")
-            placed = plane if stack is None else plane.along(stack.axes)
-            found.setdefault(own, []).append(_classed(placed, default_class))
-        if doubled := sorted(set(found) & set(pictures)):
+            own = _place_of(plane.name, folder)
+            if any(plane.position == other.position for other in found.get(own, ())):
+                raise ConfigError(
+                    f"{path} has the objects of {plane.name!r} twice: expected each picture, and "
+                    "each plane of it, once. Rename one, or leave it out."
+                )
+            found.setdefault(own, []).append(_classed(plane, default_class))
+        if doubled := [p for p in found if any(_may_be_one(p, other) for other in pictures)]:
             raise ConfigError(
-                f"{path} and another file hold objects of {doubled[0]!r}: expected one file for "
-                "each picture. Leave one out."
+                f"{path} and another file hold objects of {image_stem(doubled[0])!r}: expected one "
+                "file for each picture. Leave one out."
             )
-        pictures |= found
-    return pictures
+        axes = None if stack is None else stack.axes
+        pictures |= {own: _along(planes, axes) for own, planes in found.items()}
+    plan = plan_outputs(list(pictures), Path(), ["object"])
+    return {
+        outputs.masks["object"].name.removesuffix("_mask.png"): pictures[outputs.target]
+        for outputs in plan
+    }
+
+
+def _place_of(name: str, folder: Path | None) -> Path:
+    """Return the file of a picture; below the root if it is not known where it lies."""
+    file = Path(name) if folder is None else folder / name
+    return file if folder is not None and file.is_file() else Path("/", name)
+
+
+def _may_be_one(picture: Path, other: Path) -> bool:
+    """Tell whether two files may hold objects of one picture, whose ending they need not know."""
+    folders = {picture.parent, other.parent}
+    return image_stem(picture) == image_stem(other) and (len(folders) == 1 or Path("/") in folders)
+
+
+def _along(planes: Sequence[ObjectPlane], axes: Collection[str] | None) -> list[ObjectPlane]:
+    """Return planes as they lie in a stack of these axes, one for each place."""
+    if axes is None:
+        return list(planes)
+    here: dict[tuple[tuple[str, int], ...], list[ObjectPlane]] = {}
+    for plane in planes:
+        placed = plane.along(axes)
+        here.setdefault(tuple(sorted(placed.position.items())), []).append(placed)
+    return [joined_planes(same) for same in here.values()]
 
 
 def object_mask(
@@ -258,7 +296,7 @@ def picture_of(stem: str, images: Path | None) -> Path | None:
 
     Parameters
     ----------
-    stem : its name without ending
+    stem : its name without ending, or what results are called where several share it
     images : a folder to look in, also deeper; a single picture belongs to whatever there is
 
     Raises
@@ -268,11 +306,7 @@ def picture_of(stem: str, images: Path | None) -> Path | None:
     """
     if images is None or images.is_file():
         return images
-    found = [
-        file
-        for file in sorted(images.rglob(f"{glob.escape(stem)}.*"))
-        if file.suffix.lower() in IMAGE_SUFFIXES and file.stem.removesuffix(".ome") == stem
-    ]
+    found = pictures_named(images, stem)
     if len(found) > 1:
         raise ConfigError(
             f"{images} has {len(found)} pictures called {stem}: expected one. Name the right "

@@ -109,6 +109,8 @@ def geojson_planes(
         raise ObjectFileError(
             f"{path} is not as expected ({type(error).__name__}: {error}): expected {_WHAT}."
         ) from error
+    if len(planes) > 1 and () in planes:  # QuPath does not write the first plane of a stack down
+        planes.setdefault((("t", 0), ("z", 0)), []).extend(planes.pop(()))
     found = [plane_of(shapes, hw, name, dict(place)) for place, shapes in sorted(planes.items())]
     return found or [plane_of([], hw, name)]
 

@@ -92,8 +92,8 @@ def read_yolo(
     Parameters
     ----------
     path : ``data.yaml``, its folder, or one .txt
-    size_of : from the name of a .txt without ending to the picture's file name and (height, width),
-        which the format does not hold
+    size_of : from the name of a .txt without ending, with its folder below ``labels``, to the
+        picture's file name and (height, width), which the format does not hold
     names : the classes of a .txt; a data set's stand in its ``data.yaml``
 
     Returns
@@ -107,18 +107,17 @@ def read_yolo(
     """
     path = Path(path)
     if path.suffix.lower() == ".txt":
-        files, classes = [path], dict(enumerate(names or ()))
+        folder, files, classes = path.parent, [path], dict(enumerate(names or ()))
     else:
         listing = path / "data.yaml" if path.is_dir() else path
         classes = _classes_in(listing)
-        files = sorted((listing.parent / "labels").rglob("*.txt"))
+        folder = listing.parent / "labels"
+        files = sorted(folder.rglob("*.txt"))
         if not files:
-            raise ObjectFileError(
-                f"{listing.parent / 'labels'} has no .txt: expected YOLO's labels."
-            )
+            raise ObjectFileError(f"{folder} has no .txt: expected YOLO's labels.")
     planes = []
     for file in files:
-        name, hw = size_of(file.stem)
+        name, hw = size_of(file.relative_to(folder).with_suffix("").as_posix())
         planes.append(plane_of(_shapes_in(file, hw, classes), hw, name))
     return planes
 

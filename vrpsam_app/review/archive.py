@@ -24,6 +24,7 @@ _MAX_FILES = 50_000
 _FOLDERS = ("pictures", "results", "fixed", "questions")
 # One folder and no leading point, so that no part of a name is "..".
 _NAME = re.compile(rf"(?:{'|'.join(_FOLDERS)})/\w[\w.-]*|{STATE_NAME}|{LIBRARY_NAME}")
+_QUESTION = re.compile(r"\w+")  # part of file names
 _CHUNK = 1 << 20
 
 
@@ -165,6 +166,11 @@ def _check_paths(project: ReviewProject) -> None:
     """Refuse a project that names files outside its folder."""
     root = project.folder.resolve()
     for picture in project.state.pictures():
+        if picture.question is not None and not _QUESTION.fullmatch(picture.question):
+            raise ConfigError(
+                f"The picture {picture.name!r} answers a question {picture.question[:40]!r}, which "
+                "no project asks. Use a copy of the original."
+            )
         for path in (picture.path, *picture.masks.values()):
             if path.is_absolute() or not (root / path).resolve().is_relative_to(root):
                 raise ConfigError(

@@ -73,7 +73,8 @@ def export_dataset(
     Raises
     ------
     ConfigError
-        If no picture has such a status, or the share makes no sense.
+        If no picture has such a status, one was never asked about a class that is sought, or the
+        share makes no sense.
     OutputError
         If the folder exists and `overwrite` is False, or cannot be written.
     ImageFileError
@@ -89,6 +90,13 @@ def export_dataset(
         raise ConfigError(
             f"The project {project.folder} has no picture that is {' or '.join(statuses)}: decide "
             "on some first, with vrpsam batch list, accept and fix."
+        )
+    for label, names in project.unasked(tuple(statuses)).items():
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        raise ConfigError(
+            f"{names[0]}{more} have no mask of {label!r}: the data set would say that it is not in "
+            "them. Run the project with --redo accepted and decide again, give fixed pictures a "
+            "mask of it, or reject them."
         )
     meter = ProgressMeter(len(pictures), progress, cancel=cancel)
     with _whole_folder(Path(folder).expanduser(), overwrite=overwrite) as part:

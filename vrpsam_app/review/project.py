@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vrpsam_app.annotation_types import as_mask, check_same_size
-from vrpsam_app.errors import ConfigError, OutputError, VRPSAMError
+from vrpsam_app.errors import ConfigError, ImageFileError, OutputError, VRPSAMError
 from vrpsam_app.image_files import MAX_PIXELS, read_image, read_mask, write_mask, write_whole
 from vrpsam_app.library.reference_library import ReferenceLibrary
 from vrpsam_app.output_paths import prepare_folder
@@ -137,9 +137,7 @@ class ReviewProject:
         taken = {picture.name.casefold() for picture in known.values()}
         for path in paths:
             whole = path.expanduser().resolve()
-            if (before := known.get(whole)) is not None and before.sha256 is not None:
-                yield AddedPicture(path, None, same_as=before.name)
-                continue
+            before = known.get(whole)
             if not copy and (unkept := _no_text(self._kept_path(whole))) is not None:
                 yield AddedPicture(path, None, error=unkept)
                 continue
@@ -149,9 +147,15 @@ class ReviewProject:
             try:
                 image = read_image(whole, max_pixels=max_pixels)
             except VRPSAMError as caught:
+                if before is not None and before.sha256 is not None:
+                    yield AddedPicture(path, None, error=caught)
+                    continue
                 facts, error = {"error": str(caught)}, caught
             else:
                 facts = facts_of(image)
+                if before is not None and before.sha256 not in (None, facts["sha256"]):
+                    yield AddedPicture(path, None, error=other_pixels(path))
+                    continue
                 if (same := contents.get(facts["sha256"])) is not None:
                     yield AddedPicture(path, None, same_as=same)
                     continue
@@ -166,6 +170,21 @@ class ReviewProject:
     def path_of(self, picture: PictureState) -> Path:
         """Return the picture's file."""
         return (self.folder / picture.path).resolve()
+
+    def unasked(self, statuses: Sequence[Status]) -> dict[str, list[str]]:
+        """Return by class the names of pictures with masks of other classes and none of it.
+
+        Whether it is in them nobody knows. Classes without a reference or a mask do not count.
+        """
+        pictures = [picture for picture in self.state.pictures(statuses) if picture.masks]
+        sought = {entry.label for entry in self.library.entries if not entry.not_this}
+        sought.update(label for picture in pictures for label in picture.masks)
+        lacking = {
+            label: [picture.name for picture in pictures if label not in picture.masks]
+            for label in self.classes
+            if label in sought
+        }
+        return {label: names for label, names in lacking.items() if names}
 
     def by_doubt(
         self, statuses: Sequence[Status] = STATUSES, most: int | None = None
@@ -315,6 +334,14 @@ class ReviewProject:
         copied = folder / f"{name}{path.suffix.lower()}"
         write_whole(copied, content, overwrite=True)
         return copied
+
+
+def other_pixels(path: Path) -> ImageFileError:
+    """Return what is said of a file whose pixels are no longer those that were added."""
+    return ImageFileError(
+        f"{path} has other pixels than when it was added. Put the old file back, or add the new "
+        "one under another name."
+    )
 
 
 def facts_of(image: NDArray[Any]) -> dict[str, Any]:

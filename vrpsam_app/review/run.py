@@ -16,14 +16,21 @@ from numpy.typing import NDArray
 from vrpsam_app.annotations import Annotation
 from vrpsam_app.batch import FileResult, segment_files, shared_intensity_range
 from vrpsam_app.corrections import Corrections
-from vrpsam_app.errors import ConfigError, EmptyReferenceError, ImageFileError
-from vrpsam_app.image_files import MAX_PIXELS, read_header, read_image, remove_half_written
+from vrpsam_app.errors import ConfigError, EmptyReferenceError
+from vrpsam_app.image_files import (
+    MAX_PIXELS,
+    read_header,
+    read_image,
+    remove_half_written,
+    write_mask,
+    write_whole,
+)
 from vrpsam_app.images import IntensityRange
 from vrpsam_app.output_paths import OutputPaths, prepare_folder
 from vrpsam_app.progress import CancelToken, ProgressCallback
 from vrpsam_app.recipe import Recipe
 from vrpsam_app.references import Reference, labels_of, references_for
-from vrpsam_app.review.project import ReviewProject, is_eight_bit
+from vrpsam_app.review.project import ReviewProject, is_eight_bit, other_pixels
 from vrpsam_app.review.state import ClassFinding, PictureState, Status
 from vrpsam_app.segmenter import Prediction, Segmenter
 from vrpsam_app.tiles.plan import TileOptions
@@ -107,6 +114,7 @@ def run_review(
     threshold: float = 0.5,
     tiling: TileOptions | None = None,
     redo: Collection[Status] = (),
+    leave: Collection[str] = (),
     max_pixels: int = MAX_PIXELS,
     client: Client | None = None,
     cancel: CancelToken | None = None,
@@ -123,6 +131,7 @@ def run_review(
     threshold : probability above which a pixel belongs to a mask
     tiling : how large pictures are cut; None takes the rule
     redo : decided pictures that are to be segmented again as well; masks that a person drew stay
+    leave : names of pictures that are not asked about, whatever is known of them
     client : of a cluster whose workers see the pictures, as for `segment_files`
     cancel, progress : looked at, and told, after each picture
 
@@ -159,6 +168,7 @@ def run_review(
         picture
         for picture in project.state.pictures()
         if picture.status in wanted
+        and picture.name not in leave
         and not (picture.status == "waiting" and _has_answer(project, picture, key))
     ]
     if unasked:
@@ -181,6 +191,38 @@ def run_review(
         if error is not None:
             project.state.keep_failure(picture.id, str(error) or type(error).__name__)
         yield ReviewedPicture(project.state.picture(picture.name), error, result.predictions)
+
+
+def take_result(
+    project: ReviewProject, name: str, other: ReviewProject, picture: PictureState
+) -> None:
+    """Keep what another project knows of the same picture: a person's masks, or an answer.
+
+    Parameters
+    ----------
+    name : of the picture in `project`, which has no result yet
+    picture : as `other` knows it, with masks of classes that `project` has; what was decided of an
+        answer is not taken along
+
+    Raises
+    ------
+    ImageFileError
+        If a mask is missing or damaged.
+    """
+    masks = other.masks_of(picture)
+    if picture.status == "fixed" or picture.question is None:
+        project.fix(name, masks, who=picture.who, note=picture.note or "")
+        return
+    mine = project.state.picture(name)
+    prepare_folder(project.folder / "results")
+    paths = _outputs(project, mine, tuple(masks), picture.question).masks
+    for label, path in paths.items():
+        write_mask(path, masks[label], overwrite=True)
+    if (asked := recipe_path(other, picture.question)).is_file():
+        prepare_folder(project.folder / "questions")
+        write_whole(recipe_path(project, picture.question), asked.read_bytes(), overwrite=True)
+    kept = {label: path.relative_to(project.folder) for label, path in paths.items()}
+    project.state.keep_result(mine.id, picture.question, kept, picture.classes)
 
 
 def project_range(
@@ -275,10 +317,7 @@ def _keep(
     if record is None or picture.sha256 not in (None, record.sha256):
         for path in outputs.masks.values():
             path.unlink(missing_ok=True)
-        return ImageFileError(
-            f"{outputs.target} has other pixels than when it was added. Put the old file back, or "
-            "add the new one under another name."
-        )
+        return other_pixels(outputs.target)
     if picture.sha256 is None:  # could not be read when it was added
         dtype = read_header(outputs.target, max_pixels=max_pixels).dtype
         project.state.add_picture(

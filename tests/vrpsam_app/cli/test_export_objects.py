@@ -87,6 +87,19 @@ def test_formats_are_turned_into_each_other(vrpsam):
     assert [s["label"] for s in document["shapes"]] == ["nucleus", "debris"]
 
 
+def test_a_picture_without_objects_is_named_and_the_rest_goes_on(vrpsam):
+    tifffile.imwrite("objects/b_objects.tif", LABELS.astype(np.uint16) * 0)
+    arguments = ("export", "objects", "--to", "roi", "coco", "--out", "ex")
+    outcome = vrpsam(*arguments)
+    assert outcome.code == 0
+    assert "roi: no objects in b, left out" in outcome.err
+    assert {path.name for path in Path("ex").iterdir()} == {"a_rois.zip", "annotations.json"}
+    Path("objects/a_objects.tif").unlink()
+    outcome = vrpsam(*arguments, "--overwrite")
+    assert outcome.code == 1
+    assert outcome.out.startswith("coco: 0 objects")
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

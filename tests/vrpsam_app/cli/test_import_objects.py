@@ -62,6 +62,20 @@ class TestImport:
         assert np.array_equal(stack[1], LABELS)
         assert not stack[[0, 2, 3]].any()
 
+    def test_regions_without_a_position_lie_in_every_plane(self, vrpsam):
+        image = np.zeros((3, 40, 60), np.uint8)
+        tifffile.imwrite("s.tif", image, imagej=True, metadata={"axes": "ZYX"})
+        other = ObjectPlane(np.where(LABELS == 7, 3, 0), "s.tif", {3: "dot"}, position={"z": 0})
+        everywhere = ObjectPlane(np.where(LABELS == 3, 3, 0), "s.tif", {3: "red"})
+        write_rois("s_rois.zip", [everywhere, other])
+        outcome = vrpsam("import", "s_rois.zip", "--images", "s.tif", "--out", "labels")
+        assert outcome.out.startswith("s: 2 objects")
+        stack = tifffile.imread("labels/s_labels.tif")
+        assert stack[:, 8, 11].tolist() == [1, 1, 1]
+        assert stack[:, 24, 44].tolist() == [3, 0, 0]
+        table = Path("labels/s_labels.csv").read_text()
+        assert table == "label,class,score\n1,red,\n3,dot,\n"
+
     @pytest.mark.parametrize(
         ("axes", "places", "leading"),
         [

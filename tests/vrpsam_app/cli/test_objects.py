@@ -44,6 +44,17 @@ def table(name: str) -> pd.DataFrame:
 
 @pytest.mark.usefixtures("results")
 class TestPictures:
+    def test_masks_of_namesakes_belong_to_their_images(self, vrpsam):
+        for folder, value in (("p", 20), ("q", 30)):
+            Path(folder).mkdir()
+            Image.fromarray(np.full((40, 60), value, np.uint8)).save(f"{folder}/a.png")
+        Path("found/a_mask.png").rename("found/p_a_png_mask.png")
+        Path("found/b_mask.png").rename("found/q_a_png_mask.png")
+        outcome = vrpsam("objects", "found", "--image", "p", "q", "--out", "out")
+        assert outcome.code == 0, outcome.err
+        assert set(table("p_a_png_objects.csv")["intensity_mean"]) == {20}
+        assert set(table("q_a_png_objects.csv")["intensity_mean"]) == {30}
+
     def test_a_folder_of_masks(self, vrpsam):
         outcome = vrpsam("objects", "found", "--out", "out")
         assert outcome.code == 0

@@ -45,6 +45,26 @@ def test_formats_without_one_say_so(tmp_path, plane):
             export_objects(tmp_path, {"cells": [plane, plane]}, name)
 
 
+@pytest.mark.parametrize(("name", "axes"), [("roi", "t, z, c"), ("geojson", "t, z")])
+def test_stacks_along_other_axes_are_refused(tmp_path, plane, name, axes):
+    planes = [replace(plane, position={"t": 0, "p": p}) for p in range(2)]
+    with pytest.raises(OutputError, match=f"stack along p, and {name} has a place for {axes} only"):
+        export_objects(tmp_path, {"cells": planes}, name)
+
+
+def test_pictures_without_objects_get_no_regions(tmp_path, plane, empty_plane):
+    pictures = {"none": [empty_plane], "cells": [plane]}
+    stale = tmp_path / "none_rois.zip"
+    stale.touch()
+    with pytest.raises(OutputError, match="exists"):
+        export_objects(tmp_path, pictures, "roi")
+    paths = export_objects(tmp_path, pictures, "roi", overwrite=True)
+    assert paths == [tmp_path / "cells_rois.zip"]
+    assert not stale.exists()
+    with pytest.raises(ObjectFileError, match="no objects"):
+        export_objects(tmp_path, {"none": [empty_plane]}, "roi")
+
+
 def test_what_cannot_be_asked_is_named(tmp_path, plane):
     with pytest.raises(ConfigError, match="'tiff' is unknown: expected png, coco"):
         export_objects(tmp_path, {"cells": [plane]}, "tiff")
@@ -69,6 +89,21 @@ def test_the_pictures_of_a_yolo_data_set_are_found(tmp_path, plane):
     (folder / "cells.png").unlink()
     with pytest.raises(ObjectFileError, match="No picture cells was found"):
         read_objects(tmp_path / "data.yaml")
+
+
+def test_namesakes_of_a_yolo_data_set_keep_their_own_pictures(tmp_path, plane, second_plane):
+    for part, own in (("train", plane), ("val", second_plane)):
+        (tmp_path / "images" / part).mkdir(parents=True)
+        Image.fromarray(np.zeros(own.hw, np.uint8)).save(tmp_path / "images" / part / "a.png")
+        made = export_objects(tmp_path, {"a": [replace(own, name="a.png")]}, "yolo", overwrite=True)
+        (tmp_path / "labels" / part).mkdir()
+        made[0].rename(tmp_path / "labels" / part / "a.txt")
+    read = read_objects(tmp_path)
+    assert [p.name for p in read] == ["train/a.png", "val/a.png"]
+    assert [p.hw for p in read] == [plane.hw, second_plane.hw]
+    (tmp_path / "labels" / "train" / "a.txt").rename(tmp_path / "labels" / "a.txt")
+    with pytest.raises(ObjectFileError, match="2 pictures for the objects of a"):
+        read_objects(tmp_path)
 
 
 def test_label_images_of_other_programs_are_read(tmp_path, plane):

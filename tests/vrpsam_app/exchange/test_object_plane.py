@@ -11,6 +11,8 @@ from vrpsam_app.exchange.object_plane import (
     ObjectPlane,
     check_size,
     class_names,
+    joined_planes,
+    placed_planes,
     plane_of,
 )
 from vrpsam_app.exchange.outlines import Patch
@@ -90,3 +92,39 @@ def test_classes_are_sorted_or_as_given(plane, empty_plane):
 def test_sizes_that_are_none_are_refused(hw):
     with pytest.raises(ObjectFileError, match="the picture is"):
         check_size(*hw, "the picture")
+
+
+def test_numbers_that_are_taken_give_way(plane):
+    moved = plane.renumbered({2, 3, 4})
+    assert moved.counts.ids.tolist() == [1, 5, 6, 7, 11, 40]
+    assert np.array_equal(moved.labels == 1, plane.labels == 2)
+    assert (moved.class_of(6), moved.class_of(1)) == ("debris", "nucleus")
+    assert dict(moved.scores) == {1: 0.75, 40: 0.5}
+    assert plane.renumbered({1, 4}) is plane
+
+
+def test_planes_of_one_place_become_one_and_lose_no_object(plane):
+    labels = np.zeros(plane.hw, np.int32)
+    labels[3, 4] = 2
+    joined = joined_planes([plane, ObjectPlane(labels, plane.name, {2: "dot"})])
+    assert joined.labels[3, 4] == 1
+    assert joined.class_of(1) == "dot"
+    assert set(joined.counts.ids) == {1, *plane.classes}
+
+
+def test_what_has_no_place_lies_everywhere_and_keeps_one_number(plane):
+    dots = np.zeros(plane.hw, np.int32)
+    dots[0, 30], dots[23, 30] = 2, 9
+    everywhere = ObjectPlane(dots, plane.name)
+    planes = [everywhere, replace(plane, position={"z": 2})]
+    placed = placed_planes(planes, ("z",), (4,))
+    assert list(placed) == [(0,), (1,), (2,), (3,)]
+    assert {int(p.labels[0, 30]) for p in placed.values()} == {1}
+    assert {int(p.labels[23, 30]) for p in placed.values()} == {9}
+    assert [p.labels[3, 3] for p in placed.values()] == [0, 0, 2, 0]
+    assert [p.position["z"] for p in placed.values()] == [0, 1, 2, 3]
+
+
+def test_where_nothing_has_a_place_it_is_of_the_first_plane(plane):
+    assert list(placed_planes([plane], ("z",), (4,))) == [(0,)]
+    assert placed_planes([plane], (), ())[()].labels is plane.labels

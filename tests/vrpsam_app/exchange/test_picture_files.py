@@ -115,6 +115,32 @@ def test_two_files_for_one_picture_are_refused(tmp_path, plane):
         read_pictures(sorted(tmp_path.iterdir()))
 
 
+def test_pictures_of_one_name_in_several_folders_are_all_read(tmp_path, plane, second_plane):
+    planes = [replace(plane, name="train/a.png"), replace(second_plane, name="val/a.png")]
+    read = read_pictures([write_coco(tmp_path / "both.json", planes)])
+    assert {stem: own.hw for stem, (own,) in read.items()} == {
+        "train_a_png": plane.hw, "val_a_png": second_plane.hw,
+    }  # fmt: skip
+
+
+def test_results_of_namesakes_carry_the_names_of_their_pictures(tmp_path, plane, second_plane):
+    for folder, own in (("p", plane), ("q", second_plane)):
+        (tmp_path / "in" / folder).mkdir(parents=True)
+        write_labels(tmp_path / "in" / folder / "x.png", own.labels * 0)
+        write_labels(tmp_path / f"{folder}_x_png_labels.png", own.labels)
+    read = read_pictures(sorted(tmp_path.glob("*.png")), images=tmp_path / "in")
+    assert {stem: own.name for stem, (own,) in read.items()} == {
+        "p_x_png": "p/x.png", "q_x_png": "q/x.png",
+    }  # fmt: skip
+    assert picture_of("q_x_png", tmp_path / "in") == tmp_path / "in" / "q" / "x.png"
+
+
+def test_a_file_that_has_a_picture_twice_is_refused(tmp_path, plane):
+    path = write_coco(tmp_path / "twice.json", [plane, plane])
+    with pytest.raises(ConfigError, match=r"twice\.json has the objects of 'cells\.tif' twice"):
+        read_pictures([path])
+
+
 def test_classes_stand_in_the_table_beside(tmp_path, plane):
     path = tmp_path / "cells_objects.tif"
     (tmp_path / "cells_objects.csv").write_bytes(class_table([plane]))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -87,3 +88,10 @@ def test_unknown_classes_and_taken_names_are_refused(tmp_path, plane):
     write_geojson(tmp_path / "a.geojson", [plane])
     with pytest.raises(OutputError, match="exists"):
         write_geojson(tmp_path / "a.geojson", [plane])
+
+
+def test_objects_without_a_plane_are_of_the_first_where_others_have_one(tmp_path, plane):
+    path = write_geojson(tmp_path / "a.geojson", [plane, replace(plane, position={"z": 2})])
+    first, third = read_geojson(path, plane.hw)
+    assert dict(first.position) == {"t": 0, "z": 0}
+    assert dict(third.position) == {"t": 0, "z": 2}

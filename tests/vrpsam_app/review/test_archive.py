@@ -147,6 +147,14 @@ def test_other_tables_are_refused(project, tmp_path, statement):
         unpack_project(path, tmp_path / "back")
 
 
+def test_questions_that_lead_out_are_refused(project, tmp_path):
+    statement = "UPDATE results SET question = '../../secret'"
+    path = changed(tmp_path / "project.zip", project, statement)
+    with pytest.raises(ConfigError, match="which no project asks"):
+        unpack_project(path, tmp_path / "back")
+    assert not (tmp_path / "back").exists()
+
+
 def test_what_would_fill_the_disk_is_refused(project, tmp_path):
     path = packed(project, tmp_path / "p.zip")
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:

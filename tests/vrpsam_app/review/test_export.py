@@ -75,6 +75,22 @@ def test_the_program_reads_it_back(project: ReviewProject, tmp_path: Path):
     assert set(np.unique(Image.open(tmp_path / "out" / "masks" / "a.png"))) == {0, 255}
 
 
+def test_what_was_never_asked_about_is_not_said_to_be_absent(
+    project: ReviewProject, tmp_path: Path, colour_segmenter
+):
+    project.add_references([reference(GREEN, "green")])
+    with pytest.raises(ConfigError, match="a and 3 more have no mask of 'green'"):
+        export_dataset(project, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    list(run_review(project, colour_segmenter, redo=["accepted"]))
+    project.accept("abc")
+    with pytest.raises(ConfigError, match="d have no mask of 'green'"):
+        export_dataset(project, tmp_path / "out")
+    project.fix("d", {"green": np.zeros((24, 30))})
+    facts = export_dataset(project, tmp_path / "out")
+    assert facts.pictures_by_class == {"red": 4, "green": 0}
+
+
 def test_pictures_are_the_files_themselves(project: ReviewProject, tmp_path: Path):
     export_dataset(project, tmp_path / "out")
     assert (tmp_path / "out/images/a.png").read_bytes() == (tmp_path / "in/a.png").read_bytes()
@@ -101,8 +117,9 @@ def test_several_classes(project: ReviewProject, tmp_path: Path, colour_segmente
     Image.fromarray(scene(9, green=True)).save(tmp_path / "in" / "g.png")
     list(project.add_pictures([tmp_path / "in" / "g.png"]))
     project.add_references([reference(GREEN, "green")])
-    list(run_review(project, colour_segmenter))
-    project.accept(["g"])
+    list(run_review(project, colour_segmenter, redo=["accepted"]))
+    project.accept("abcg")
+    project.fix("d", {"green": np.zeros((24, 30))})
     facts = export_dataset(project, tmp_path / "out")
     data = FolderDataset.open(tmp_path / "out")
     assert data.class_names == ("red", "green")

@@ -80,6 +80,33 @@ def test_each_picture_is_added_once(project: ReviewProject, tmp_path: Path):
     assert len(project.state.pictures()) == 2
 
 
+def test_a_picture_that_changed_or_went_is_not_taken_for_the_old_one(
+    project: ReviewProject, tmp_path: Path
+):
+    known = project.state.picture("a")
+    path = picture(tmp_path / "in" / "a.png", 7)
+    (changed,) = project.add_pictures([path])
+    assert (changed.name, changed.same_as) == (None, None)
+    assert "a.png has other pixels than when it was added" in str(changed.error)
+    path.write_bytes(b"broken")
+    (broken,) = project.add_pictures([path])
+    assert (broken.name, broken.same_as) == (None, None)
+    assert "a.png" in str(broken.error)
+    assert project.state.picture("a") == known
+
+
+def test_pictures_that_were_not_asked_about_a_class_are_known(project: ReviewProject):
+    for name in "ab":
+        answer(project, name)
+    project.accept("a")
+    assert project.unasked(["accepted"]) == {}
+    project.number_classes(["spelled wrongly"])
+    project.add_references([reference("dirt")])
+    assert project.unasked(["accepted"]) == {"dirt": ["a"]}
+    project.fix("a", {"dirt": np.zeros((16, 20))})
+    assert project.unasked(["accepted", "fixed"]) == {}
+
+
 def test_equal_names_do_not_collide(project: ReviewProject, tmp_path: Path):
     more = [
         picture(tmp_path / "other" / "A.png", 7),

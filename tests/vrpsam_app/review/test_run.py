@@ -53,6 +53,11 @@ def names(results: object) -> list[str]:
     return [result.picture.name for result in results]
 
 
+def test_some_pictures_are_left_alone(project: ReviewProject, colour_segmenter):
+    assert names(run_review(project, colour_segmenter, leave=["b"])) == ["a", "c"]
+    assert project.state.picture("b").status == "new"
+
+
 def test_everything_is_segmented_once(project: ReviewProject, colour_segmenter):
     results = list(run_review(project, colour_segmenter))
     assert names(results) == ["a", "b", "c"]
