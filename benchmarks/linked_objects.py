@@ -40,8 +40,6 @@ METHODS = (
     "pixel_forest",
     "tuned_threshold",
     "training_free_prior",
-    "geometric_points",
-    "geometric_box",
 )
 """Our model and its peers that need no other weights; PerSAM needs those of a SAM."""
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from vrpsam_app.cli.method_options import add_weight_options, check_weights_used
+from vrpsam_app.errors import ConfigError
 
 EPISODES, FULL, PAPER = 20, 200, 1000
 NEGATIVE_SHARE = 0.5  # negative targets for each one that shows the class, where there are such
@@ -88,9 +90,9 @@ def add_parser(
     parser.add_argument(
         "--negatives",
         type=_share,
-        default=NEGATIVE_SHARE,
         metavar="SHARE",
-        help="targets without the object, for each one with it (default: %(default)s)",
+        help="targets without the object, for each one with it, where there are such (default: "
+        f"{NEGATIVE_SHARE}; the paper's protocol has none)",
     )
     parser.add_argument(
         "--protocol",
@@ -108,7 +110,8 @@ def add_parser(
         const=5,
         default=0,
         metavar="N",
-        help="count a simulated person's corrections on N targets of each data set (5)",
+        help="count a simulated person's corrections on N targets of each data set (5); with "
+        "--sam also the clicks that SAM alone takes, object by object",
     )
     parser.add_argument("--seed", type=_natural, default=0, help="of the episodes (default: 0)")
     parser.add_argument(
@@ -139,9 +142,21 @@ def run(options: argparse.Namespace) -> int:
     from vrpsam_app.evaluation.shift_suite import SHIFTS
 
     methods = MethodWords.parse_all(options.methods or DEFAULT_METHODS)
-    check_weights_used(options, [words.name for words in methods])
+    if not options.methods:
+        # Who names no method need not know which formats the slow one is asked.
+        methods = tuple(replace(m, optional=m.formats is not None) for m in methods)
+    # A SAM is also clicked where effort is measured.
+    names = [words.name for words in methods]
+    check_weights_used(options, [*names, "sam"] if options.effort else names)
     paper = options.protocol == "paper"
     episodes = options.episodes or (FULL if options.full else PAPER if paper else EPISODES)
+    if paper and options.negatives:
+        raise ConfigError(
+            "--negatives makes no sense with --protocol paper, whose targets all show the object: "
+            "leave it out."
+        )
+    usual = 0.0 if paper else NEGATIVE_SHARE
+    negatives = usual if options.negatives is None else options.negatives
     outcome = evaluate(
         EvaluationRun(
             data=tuple(map(DataWords.parse, options.data)),
@@ -161,7 +176,7 @@ def run(options: argparse.Namespace) -> int:
             device=options.device,
             threads=options.threads,
             episodes=episodes,
-            negatives=round(options.negatives * episodes),
+            negatives=round(negatives * episodes),
             effort=options.effort,
             seed=options.seed,
             folder=options.out,
@@ -175,6 +190,14 @@ def run(options: argparse.Namespace) -> int:
             f"{cell.dataset}, {column}{f' {cell.column.shift}' if cell.column.shift else ''}, "
             f"{cell.method}: IoU {cell.iou.mean:.3f}"
         )
+    plan = outcome.report.plan
+    for name, why in plan["left_out"].items():
+        print(f"vrpsam: not asked: {name}: {why}", file=sys.stderr)
+    for what in plan["not_asked"]:
+        print(f"vrpsam: not asked: {what}", file=sys.stderr)
+    if options.negatives and plan["without_negatives"]:
+        without = ", ".join(plan["without_negatives"])
+        print(f"vrpsam: no target lacks the object: {without}", file=sys.stderr)
     for name, path in outcome.paths.items():
         print(f"{name}: {path}")
     if outcome.failed:

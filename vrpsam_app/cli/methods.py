@@ -8,6 +8,7 @@ from vrpsam_app.methods import METHODS
 
 NEEDS = {
     "model": "a model (--model; one comes with the program)",
+    "model's sam": "a model built on SAM's own weights (--model), which the program's own is not",
     "sam": "SAM's weights (--sam)",
     "prompts": "SAM's weights (--sam), or a model; --prompts, else it learns from the references",
     "features": "a backbone's weights (--features), SAM's (--sam), or a model",

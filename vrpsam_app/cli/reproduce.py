@@ -171,7 +171,7 @@ def _bench(options: argparse.Namespace) -> Bench:
         changes["keep"] = "best"
     return PaperBench(
         files=files,
-        episodes=options.episodes or EPISODES,
+        episodes=EPISODES if options.episodes is None else options.episodes,
         changes=changes,
         computing={"device": options.device, **_given(options, ("threads",))},
     )

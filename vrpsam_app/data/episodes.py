@@ -15,6 +15,7 @@ from vrpsam_app.data.folder_dataset import FolderDataset, Split
 from vrpsam_app.data.labelled_dataset import EVERY_CLASS, LabelledDataset
 from vrpsam_app.data.synthetic_scenes import SceneGroup
 from vrpsam_app.errors import ConfigError
+from vrpsam_app.images import to_rgb
 
 # After zooming, the typical object of the wanted class measures this many pixels across.
 OBJECT_SIDE = (6.0, 100.0)
@@ -298,7 +299,7 @@ class FolderGroups:
             self._kept.move_to_end(index)
             return known
         loaded = self.dataset.load(index)
-        image, instances, classes = loaded.image, loaded.instances, loaded.classes
+        image, instances, classes = to_rgb(loaded.image), loaded.instances, loaded.classes
         ignored = loaded.ignored if loaded.ignored is not None and loaded.ignored.any() else None
         step = max(classes.shape) / LONGEST_SIDE
         if step > 1.0:

@@ -36,17 +36,20 @@ class FolderDataset(LabelledFiles):
 
     Beside them may lie ``meta.json`` (``kind`` of the masks, ``classes``), ``per_image.json``
     (per picture: ``objects`` {number: class name}, ``modality``, ``licence``) and ``splits.json``
-    (``train`` and ``val`` lists of names, or ``train_classes`` and ``val_classes``).
+    (``train`` and ``val`` lists of names, or ``train_classes`` and ``val_classes``). Names that
+    differ in a last ``_full``, ``_q0`` or ``_t12`` alone are views of one field: the whole, a
+    quarter, a tile. Those are never paired.
 
     Attributes
     ----------
     folder : where it lies
-    kind : what a value in a mask is: an object, a class, or 1 for the only class
+    kind : what a value in a mask is: an object ("instance"), a class ("semantic"), or, whatever it
+        is, the only class ("binary")
     """
 
     folder: Path
     kind: MaskKind
-    _files: Mapping[str, Path]
+    _files: Mapping[str, tuple[Path, Path]]  # picture and mask
     _class_of: Mapping[str, Mapping[int, int]]
     _class_ids: Mapping[int, int]
 
@@ -117,11 +120,11 @@ class FolderDataset(LabelledFiles):
 
     def image_path(self, index: int) -> Path:
         """Return where picture number `index` lies."""
-        return self._files[self.names[index]]
+        return self._files[self.names[index]][0]
 
     def label_path(self, index: int) -> Path:
         """Return where the mask of picture number `index` lies."""
-        return self.folder / "masks" / f"{self.names[index]}.png"
+        return self._files[self.names[index]][1]
 
     def labels(self, index: int) -> Labels:
         """Read object numbers and classes of picture number `index`.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -13,6 +13,7 @@ from vrpsam_app.errors import ConfigError, ImageFileError
 Split = Literal["train", "val"]
 MaskKind = Literal["instance", "semantic", "binary"]
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
+MASK_SUFFIXES = (".png", ".tif", ".tiff")
 SPLITS_EXAMPLE = '{"train": ["a", "b"], "val": ["c"]}'
 
 # Words in the name of a photograph's licence that forbid sharing what was learned from it.
@@ -21,28 +22,40 @@ _NOT_FOR_SHARING = re.compile(r"non-?commercial|no-?deriv|\bnc\b|\bnd\b", re.IGN
 _VIEW = re.compile(r"_(full|[qt]\d+)$")
 
 
-def find_pictures(root: Path) -> dict[str, Path]:
-    """List the pictures of a folder by name, having made sure that each has a mask."""
+def find_pictures(root: Path) -> dict[str, tuple[Path, Path]]:
+    """List the pictures of a folder by name, each with its mask."""
     for part in ("images", "masks"):
         if not (root / part).is_dir():
             raise ImageFileError(
                 f"{root} has no folder {part}/: expected images/<name>.png or .jpg and "
                 "masks/<name>.png."
             )
-    files = {
-        path.stem: path
-        for path in sorted((root / "images").iterdir())
-        if path.suffix.lower() in IMAGE_SUFFIXES
-    }
-    if not files:
+    pictures = _files_by_name(root / "images", IMAGE_SUFFIXES)
+    if not pictures:
         raise ImageFileError(f"{root / 'images'} holds no pictures ({', '.join(IMAGE_SUFFIXES)}).")
-    for name in files:
-        if not (root / "masks" / f"{name}.png").is_file():
+    masks = _files_by_name(root / "masks", MASK_SUFFIXES)
+    missing = next((name for name in pictures if name not in masks), None)
+    if missing is not None:
+        raise ImageFileError(
+            f"{root / 'masks' / missing}.png is missing: every picture in images/ needs a label "
+            "image of the same name (.png or .tif). Add it or remove the picture."
+        )
+    return {name: (path, masks[name]) for name, path in pictures.items()}
+
+
+def _files_by_name(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
+    """List files by name without ending, hidden ones, which macOS leaves, passed over."""
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(".") or path.suffix.lower() not in suffixes:
+            continue
+        if path.stem in found:
             raise ImageFileError(
-                f"{root / 'masks' / name}.png is missing: every picture in images/ needs a label "
-                "image of the same name. Add it or remove the picture."
+                f"{folder} holds both {found[path.stem].name} and {path.name}: expected one file "
+                "for each name. Rename or remove one."
             )
-    return files
+        found[path.stem] = path
+    return found
 
 
 def read_document(path: Path) -> dict[str, Any]:
@@ -149,7 +162,7 @@ def classes_of_split(root: Path, split: Split | None) -> set[str] | None:
     return set(_string_list(root, splits, f"{split}_classes"))
 
 
-def pictures_of_split(root: Path, split: Split | None, files: Mapping[str, Path]) -> list[str]:
+def pictures_of_split(root: Path, split: Split | None, files: Collection[str]) -> list[str]:
     """Return the names of the pictures of a split, sorted."""
     splits = read_document(root / "splits.json")
     if split is None or f"{split}_classes" in splits:

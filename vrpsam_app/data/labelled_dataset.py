@@ -6,14 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vrpsam_app.errors import ImageError
 from vrpsam_app.image_files import read_image
-from vrpsam_app.images import to_rgb
 
 # Value of `Labels.ignored` where nothing is known about any class.
 EVERY_CLASS = -1
@@ -46,14 +45,15 @@ class LabelledImage:
     Attributes
     ----------
     name : its name in the data set
-    image : shape (H, W, 3), uint8
+    image : shape (H, W), (H, W, 3) or (H, W, 4)
+        As its file has it: who pairs pictures brings them to RGB by the range that they share.
     instances, classes, ignored
         As in :class:`Labels`.
     class_names : name of each class, that of class 1 first
     """
 
     name: str
-    image: NDArray[np.uint8]
+    image: NDArray[Any]
     instances: NDArray[np.int32]
     classes: NDArray[np.int32]
     class_names: tuple[str, ...]
@@ -144,7 +144,7 @@ class LabelledFiles(ABC):
         """Read the labels of picture number `index`."""
 
     def load(self, index: int) -> LabelledImage:
-        """Read picture and labels number `index`; grey pictures become RGB.
+        """Read picture and labels number `index`.
 
         Raises
         ------
@@ -154,7 +154,7 @@ class LabelledFiles(ABC):
             If picture and labels differ in size.
         """
         labels = self.labels(index)
-        image = to_rgb(read_image(self.image_path(index)))
+        image = read_image(self.image_path(index))
         if image.shape[:2] != labels.classes.shape:
             raise ImageError(
                 f"{self.label_path(index)} has shape {labels.classes.shape}, its picture "

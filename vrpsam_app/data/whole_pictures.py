@@ -12,6 +12,7 @@ import numpy as np
 from vrpsam_app.data.labelled_dataset import LabelledDataset, LabelledImage
 from vrpsam_app.errors import ConfigError
 from vrpsam_app.geometry import resize_bilinear
+from vrpsam_app.images import to_rgb
 
 Order = Literal["class", "picture"]
 """What comes first: a random class, as for COCO-20i, or each picture in turn, as for PASCAL-5i."""
@@ -153,13 +154,13 @@ class WholePictures:
 
 
 def squashed(picture: LabelledImage, side: int) -> LabelledImage:
-    """Bring a picture to a square, labels as torch's nearest neighbour takes them."""
+    """Bring a picture to a square in RGB, labels as torch's nearest neighbour takes them."""
     height, width = picture.classes.shape
     rows = (np.arange(side) * height // side)[:, None]
     cols = (np.arange(side) * width // side)[None, :]
     return replace(
         picture,
-        image=resize_bilinear(picture.image, (side, side)),
+        image=resize_bilinear(to_rgb(picture.image), (side, side)),
         instances=picture.instances[rows, cols],
         classes=picture.classes[rows, cols],
         ignored=None if picture.ignored is None else picture.ignored[rows, cols],

@@ -45,6 +45,10 @@ def comparison_page(report: Report) -> str:
         parts.append("Not asked, because something is not there:\n")
         parts += [f"- `{name}`: {why}" for name, why in left_out.items()]
         parts.append("")
+    if not_asked := plan.get("not_asked"):
+        parts.append("Not asked, because it makes no sense there:\n")
+        parts += [f"- {words}" for words in not_asked]
+        parts.append("")
     if not summary.cells:
         return "\n".join([*parts, "No question was answered.\n"])
     tables = [_methods_table(summary.cells), *accuracy_tables(summary)]
@@ -94,7 +98,9 @@ def published_table(summary: Summary) -> ReportTable | None:
                     Entry(system, tone="words"),
                     Entry(f"{miou:.1f}", note),
                     Entry(f"`{method}`" if cell else "", tone="words"),
-                    Entry(f"{100 * cell.class_iou:.1f}" if cell else ""),
+                    Entry(f"{100 * cell.class_iou:.1f}", f"n={cell.episodes}")
+                    if cell
+                    else Entry(""),
                 ]
             )
     if not rows:

@@ -19,7 +19,7 @@ from vrpsam_app.data.annotation_simulation import click, stroke
 from vrpsam_app.errors import ConfigError
 from vrpsam_app.evaluation.episode_reader import Question
 from vrpsam_app.evaluation.metrics import iou
-from vrpsam_app.predictor import VRPSAMPredictor
+from vrpsam_app.methods.plain_sam import PlainSAM
 from vrpsam_app.references import Reference
 from vrpsam_app.segmenter import Segmenter
 
@@ -169,12 +169,12 @@ class ObjectByObject:
 
     Parameters
     ----------
-    predictor : its decoder is asked with clicks alone
+    sam : asked by the clicks on one object at a time
     question : with the objects of the truth; without objects, all clicks are of one
     """
 
-    def __init__(self, predictor: VRPSAMPredictor, question: Question) -> None:
-        self._predictor = predictor
+    def __init__(self, sam: PlainSAM, question: Question) -> None:
+        self._sam = sam
         self._question = question
         self._clicks: dict[int, list[Point]] = {}
         self._masks: dict[int, NDArray[np.bool_]] = {}
@@ -186,7 +186,8 @@ class ObjectByObject:
             if isinstance(mark, Point):
                 for number in self._meant(mark):
                     self._clicks.setdefault(number, []).append(mark)
-                    self._masks[number] = self._segment(self._clicks[number])
+                    clicks = Corrections(tuple(self._clicks[number]))
+                    self._masks[number] = self._sam.segment(self._question.target, clicks).mask
         self._heard = len(marks)
         return np.logical_or.reduce([np.zeros_like(self._question.truth), *self._masks.values()])
 
@@ -197,12 +198,6 @@ class ObjectByObject:
             return [number for number, mask in self._masks.items() if mask[row, col]]
         objects = self._question.objects
         return [1 if objects is None else int(objects[row, col])]
-
-    def _segment(self, clicks: list[Point]) -> NDArray[np.bool_]:
-        own = Reference.from_annotations(self._question.target, clicks, label="object")
-        return self._predictor.predict_from_prompts(
-            self._question.target, [own], Corrections(tuple(clicks))
-        ).mask
 
 
 def _largest_part(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

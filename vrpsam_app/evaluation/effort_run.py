@@ -28,7 +28,10 @@ from vrpsam_app.evaluation.episode_reader import Question
 from vrpsam_app.evaluation.evaluation_plan import DescribedSegmenter, answering_code
 from vrpsam_app.evaluation.evaluation_set import EvaluationSet
 from vrpsam_app.evaluation.result_file import ResultFile
-from vrpsam_app.predictor import VRPSAMPredictor
+from vrpsam_app.methods.plain_sam import PlainSAM
+
+OBJECT_BY_OBJECT = "SAM clicks, object by object"
+"""The way of working that needs a SAM which answers prompts by itself."""
 
 EFFORT_VERSION = 1
 """Raised when the simulated person changes."""
@@ -55,13 +58,17 @@ class Approach:
 
 
 def approaches(
-    product: DescribedSegmenter, forest: DescribedSegmenter | None
+    product: DescribedSegmenter,
+    *,
+    sam: PlainSAM | None = None,
+    forest: DescribedSegmenter | None = None,
 ) -> tuple[Approach, ...]:
     """Return the ways that are compared.
 
     Parameters
     ----------
-    product : given the episode's first reference; where it is a VRP-SAM, its SAM alone is another
+    product : given the episode's first reference
+    sam : clicked on each picture anew, None to leave it out
     forest : pixel classifier that is scribbled on each picture anew, None to leave it out
     """
     refined = partial(with_reference, product)
@@ -69,9 +76,8 @@ def approaches(
         Approach("reference, then clicks", product, "click", refined, answers_first=True),
         Approach("reference, then strokes", product, "stroke", refined, answers_first=True),
     ]
-    if isinstance(product, VRPSAMPredictor):
-        begin = partial(ObjectByObject, product)
-        ways.append(Approach("SAM clicks, object by object", product, "click", begin))
+    if sam is not None:
+        ways.append(Approach(OBJECT_BY_OBJECT, sam, "click", partial(ObjectByObject, sam)))
     if forest is not None:
         begin_anew = partial(without_reference, forest)
         ways.append(Approach("forest, strokes on each picture", forest, "stroke", begin_anew))
@@ -161,5 +167,6 @@ def _measure(key: str, way: Approach, data: EvaluationSet, episode: Episode) -> 
 def _key(way: Approach, data: EvaluationSet, episode: Episode) -> str:
     who = sorted(way.segmenter.describe().items())
     asked = (way.name, who, answering_code(way.segmenter), data.name, data.reader.components)
-    words = (EFFORT_VERSION, GOAL, MOST_MARKS, *asked)
+    shown = data.reader.content_key(episode, 1)
+    words = (EFFORT_VERSION, GOAL, MOST_MARKS, *asked, shown)
     return hashlib.blake2b(f"{words} {episode}".encode(), digest_size=10).hexdigest()

@@ -47,6 +47,11 @@ class EpisodeDrawer:
         and every reference is the same half, on which another object is marked each time
     classes : names of the classes that are asked for, all by default
 
+    Attributes
+    ----------
+    labels : classes that can be asked for
+    lacked : those of them that some picture lacks and enough others of its group show
+
     Raises
     ------
     ConfigError
@@ -105,13 +110,17 @@ class EpisodeDrawer:
         if not self.labels:
             raise ConfigError(
                 f"{dataset.name} has no class that {least_references + 1} pictures, the target in "
-                f"another field than the rest, show on {least_area} pixels or more: add pictures, "
-                "lower least_area or least_references, or try one_image=True."
+                f"another field than the rest, show on {least_area} pixels or more (x_t1 and x_t2 "
+                "are views of one field): add pictures, or ask for one half of each by the other "
+                "(FOLDER,one-image, in Python one_image=True). Python also takes a lower "
+                "least_area."
             )
-        if negatives and not any(self._lacking(name) for name in self.labels):
+        self.lacked: tuple[str, ...] = tuple(n for n in self.labels if self._lacking(n))
+        if negatives and not self.lacked:
             raise ConfigError(
-                f"Every picture of {dataset.name} shows every class, so that none can be absent: "
-                "use negatives=0, or a data set with more classes."
+                f"No picture of {dataset.name} lacks a class that others of its group show (at "
+                f"least {least_references}), so that none can be absent: use negatives=0, or a "
+                "data set with more classes."
             )
 
     def episode(self, index: int) -> Episode:
@@ -239,9 +248,7 @@ class EpisodeDrawer:
         return int.from_bytes(self._digest(*words)[:6], "big") / 2.0**48
 
     def _digest(self, *words: object) -> bytes:
-        # The separator occurs in no name of a file.
-        text = "\0".join(map(str, (self.seed, *words)))
-        return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=8).digest()
+        return _hash(self.seed, *words)
 
 
 def build_episode_list(
@@ -290,7 +297,8 @@ def build_episode_list(
 def first_picture_episodes(dataset: LabelledDataset, *, least_area: int = 1) -> EpisodeList:
     """Ask every other picture of each class for what its first picture shows.
 
-    So PerSeg (reference ``00``) and DAVIS-2017 (the first frame) are measured in print.
+    So PerSeg (reference ``00``) and DAVIS-2017 (the first frame) are measured in print. The first
+    ones of the list are spread over the classes; an index does not depend on the order.
 
     Parameters
     ----------
@@ -307,11 +315,29 @@ def first_picture_episodes(dataset: LabelledDataset, *, least_area: int = 1) -> 
         for class_id, names in sorted(pictures.items())
         for target in names[1:]
     ]
-    episodes = tuple(
+    asked = (
         Episode(0, index, label, Place(target), (Place(reference),))
         for index, (label, reference, target) in enumerate(pairs)
     )
+    episodes = tuple(_in_turns(asked))
     return EpisodeList(dataset.name, 0, {"reference": "first picture"}, episodes)
+
+
+def _in_turns(episodes: Iterable[Episode]) -> list[Episode]:
+    """Let classes take turns, by chance in each round: a few episodes ask for many classes."""
+    drawn = sorted((_hash(e.label, e.target.picture), e.index, e) for e in episodes)
+    asked: Counter[str] = Counter()
+    rounds = []
+    for chance, index, episode in drawn:
+        rounds.append((asked[episode.label], chance, index, episode))
+        asked[episode.label] += 1
+    return [episode for *_, episode in sorted(rounds)]
+
+
+def _hash(*words: object) -> bytes:
+    # The separator occurs in no name of a file.
+    text = "\0".join(map(str, words))
+    return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=8).digest()
 
 
 def _cut(array: NDArray[np.generic], part: Part) -> NDArray[np.generic]:

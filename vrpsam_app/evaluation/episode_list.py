@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,10 @@ class Episode:
     target: Place
     references: tuple[Place, ...]
     negative: bool = False
+
+    def question(self, shots: int) -> tuple[Hashable, ...]:
+        """Return what is asked: the same for episodes that differ only in where marks fall."""
+        return self.label, self.target, frozenset(self.references[:shots])
 
 
 @dataclass(frozen=True, slots=True)

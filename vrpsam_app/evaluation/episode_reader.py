@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Literal, get_args
 
 import numpy as np
@@ -18,6 +18,7 @@ from vrpsam_app.data.paper_marks import PAPER_SIDE, paper_marks
 from vrpsam_app.data.whole_pictures import squashed
 from vrpsam_app.errors import ConfigError
 from vrpsam_app.evaluation.episode_list import Episode, Part, Place
+from vrpsam_app.images import intensity_range_of, plane_key, to_rgb
 from vrpsam_app.references import Reference
 
 Format = Literal["mask", "click", "stroke", "box", "outline"]
@@ -68,8 +69,8 @@ class EpisodeReader:
     Parameters
     ----------
     dataset : LabelledDataset
-    components : whether connected parts of a class count as objects where the data have none, as
-        cells apart do and a network of membranes does not
+    components : whether connected parts of a class count as objects where the data have none, or
+        number all of a picture alike; as cells apart do and a network of membranes does not
     paper_side : side to which pictures are squashed where the paper's experiments are asked
     """
 
@@ -85,6 +86,7 @@ class EpisodeReader:
         self.paper_side = paper_side
         self._number = {name: i for i, name in enumerate(dataset.names)}
         self._load: Callable[[int], LabelledImage] = lru_cache(KEPT_PICTURES)(dataset.load)
+        self._content: Callable[[str], str] = cache(self._find_content)
 
     @property
     def formats(self) -> tuple[Format, ...]:
@@ -92,6 +94,26 @@ class EpisodeReader:
         if self.dataset.has_instances or self.components:
             return FORMATS
         return tuple(name for name in FORMATS if name not in OBJECT_FORMATS)
+
+    def content_key(self, episode: Episode, shots: int) -> str:
+        """Return a hash of an episode's pictures and labels, to tell when they have changed.
+
+        Every picture is read once. One that cannot be read counts by the reason.
+
+        Parameters
+        ----------
+        episode : of a list drawn from this data set
+        shots : number of references, the first ones of the episode
+        """
+        places = (episode.target, *episode.references[:shots])
+        digest = hashlib.blake2b(digest_size=16)
+        for name in dict.fromkeys(place.picture for place in places):
+            try:
+                content = self._content(name)
+            except Exception as error:  # the answer will say so, and the rest goes on
+                content = f"{type(error).__name__}: {error}"
+            digest.update(f"{name}\0{content}\0".encode("utf-8", "surrogateescape"))
+        return digest.hexdigest()
 
     def to_references(self, episode: Episode, format: Format, shots: int = 1) -> Question:
         """Mark the references of an episode as people do, at the pictures' own size.
@@ -124,8 +146,9 @@ class EpisodeReader:
             places = tuple(dict.fromkeys(places))
         references = []
         marked: dict[Place, NDArray[np.bool_]] = {}
-        for shot, place in enumerate(places):
-            picture, wanted = self._shown(episode, place)
+        target, *pictures = self._seen(episode, places)
+        for shot, (place, picture) in enumerate(zip(places, pictures, strict=True)):
+            wanted = self._wanted(episode, picture)
             objects = self._objects(picture, wanted)
             left = objects * ~marked[place] if place in marked else objects
             rng = _generator(episode, format, shot)
@@ -144,7 +167,7 @@ class EpisodeReader:
                     label=episode.label,
                 )
             )
-        return self._question(episode, tuple(references), self._picture(episode.target))
+        return self._question(episode, tuple(references), target)
 
     def to_paper_references(self, episode: Episode, kind: Kind, shots: int = 1) -> Question:
         """Mark the references of an episode as the paper's experiments do.
@@ -164,12 +187,15 @@ class EpisodeReader:
             As for :meth:`to_references`, or if the class vanishes at that size.
         """
         references = []
-        for shot, place in enumerate(self._places(episode, shots)):
-            picture = squashed(self._picture(place), self.paper_side)
+        target, *pictures = (
+            squashed(picture, self.paper_side)
+            for picture in self._seen(episode, self._places(episode, shots))
+        )
+        for shot, picture in enumerate(pictures):
             mask = picture.classes == self._class_id(episode)
             if not mask.any():
                 raise ConfigError(
-                    f"Episode {episode.index}: {episode.label!r} in {place.picture} vanishes at "
+                    f"Episode {episode.index}: {episode.label!r} in {picture.name} vanishes at "
                     f"{self.paper_side} x {self.paper_side}: draw the list with least_area=2048."
                 )
             marks = paper_marks(_generator(episode, kind, shot), kind, mask, training=False)
@@ -183,7 +209,6 @@ class EpisodeReader:
                     label=episode.label,
                 )
             )
-        target = squashed(self._picture(episode.target), self.paper_side)
         return self._question(episode, tuple(references), target)
 
     def _question(
@@ -209,27 +234,40 @@ class EpisodeReader:
             )
         return episode.references[:shots]
 
-    def _shown(self, episode: Episode, place: Place) -> tuple[LabelledImage, NDArray[np.bool_]]:
-        """Return a reference's picture and where it shows the class."""
-        picture = self._picture(place)
+    def _seen(self, episode: Episode, places: Sequence[Place]) -> list[LabelledImage]:
+        """Return target and references in RGB, by the one range of intensities that they share."""
+        pictures = [self._picture(place) for place in (episode.target, *places)]
+        shared = intensity_range_of(picture.image for picture in pictures)
+        return [replace(picture, image=to_rgb(picture.image, shared)) for picture in pictures]
+
+    def _wanted(self, episode: Episode, picture: LabelledImage) -> NDArray[np.bool_]:
+        """Return where a reference's picture shows the class."""
         wanted = picture.classes == self._class_id(episode)
         if not wanted.any():
             raise ConfigError(
-                f"Episode {episode.index}: {place.picture} of {self.dataset.name} does not show "
+                f"Episode {episode.index}: {picture.name} of {self.dataset.name} does not show "
                 f"{episode.label!r}: the labels are not those that the list was drawn from. Draw a "
                 "new list."
             )
-        return picture, wanted
+        return wanted
+
+    def _find_content(self, name: str) -> str:
+        picture = self._load(self._number_of(name))
+        planes = (picture.image, picture.instances, picture.classes, picture.ignored)
+        return " ".join("" if plane is None else plane_key(plane) for plane in planes)
 
     def _picture(self, place: Place) -> LabelledImage:
-        number = self._number.get(place.picture)
+        picture = self._load(self._number_of(place.picture))
+        return picture if place.part is None else _cropped(picture, place.part)
+
+    def _number_of(self, name: str) -> int:
+        number = self._number.get(name)
         if number is None:
             raise ConfigError(
-                f"{self.dataset.name} has no picture {place.picture!r}: open the data that the "
+                f"{self.dataset.name} has no picture {name!r}: open the data that the "
                 "list was drawn from, or draw a new list."
             )
-        picture = self._load(number)
-        return picture if place.part is None else _cropped(picture, place.part)
+        return number
 
     def _class_id(self, episode: Episode) -> int:
         names = self.dataset.class_names
@@ -246,7 +284,9 @@ class EpisodeReader:
         """Return the objects of the class, numbered; a mask where the data have none."""
         if self.dataset.has_instances:
             numbered = (picture.instances * wanted).astype(np.int32)
-            return numbered if numbered.any() or not wanted.any() else wanted
+            # Masks of 0 and 255 number everything alike, which nobody means who asks for parts.
+            if not self.components or np.unique(numbered[numbered > 0]).size > 1:
+                return numbered if numbered.any() or not wanted.any() else wanted
         return _numbered(wanted) if self.components else wanted
 
 

@@ -61,7 +61,7 @@ class Figures:
     score : what the method thought of its own mask
     presence : how sure it was that the object is there
     seconds : time of the answer
-    fresh : whether it was the first question about this target, so that nothing was known of it
+    fresh : whether nothing was known of the target: neither asked about nor shown before
     peak_bytes : most memory of the process so far, while this method was measured on this set
     """
 

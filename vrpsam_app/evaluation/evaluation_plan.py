@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -92,6 +92,11 @@ class EvaluationPlan:
                 f"The paper's experiments have no format {', '.join(sorted(unknown))}: expected "
                 f"{', '.join(PAPER_KINDS)}."
             )
+        if self.paper and self.shifts:
+            raise ConfigError(
+                "The paper's experiments have no changed pictures: ask for them with the default "
+                "protocol (--shift without --protocol paper)."
+            )
 
     def asks(self, method: MeasuredMethod, data: EvaluationSet) -> list[Ask]:
         """Return how a method is asked on a data set, the main way first.
@@ -111,6 +116,24 @@ class EvaluationPlan:
         if main is None or main not in wanted:
             return wanted
         return [*wanted, *(main._replace(shift=shift) for shift in self.shifts)]
+
+    def not_asked(self, methods: Sequence[MeasuredMethod], data: EvaluationSet) -> list[str]:
+        """Say what a data set is not asked although it was wanted, and why."""
+        formats, shots = self._possible(data)
+        said = []
+        if dropped := [f for f in self.formats if f not in formats]:
+            said.append(f"{', '.join(dropped)}: its objects are not told apart")
+        if many := [str(s) for s in self.shots if s not in shots]:
+            said.append(
+                f"{', '.join(many)} references: some of its episodes have only {data.most_shots}"
+            )
+        if formats and shots:
+            said += [
+                f"{m.name}: it was to be asked other formats or numbers of references only"
+                for m in methods
+                if not self.asks(m, data)
+            ]
+        return [f"{data.name}, {words}" for words in said]
 
     def main_ask(self, data: EvaluationSet) -> Ask | None:
         """Return the first format that makes sense for the data, with the fewest references."""

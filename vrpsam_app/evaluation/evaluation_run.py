@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from vrpsam_app.embeddings.store import EmbeddingStore
 from vrpsam_app.errors import ConfigError, MissingExtraError
 from vrpsam_app.evaluation.comparison_page import comparison_page
 from vrpsam_app.evaluation.effort import EffortResult
-from vrpsam_app.evaluation.effort_run import EffortRun, approaches
+from vrpsam_app.evaluation.effort_run import OBJECT_BY_OBJECT, EffortRun, approaches
 from vrpsam_app.evaluation.evaluation_plan import EvaluationPlan, MeasuredMethod
 from vrpsam_app.evaluation.evaluation_set import EvaluationSet, open_sets
 from vrpsam_app.evaluation.evaluator import Evaluator
@@ -28,6 +28,7 @@ from vrpsam_app.evaluation.report_pictures import choose_examples
 from vrpsam_app.evaluation.summary import Summary
 from vrpsam_app.image_files import write_whole
 from vrpsam_app.methods import METHODS, MethodSources
+from vrpsam_app.methods.plain_sam import PlainSAM
 from vrpsam_app.predictor import VRPSAMPredictor
 
 T = TypeVar("T")
@@ -96,12 +97,13 @@ def evaluate(run: EvaluationRun) -> Outcome:
     Raises
     ------
     VRPSAMError
-        If data, model or results of an earlier run cannot be read, or results not be written. A
-        single picture that fails is named in the report instead.
+        If the labels, from which the questions are drawn, the model or results of an earlier run
+        cannot be read, or results not be written. A single picture that fails is named in the
+        report instead.
     """
     if run.threads is not None:
         torch.set_num_threads(run.threads)
-    sets = [s for words in run.data for s in _open(words, run)]
+    sets = _open(run)
     store = EmbeddingStore()
     sources = MethodSources.of(
         lambda: _load(run.model, run.device, store),
@@ -117,15 +119,21 @@ def evaluate(run: EvaluationRun) -> Outcome:
         for m in run.methods
         if m.name not in left_out
     ]
+    _refuse_silent(methods, run, sets)
     evaluator = Evaluator(methods, sets, run.plan, run.folder, store=store)
     results = list(_shown(evaluator.run(), evaluator, "question"))
     effort: list[EffortResult] = []
     if run.effort:
         forest = next((m.build() for m in methods if m.name == "pixel_forest"), None)
-        ways = approaches(methods[0].build(), forest)
+        sam: PlainSAM | None = None
+        try:
+            sam = PlainSAM(sources.sam())
+        except ConfigError as error:
+            left_out[OBJECT_BY_OBJECT] = str(error)
+        ways = approaches(methods[0].build(), sam=sam, forest=forest)
         courses = EffortRun(ways, sets, run.effort, run.folder, store=store)
         effort = list(_shown(courses.run(), courses, "picture"))
-    summary = Summary.of(results)
+    summary = Summary.of(results, {s.name: s.positives for s in sets})
     report = Report(
         command=run.command,
         methods=evaluator.descriptions,
@@ -135,7 +143,9 @@ def evaluate(run: EvaluationRun) -> Outcome:
             "negatives": run.negatives,
             "seed": run.seed,
             "data": [s.name for s in sets],
+            "without_negatives": [s.name for s in sets if run.negatives and not s.negatives],
             "left_out": left_out,
+            "not_asked": [words for s in sets for words in run.plan.not_asked(methods, s)],
         },
         summary=summary,
         examples=choose_examples(evaluator, results, summary),
@@ -147,6 +157,25 @@ def evaluate(run: EvaluationRun) -> Outcome:
         write_whole(run.page, comparison_page(report).encode("utf-8"), overwrite=True)
         paths["page"] = run.page
     return Outcome(report, paths, failed)
+
+
+def _refuse_silent(
+    methods: Sequence[MeasuredMethod], run: EvaluationRun, sets: Sequence[EvaluationSet]
+) -> None:
+    """Refuse a method that was named and would be asked nothing."""
+    optional = {words.name for words in run.methods if words.optional}
+    askable = [s for s in sets if run.plan.main_ask(s) is not None]
+    for method in methods:
+        if method.name in optional or not askable:
+            continue
+        if not any(run.plan.asks(method, s) for s in askable):
+            raise ConfigError(
+                f"--method {method.name} would be asked nothing: its formats "
+                f"{', '.join(method.formats or run.plan.formats)} and numbers of references "
+                f"{', '.join(map(str, method.shots or run.plan.shots))} are none of those that "
+                f"these data are asked, {', '.join(run.plan.formats)} with "
+                f"{', '.join(map(str, run.plan.shots))}. Give one of them, or leave it out."
+            )
 
 
 def _lacks(words: MethodWords, sources: MethodSources) -> str:
@@ -163,9 +192,9 @@ def _lacks(words: MethodWords, sources: MethodSources) -> str:
     return ""
 
 
-def _open(words: DataWords, run: EvaluationRun) -> list[EvaluationSet]:
+def _open(run: EvaluationRun) -> list[EvaluationSet]:
     return open_sets(
-        words,
+        run.data,
         run.folder / "lists",
         episodes=run.episodes,
         negatives=run.negatives,

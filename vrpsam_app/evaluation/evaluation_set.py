@@ -1,8 +1,10 @@
-"""A data set ready to be measured on: episodes, drawn once, and the reader of their pictures."""
+"""A data set ready to be measured on: its episodes and the reader of their pictures."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from vrpsam_app.errors import ConfigError
 from vrpsam_app.evaluation.episode_drawing import (
     LEAST_AREA,
     REFERENCES,
+    EpisodeDrawer,
     build_episode_list,
     first_picture_episodes,
 )
@@ -36,7 +39,8 @@ class EvaluationSet:
     name : of the data set, and how it is asked where that is not the usual way
     reader : of the pictures
     positives : episodes whose target shows the class
-    negatives : episodes whose target lacks it; empty where there can be none
+    negatives : episodes whose target lacks it, some with fewer references; empty where there can be
+        none
     seed : of the lists
     """
 
@@ -48,8 +52,8 @@ class EvaluationSet:
 
     @property
     def most_shots(self) -> int:
-        """Return the number of references that every episode has."""
-        return min((len(e.references) for e in self.episodes), default=0)
+        """Return the number of references that every episode has whose target shows the class."""
+        return min((len(e.references) for e in self.positives), default=0)
 
     @property
     def episodes(self) -> tuple[Episode, ...]:
@@ -58,7 +62,7 @@ class EvaluationSet:
 
 
 def open_sets(
-    words: DataWords,
+    words: DataWords | Sequence[DataWords],
     lists: Path,
     *,
     episodes: int,
@@ -67,11 +71,14 @@ def open_sets(
     paper: bool = False,
     split: Split = "val",
 ) -> list[EvaluationSet]:
-    """Open the data sets that some words name and draw their episodes, or read them if drawn.
+    """Open the data sets that some words name and draw their episodes.
+
+    The same data give the same episodes; the lists are kept as a record.
 
     Parameters
     ----------
-    words : DataWords
+    words : DataWords, or several; data sets that share a name are told apart by the folder that
+        they lie in
     lists : folder where drawn lists are kept; it is made
     episodes : number of episodes whose target shows the class
     negatives : number of episodes aimed at whose target lacks it
@@ -83,25 +90,31 @@ def open_sets(
     ------
     ImageFileError, ImageError, ConfigError
         If the data cannot be read or nothing can be drawn from them.
+    OutputError
+        If a list cannot be written.
     """
+    opened = [
+        (each, dataset)
+        for each in ([words] if isinstance(words, DataWords) else words)
+        for dataset in (each.open() if split == "val" else [each.open_part(split)])
+    ]
     sets = []
-    for dataset in words.open() if split == "val" else [words.open_part(split)]:
-        name = f"{dataset.name} (halves)" if words.one_image else dataset.name
+    for name, (asked, dataset) in zip(_names(opened), opened, strict=True):
         present: tuple[Episode, ...]
         absent: tuple[Episode, ...] = ()
-        if words.benchmark in _FIRST_PICTURE:
+        if asked.benchmark in _FIRST_PICTURE:
             present = first_picture_episodes(dataset).episodes[:episodes]
         else:
             rules = _Rules(
                 prepare_folder(lists) / _slug(f"{name}{' paper' if paper else ''} seed {seed}"),
                 seed,
                 PAPER_LEAST_AREA if paper else LEAST_AREA,
-                words.one_image,
+                asked.one_image,
             )
             present, least = _present(dataset, rules, episodes)
-            if negatives and not paper and not words.one_image:
+            if negatives and not paper and not asked.one_image:
                 absent = _absent(dataset, rules, negatives, least)
-        reader = EpisodeReader(dataset, components=words.components)
+        reader = EpisodeReader(dataset, components=asked.components)
         sets.append(EvaluationSet(name, reader, present, absent, seed))
     return sets
 
@@ -116,15 +129,15 @@ class _Rules:
     one_image: bool
 
     def episodes(
-        self, dataset: LabelledDataset, count: int, *, negatives: float, least: int
+        self,
+        dataset: LabelledDataset,
+        count: int,
+        *,
+        negatives: float,
+        least: int,
+        classes: Sequence[str] | None = None,
     ) -> EpisodeList:
-        """Read the list if it was drawn like this and is long enough; else draw and keep it."""
-        path = self.stem.with_name(f"{self.stem.name}{'-absent' if negatives else ''}.json")
-        if path.is_file():
-            known = EpisodeList.load(path)
-            if self._made(known, dataset, negatives) and len(known) >= count:
-                known.check(dataset)
-                return known
+        """Draw a list and keep it."""
         drawn = build_episode_list(
             dataset,
             self.seed,
@@ -134,20 +147,11 @@ class _Rules:
             references=REFERENCES,
             least_references=least,
             one_image=self.one_image,
+            classes=classes,
         )
-        drawn.save(path, overwrite=True)
+        ending = "-absent" if negatives else ""
+        drawn.save(self.stem.with_name(f"{self.stem.name}{ending}.json"), overwrite=True)
         return drawn
-
-    def _made(self, known: EpisodeList, dataset: LabelledDataset, negatives: float) -> bool:
-        return (known.dataset, known.seed) == (dataset.name, self.seed) and all(
-            known.rules.get(key) == value
-            for key, value in (
-                ("negatives", negatives),
-                ("least_area", self.least_area),
-                ("references", REFERENCES),
-                ("one_image", self.one_image),
-            )
-        )
 
 
 def _present(
@@ -160,7 +164,7 @@ def _present(
         listed = rules.episodes(dataset, count, negatives=0.0, least=REFERENCES)
     except ConfigError:
         listed = rules.episodes(dataset, count, negatives=0.0, least=1)
-    return listed.episodes[:count], listed.most_shots
+    return listed.episodes, listed.most_shots
 
 
 def _absent(dataset: LabelledDataset, rules: _Rules, count: int, least: int) -> tuple[Episode, ...]:
@@ -168,9 +172,29 @@ def _absent(dataset: LabelledDataset, rules: _Rules, count: int, least: int) -> 
     try:
         listed = rules.episodes(dataset, count, negatives=1.0, least=least)
     except ConfigError:
-        return ()
+        # No picture lacks a class that so many others show: with fewer references some may.
+        lacked = EpisodeDrawer(dataset, rules.seed, least_area=rules.least_area).lacked
+        if not lacked:
+            return ()
+        listed = rules.episodes(dataset, count, negatives=1.0, least=1, classes=lacked)
     # A class that no picture of its group lacks gives episodes that show it even here.
-    return tuple(e for e in listed.episodes[:count] if e.negative)
+    return tuple(e for e in listed.episodes if e.negative)
+
+
+def _names(opened: Sequence[tuple[DataWords, LabelledDataset]]) -> list[str]:
+    """Return what each data set is called: by the folder around it too, where names are shared."""
+    names = [f"{data.name} (halves)" if words.one_image else data.name for words, data in opened]
+    count = Counter(names)
+    return [
+        f"{_around(words, data)}/{name}" if count[name] > 1 else name
+        for name, (words, data) in zip(names, opened, strict=True)
+    ]
+
+
+def _around(words: DataWords, dataset: LabelledDataset) -> str:
+    """Return the name of the folder in which a data set lies."""
+    folder = words.folder.resolve()
+    return (folder.parent if dataset.name.startswith(folder.name) else folder).name
 
 
 def _slug(name: str) -> str:

@@ -96,9 +96,11 @@ class Evaluator:
     def __len__(self) -> int:
         """Count the questions, answered or not."""
         return sum(
-            len(data.episodes) * len(self.plan.asks(method, data))
+            ask.shots <= len(episode.references)
             for data in self.sets
             for method in self.methods
+            for ask in self.plan.asks(method, data)
+            for episode in data.episodes
         )
 
     def run(self) -> Iterator[EpisodeResult]:
@@ -131,17 +133,22 @@ class Evaluator:
         main = self.plan.main_ask(data)
         reset_peak_memory()
         segmenter: DescribedSegmenter | None = None
+        seen: set[str] = set()  # pictures of which the segmenter may know something by now
         for episode in data.episodes:
-            fresh = True
             for ask in asks:
+                if ask.shots > len(episode.references):
+                    continue
                 asked = self._asked(method, data, episode, ask)
+                kept = ask == main and not episode.negative
                 result = known.get(asked.key)
-                if result is None:
-                    kept = ask == main and not episode.negative
+                # The report shows the mask: an answer without it is none.
+                if result is None or (kept and not self.mask_path(asked).is_file()):
                     segmenter = segmenter or method.build()
+                    fresh = episode.target.picture not in seen
                     result = self._answer(segmenter, data, episode, ask, asked, fresh, kept)
                     self._file.append(result)
-                    fresh = False
+                    seen.add(episode.target.picture)
+                    seen.update(place.picture for place in episode.references[: ask.shots])
                 yield result
 
     def _answer(
@@ -200,6 +207,7 @@ class Evaluator:
             episode.negative,
             episode.label,
             places,
+            data.reader.content_key(episode, ask.shots),
         )
         return Asked(
             key=_digest(content),

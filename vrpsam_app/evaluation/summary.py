@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from vrpsam_app.evaluation.bootstrap import Interval, grouped_mean_interval, mean_interval
+from vrpsam_app.evaluation.bootstrap import Interval, grouped_mean_interval
 from vrpsam_app.evaluation.doubt import doubt_figures
+from vrpsam_app.evaluation.episode_list import Episode
 from vrpsam_app.evaluation.episode_result import EpisodeResult, Figures
 from vrpsam_app.evaluation.pooled_doubt import PooledDoubt, pooled_doubt
 from vrpsam_app.evaluation.presence import presence_figures
@@ -50,6 +51,8 @@ class Cell:
     episodes, absent, failed : questions answered whose target shows the class, whose target lacks
         it, and questions that failed
     iou : mean over episodes
+    shared_iou : mean over the episodes that every method of the same column answered, without which
+        a method that fails on what is hard would seem the better one
     class_iou : mean over classes of intersections over unions summed over episodes
     fb_iou : mean of that of the foreground and of the background, over all classes together
     boundary_iou : mean over episodes
@@ -73,6 +76,7 @@ class Cell:
     absent: int
     failed: int
     iou: Interval
+    shared_iou: Interval
     class_iou: float
     fb_iou: float
     boundary_iou: float
@@ -99,7 +103,7 @@ class Overall:
     method, column : which
     datasets : number of data sets
     objects_only : whether those are left out that do not tell objects apart
-    iou : mean over data sets of their means
+    iou : mean over data sets of their means, over episodes that all of the methods answered
     against_peer, against_prior : as in :class:`Cell`; the peer may differ from set to set
     """
 
@@ -130,31 +134,75 @@ class Summary:
     doubts: tuple[PooledDoubt, ...] = ()
 
     @classmethod
-    def of(cls, results: Iterable[EpisodeResult]) -> Summary:
-        """Sum up results, each question once."""
+    def of(
+        cls,
+        results: Iterable[EpisodeResult],
+        episodes: Mapping[str, Sequence[Episode]] | None = None,
+    ) -> Summary:
+        """Sum up results, each question once.
+
+        Parameters
+        ----------
+        results : of any methods and data sets
+        episodes : those that show the class, by data set: they tell which questions ask the same
+            again. Without them each counts as a new one.
+        """
         results = list(results)
-        grouped: dict[tuple[str, Column, str], list[EpisodeResult]] = defaultdict(list)
+        known = {(name, e.index): e for name, listed in (episodes or {}).items() for e in listed}
+        grouped: dict[_Key, list[EpisodeResult]] = defaultdict(list)
         failures = []
         for r in results:
             column = Column(r.asked.format, r.asked.shots, r.asked.shift)
             grouped[r.asked.dataset, column, r.asked.method].append(r)
             if r.figures is None:
                 failures.append(r)
-        ious = {key: _ious(group) for key, group in grouped.items()}
-        cells = tuple(_cell(key, group, ious) for key, group in grouped.items())
-        return cls(cells, tuple(_overall(cells, ious)), tuple(failures), pooled_doubt(results))
+        ious = {key: _ious(group, known) for key, group in grouped.items()}
+        shared = _shared(ious)
+        cells = tuple(_cell(key, group, ious[key], shared) for key, group in grouped.items())
+        return cls(cells, tuple(_overall(cells, shared)), tuple(failures), pooled_doubt(results))
 
 
 _Key = tuple[str, Column, str]
-_Ious = dict[int, float]
-"""IoU by number of the episode, of those whose target shows the class."""
+_Ious = dict[tuple[int, Hashable], float]
+"""IoU by number of the episode and what it asks, of those whose target shows the class."""
 
 
-def _ious(group: Sequence[EpisodeResult]) -> _Ious:
-    return {r.asked.index: r.figures.iou for r in group if r.figures and not r.asked.negative}
+def _ious(group: Sequence[EpisodeResult], known: Mapping[tuple[str, int], Episode]) -> _Ious:
+    found: _Ious = {}
+    for r in group:
+        if r.figures and not r.asked.negative:
+            index = r.asked.index
+            episode = known.get((r.asked.dataset, index))
+            found[index, episode.question(r.asked.shots) if episode else index] = r.figures.iou
+    return found
 
 
-def _cell(key: _Key, group: Sequence[EpisodeResult], ious: dict[_Key, _Ious]) -> Cell:
+def _shared(ious: Mapping[_Key, _Ious]) -> dict[_Key, _Ious]:
+    """Keep the episodes that every method answered which answered any in the same column."""
+    asked: dict[tuple[str, Column], list[_Ious]] = defaultdict(list)
+    for (dataset, column, _), own in ious.items():
+        if own:
+            asked[dataset, column].append(own)
+    kept: dict[_Key, _Ious] = {}
+    for (dataset, column, method), own in ious.items():
+        others = asked[dataset, column]
+        kept[dataset, column, method] = {
+            e: iou for e, iou in own.items() if all(e in other for other in others)
+        }
+    return kept
+
+
+def _mean_interval(*groups: _Ious) -> Interval:
+    """Return the mean of the groups' means; repeated questions make it no surer."""
+    return grouped_mean_interval(
+        [list(own.values()) for own in groups],
+        questions=[[question for _, question in own] for own in groups],
+    )
+
+
+def _cell(
+    key: _Key, group: Sequence[EpisodeResult], own: _Ious, shared: Mapping[_Key, _Ious]
+) -> Cell:
     dataset, column, method = key
     shown = [r for r in group if r.figures and not r.asked.negative]
     figures = [r.figures for r in shown if r.figures]
@@ -172,7 +220,8 @@ def _cell(key: _Key, group: Sequence[EpisodeResult], ious: dict[_Key, _Ious]) ->
         episodes=len(figures),
         absent=len(absent),
         failed=sum(r.figures is None for r in group),
-        iou=mean_interval(values),
+        iou=_mean_interval(own),
+        shared_iou=_mean_interval(shared[key]),
         class_iou=_class_iou(shown),
         fb_iou=_fb_iou(figures),
         boundary_iou=_mean(f.boundary_iou for f in figures),
@@ -190,31 +239,31 @@ def _cell(key: _Key, group: Sequence[EpisodeResult], ious: dict[_Key, _Ious]) ->
         seconds_fresh=_mean(f.seconds for f in all_figures if f.fresh),
         seconds_again=_mean(f.seconds for f in all_figures if not f.fresh),
         peak_bytes=max((f.peak_bytes for f in all_figures), default=0),
-        against_peer=_difference(key, _peer(dataset, column, ious), ious),
-        against_prior=_difference(key, PRIOR, ious),
+        against_peer=_difference(key, _peer(dataset, column, shared), shared),
+        against_prior=_difference(key, PRIOR, shared),
     )
 
 
-def _peer(dataset: str, column: Column, ious: dict[_Key, _Ious]) -> str | None:
+def _peer(dataset: str, column: Column, ious: Mapping[_Key, _Ious]) -> str | None:
     """Return the peer with the higher mean, None if none was asked."""
     means = {name: _mean(ious.get((dataset, column, name), {}).values()) for name in PEERS}
     known = [name for name in PEERS if not math.isnan(means[name])]
     return max(known, key=lambda name: means[name], default=None)
 
 
-def _difference(key: _Key, other: str | None, ious: dict[_Key, _Ious]) -> Difference | None:
+def _difference(key: _Key, other: str | None, ious: Mapping[_Key, _Ious]) -> Difference | None:
     dataset, column, method = key
     if other is None or method == other:
         return None
     gains = _gains(ious[key], ious.get((dataset, column, other), {}))
-    return Difference(other, mean_interval(gains)) if gains else None
+    return Difference(other, _mean_interval(gains)) if gains else None
 
 
-def _gains(own: _Ious, others: _Ious) -> list[float]:
-    return [own[i] - others[i] for i in own if i in others]
+def _gains(own: _Ious, others: _Ious) -> _Ious:
+    return {e: own[e] - others[e] for e in own if e in others}
 
 
-def _overall(cells: Sequence[Cell], ious: dict[_Key, _Ious]) -> Iterable[Overall]:
+def _overall(cells: Sequence[Cell], ious: Mapping[_Key, _Ious]) -> Iterable[Overall]:
     by_column: dict[Column, dict[str, list[Cell]]] = defaultdict(lambda: defaultdict(list))
     for cell in cells:
         if cell.episodes:
@@ -235,14 +284,14 @@ def _overall(cells: Sequence[Cell], ious: dict[_Key, _Ious]) -> Iterable[Overall
                     column=column,
                     datasets=len(datasets),
                     objects_only=datasets is objects,
-                    iou=grouped_mean_interval([list(ious[_key(c)].values()) for c in kept]),
+                    iou=_mean_interval(*(ious[_key(c)] for c in kept)),
                     against_peer=_gain(peers, ious),
                     against_prior=_gain([(c, c.against_prior) for c in kept], ious),
                 )
 
 
 def _gain(
-    pairs: Sequence[tuple[Cell, Difference | None]], ious: dict[_Key, _Ious]
+    pairs: Sequence[tuple[Cell, Difference | None]], ious: Mapping[_Key, _Ious]
 ) -> Interval | None:
     """Return the mean over data sets of the mean differences, each against its own other."""
     groups = [
@@ -250,7 +299,7 @@ def _gain(
         for cell, difference in pairs
         if difference is not None
     ]
-    return grouped_mean_interval(groups) if groups else None
+    return _mean_interval(*groups) if groups else None
 
 
 def _key(cell: Cell) -> _Key:

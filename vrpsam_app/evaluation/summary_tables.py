@@ -207,15 +207,15 @@ def _accuracy_table(summary: Summary, column: Column, *, explained: bool) -> Rep
     rows: list[list[Entry]] = []
     for dataset in dict.fromkeys(c.dataset for c in cells):
         own = [table.get((dataset, m)) for m in methods]
-        best = max((c.iou.mean for c in own if c and c.episodes), default=math.nan)
+        asked = [c.shared_iou for c in own if c and c.shared_iou.count]
+        best = max((iou.mean for iou in asked), default=math.nan)
         first = own[0]
         peer = first.against_peer if first else None
         prior = first.against_prior if first else None
-        counts = {c.episodes for c in own if c}
         rows.append(
             [
-                Entry(dataset, small=f"n={max(counts, default=0)}", tone="head"),
-                *(_mean_entry(c.iou if c else None, best) for c in own),
+                Entry(dataset, small=_counted(asked), tone="head"),
+                *(_mean_entry(c.shared_iou if c else None, best) for c in own),
                 _gain_entry(peer.interval if peer else None),
                 _gain_entry(prior.interval if prior else None),
             ]
@@ -243,7 +243,8 @@ def _accuracy_table(summary: Summary, column: Column, *, explained: bool) -> Rep
             ]
         )
     note = (
-        "Mean IoU with its 95 % bootstrap interval over episodes. The last two columns are paired "
+        "Mean IoU with its 95 % bootstrap interval over the episodes that all methods answered; "
+        "those that ask the same again count as one there. The last two columns are paired "
         f"differences of {ours} with the peer (the better of pixel forest and tuned threshold on "
         "each set) and with the training-free prior; coloured where the interval excludes 0."
     )
@@ -268,6 +269,14 @@ def _by_set(cells: Sequence[Cell]) -> list[Cell]:
     order = {name: i for i, name in enumerate(dict.fromkeys(c.dataset for c in cells))}
     columns = {column: i for i, column in enumerate(_columns(cells))}
     return sorted(cells, key=lambda c: (order[c.dataset], columns[c.column]))
+
+
+def _counted(intervals: Sequence[Interval]) -> str:
+    """Say over how many episodes a row is averaged, and how many of them ask something new."""
+    if not intervals:
+        return "n=0"
+    count, distinct = intervals[0].count, intervals[0].distinct
+    return f"n={count}" if distinct == count else f"n={count}, {distinct} distinct"
 
 
 def _mean_entry(interval: Interval | None, best: float) -> Entry:

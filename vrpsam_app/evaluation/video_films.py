@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from vrpsam_app.data.clip_scenes import CLIP_KINDS, ClipKind, clip_scene
 from vrpsam_app.data.davis2017 import Davis2017
 from vrpsam_app.data.folder_layout import Split
+from vrpsam_app.images import to_rgb
 from vrpsam_app.references import Reference
 
 
@@ -129,4 +130,4 @@ def _read(data: Davis2017, places: Sequence[int]) -> Iterator[FilmFrame]:
     for place in places:
         picture = data.load(place)
         ignored = None if picture.ignored is None else picture.ignored != 0
-        yield FilmFrame(picture.image, picture.instances, ignored)
+        yield FilmFrame(to_rgb(picture.image), picture.instances, ignored)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GUARDS", "METHODS", "PEERS", "SLOW", "Method", "MethodSources", "Need"]
 
-Need = Literal["model", "sam", "prompts", "features", "scikit-learn"]
+Need = Literal["model", "model's sam", "sam", "prompts", "features", "scikit-learn"]
 """What a method cannot do without, see :attr:`Method.needs`."""
 
 
@@ -32,10 +32,11 @@ class Method:
     Attributes
     ----------
     summary : what it is, in one line
-    needs : "model", a trained model, the embedded one by default; "sam", SAM's own weights, from a
-        file or inside a model; "prompts", whatever answers prompts, SAM or else the model;
-        "features", semantic features, from a backbone's file or else those
-        of SAM or the model; "scikit-learn", the extra ``evaluate``
+    needs : "model", a trained model, the embedded one by default; "model's sam", a trained model
+        whose SAM answers prompts by itself, as that of the embedded one does not; "sam", SAM's own
+        weights, from a file or inside a model; "prompts", whatever answers prompts, SAM or else the
+        model; "features", semantic features, from a backbone's file or else those of SAM or the
+        model; "scikit-learn", the extra ``evaluate``
     build : makes it
     """
 
@@ -126,17 +127,17 @@ METHODS: Mapping[str, Method] = MappingProxyType(
         ),
         "geometric_points": Method(
             "our model asked by points instead of visual prompts",
-            ("model",),
+            ("model's sam",),
             partial(_geometric, "points"),
         ),
         "geometric_box": Method(
             "our model asked by a box instead of visual prompts",
-            ("model",),
+            ("model's sam",),
             partial(_geometric, "box"),
         ),
         "geometric_both": Method(
             "our model asked by points and a box instead of visual prompts",
-            ("model",),
+            ("model's sam",),
             partial(_geometric, "both"),
         ),
         "training_free_prior": Method(

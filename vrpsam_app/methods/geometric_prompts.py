@@ -16,6 +16,7 @@ from scipy import ndimage
 
 from vrpsam_app.annotations import Annotation, Box, Point
 from vrpsam_app.corrections import Corrections
+from vrpsam_app.errors import ConfigError
 from vrpsam_app.images import IntensityRange
 from vrpsam_app.reference_segmenter import ReferenceSegmenter
 from vrpsam_app.references import Reference
@@ -44,9 +45,20 @@ class GeometricPrompts(ReferenceSegmenter):
     predictor : VRPSAMPredictor
         Gives the pseudo-mask, and decodes the prompts made of it.
     kind : {"points", "box", "both"}
+
+    Raises
+    ------
+    ConfigError
+        If the model's decoder does not listen to prompts, so that the answer would be its own.
     """
 
     def __init__(self, predictor: VRPSAMPredictor, kind: PromptKind) -> None:
+        if predictor.sam is None:
+            raise ConfigError(
+                f"The model {predictor.config.name!r} has no SAM that answers prompts by itself: "
+                "points and boxes would change nothing. Give a model built on SAM's own weights "
+                "with --model, or use vrp_sam."
+            )
         self._predictor = predictor
         self.kind = kind
 

@@ -109,7 +109,7 @@ def examples_of_dataset(
             continue
         picture = dataset.load(index)
         meant = picture.classes > 0 if wanted is None else picture.classes == wanted
-        example = PromptExample(picture.image, np.where(meant, picture.instances, 0))
+        example = PromptExample(to_rgb(picture.image), np.where(meant, picture.instances, 0))
         if example.numbers:
             examples.append(example)
     return examples

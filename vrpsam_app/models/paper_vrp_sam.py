@@ -229,7 +229,7 @@ class PaperVRPSAM(VRPSAM[PaperEmbedding, PaperReference]):
             logits = logits - unwanted.clamp_min(0)
         return DecoderOutput(
             mask_logits=logits,
-            score=score,
+            score=score.clamp(0, 1),  # SAM's head answers without bounds
             presence=logits.sigmoid().amax((1, 2, 3)),
             pseudo_mask=pseudo_mask,
         )

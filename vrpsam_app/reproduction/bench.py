@@ -38,6 +38,14 @@ class Bench(Protocol):
         """Return what, beside the run, decides what is asked."""
         ...
 
+    def training_sources(self, variant: Variant) -> Mapping[str, str]:
+        """Return what of this computer a model is made of: sums of weights, roots of data."""
+        ...
+
+    def trial_sources(self, run: Run) -> Mapping[str, str]:
+        """Return what of this computer is asked about: roots of data."""
+        ...
+
     def train(self, variant: Variant, fold: int, folder: Path, report: Report) -> Path:
         """Train a model, or go on, in a folder of its own; return the model's folder."""
         ...

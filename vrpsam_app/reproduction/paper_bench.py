@@ -5,14 +5,17 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from hub_weights.checksums import sha256_of
 from vrpsam_app.errors import ConfigError, ImageFileError, WeightsError
 from vrpsam_app.evaluation.evaluation_set import PAPER_LEAST_AREA, EvaluationSet
 from vrpsam_app.reproduction.bench import Report, draw_questions
 from vrpsam_app.reproduction.experiments import Backbone, Benchmark, Run, Test, Variant
 from vrpsam_app.reproduction.measured import Scale
+from vrpsam_app.reproduction.small_scale import digest
 
 EPISODES = 1000
 """Of each fold, as published."""
@@ -121,6 +124,10 @@ class PaperBench:
     computing: Mapping[str, Any] = field(default_factory=dict)
     scale: Scale = "paper"
 
+    def __post_init__(self) -> None:
+        if self.episodes < 1:
+            raise ConfigError(f"episodes is {self.episodes}: expected a positive number.")
+
     def lacks(self, run: Run) -> str:
         """Name data sets and backbones that were not given."""
         wanted: list[str] = [run.variant.benchmark]
@@ -138,6 +145,19 @@ class PaperBench:
     def trial_settings(self, run: Run) -> Mapping[str, Any]:
         """Return the number of episodes."""
         return {"episodes": self.episodes}
+
+    def training_sources(self, variant: Variant) -> Mapping[str, str]:
+        """Return the sums of the weights, and where the pictures lie."""
+        encoder = self.files.encoder(variant.backbone)
+        return {
+            "sam_sha256": _sum(self.files.sam),
+            "encoder_sha256": _sum(self.files.backbones[encoder]) if encoder else "",
+            "learned_from": _place(self.files.root(variant.benchmark)),
+        }
+
+    def trial_sources(self, run: Run) -> Mapping[str, str]:
+        """Return where the pictures lie."""
+        return {"asked_of": _place(self.files.root(_benchmark(run.trial.test)))}
 
     def train(self, variant: Variant, fold: int, folder: Path, report: Report) -> Path:
         """Train by the benchmark's preset, with what the variant changes."""
@@ -191,3 +211,14 @@ class PaperBench:
 
 def _benchmark(name: str) -> Benchmark:
     return "coco20i" if name == "coco20i" else "pascal5i"
+
+
+@cache
+def _sum(path: Path) -> str:
+    """Return the sum of a file of weights, or of those in a folder."""
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    return digest([sha256_of(file) for file in files if file.is_file()])
+
+
+def _place(root: Path | None) -> str:
+    return "" if root is None else str(root.resolve())

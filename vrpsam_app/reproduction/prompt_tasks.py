@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import shutil
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from hub_weights.checksums import sha256_of
 from vrpsam_app.data.boxed_pictures import BoxedPictures
 from vrpsam_app.data.celebamask_hq import CLASSES, CelebAMaskHQ
 from vrpsam_app.data.compositor import CutOut, PastingSettings, compose_folder, pictures_in
 from vrpsam_app.data.folder_dataset import FolderDataset
 from vrpsam_app.data.synthetic_scenes import generate_group
+from vrpsam_app.environment import ANSWER_CODE, code_version
 from vrpsam_app.errors import ConfigError
+from vrpsam_app.images import plane_key
 from vrpsam_app.methods.box_masks import convert_boxes
 from vrpsam_app.methods.prompt_examples import PromptExample, class_number, examples_of_dataset
 from vrpsam_app.methods.prompted_pictures import PromptedModel
+from vrpsam_app.reproduction.small_scale import digest
 from vrpsam_app.training.prompt_tuning import divide_examples
 
 WORLDS = ("coins", "creatures", "bubbles", "nuclei", "look_alikes", "leaves")
@@ -143,7 +148,7 @@ def banner_task(
     ----------
     cut_outs : of the objects
     backgrounds : folder of pictures without such objects
-    folder : where composed pictures are kept
+    folder : where composed pictures are kept; those of the same arguments are read again
     images, asked : pictures to learn from and to ask about
     photos : labelled folder to ask about; without one pictures are composed on backgrounds that
         none of the others has
@@ -165,27 +170,26 @@ def banner_task(
             "and one to ask about. Add some, or give labelled photographs to ask about."
         )
     half = order if photos is not None else order[: len(order) // 2]
-    learn = compose_folder(
-        folder / "learn",
-        cut_outs,
-        half,
-        count=images,
-        label="object",
-        seed=seed,
-        settings=settings,
-    )
-    if photos is None:
-        asked_folder = compose_folder(
-            folder / "ask",
-            cut_outs,
-            order[len(order) // 2 :],
-            count=asked,
-            label="object",
-            seed=seed + 1,
-            settings=settings,
+    shown = [(plane_key(c.rgb), plane_key(c.alpha)) for c in cut_outs]
+
+    def composed(part: str, backgrounds: Sequence[Path], count: int, seed: int) -> Path:
+        sums = [sha256_of(path) for path in backgrounds]
+        return _kept(
+            folder / part,
+            (shown, sums, count, seed, settings),
+            lambda root: compose_folder(
+                root,
+                cut_outs,
+                backgrounds,
+                count=count,
+                label="object",
+                seed=seed,
+                settings=settings,
+            ),
         )
-    else:
-        asked_folder = photos
+
+    learn = composed("learn", half, images, seed)
+    asked_folder = photos or composed("ask", order[len(order) // 2 :], asked, seed + 1)
     learned, there = (
         tuple(examples_of_dataset(FolderDataset.open(f, None, leave_out_restricted=False)))
         for f in (learn, asked_folder)
@@ -226,17 +230,32 @@ def plate_task(
     Parameters
     ----------
     folder : pictures with boxes, see :class:`~vrpsam_app.data.boxed_pictures.BoxedPictures`
-    converted : where the masks are kept; if they are there they are read
+    converted : where the masks are kept; those of the same pictures, boxes and model are read again
     model : asked by the boxes
     images, asked : pictures to learn from and to ask about
     label : of the boxes that are meant, all by default
     seed : of the division
     """
-    if not (converted / "meta.json").is_file():
-        convert_boxes(model, BoxedPictures.open(folder), converted, label=label)
-    dataset = FolderDataset.open(converted, None, leave_out_restricted=False)
+    boxed = BoxedPictures.open(folder)
+    sums = {name: sha256_of(path) for name, path in boxed.pictures.items()}
+    made = _kept(
+        converted,
+        (sums, dict(boxed.boxes), label, dict(model.describe()), code_version(ANSWER_CODE)),
+        lambda root: convert_boxes(model, boxed, root, label=label),
+    )
+    dataset = FolderDataset.open(made, None, leave_out_restricted=False)
     learn, rest = divide_examples(examples_of_dataset(dataset), images, seed)
     return PromptTask(label or "boxed objects", tuple(learn), tuple(rest[:asked]))
+
+
+def _kept(folder: Path, made_of: object, make: Callable[[Path], object]) -> Path:
+    """Return the labelled folder that was made of something; made now if it is not there."""
+    root = folder.with_name(f"{folder.name}-{digest(made_of)}")
+    if not (root / "meta.json").is_file():
+        # Pictures without it are what a stopped run left.
+        shutil.rmtree(root, ignore_errors=True)
+        make(root)
+    return root
 
 
 def _first_examples(dataset: CelebAMaskHQ, part: str, count: int) -> tuple[PromptExample, ...]:

@@ -14,6 +14,7 @@ from vrpsam_app.annotations import Kind
 from vrpsam_app.config import VRPEncoderConfig
 from vrpsam_app.devices import choose_device
 from vrpsam_app.embeddings.store import EmbeddingStore
+from vrpsam_app.environment import ANSWER_CODE, code_version
 from vrpsam_app.evaluation.episode_reader import Format
 from vrpsam_app.evaluation.evaluation_plan import PAPER_KINDS, EvaluationPlan, MeasuredMethod
 from vrpsam_app.evaluation.evaluation_set import EvaluationSet
@@ -38,6 +39,7 @@ _PUBLISHED_ENCODERS: Mapping[Backbone, VRPEncoderConfig] = {
     "resnet50": VRPEncoderConfig(semantic_encoder="resnet50_v2"),
     "vgg16": VRPEncoderConfig(semantic_encoder="vgg16_bn"),
 }
+_TRAINING_CODE = (*ANSWER_CODE, "data", "reproduction", "training")
 _FORMATS: Mapping[Kind, Format] = {kind: name for name, kind in PAPER_KINDS.items()}
 
 
@@ -45,7 +47,8 @@ class Runner:
     """Runs experiments at one scale in one folder.
 
     ``results.jsonl`` there holds every number as soon as it is known; a run whose number is in it
-    is not made again. Models lie in ``models/`` and are shared by all experiments.
+    is not made again, unless the code that answers, weights or data are others since. Models lie in
+    ``models/`` and are shared by all experiments.
 
     Parameters
     ----------
@@ -171,11 +174,20 @@ class Runner:
     def _model(self, variant: Variant, fold: int) -> Path:
         """Return the folder of a model, which is trained if it is not there."""
         settings = self.bench.training_settings(variant)
-        name = f"{variant.benchmark}-{fold}-{variant.marks}"
-        folder = self.folder / "models" / f"{name}-{digest((asdict(variant), fold, settings))}"
+        sources = self.bench.training_sources(variant)
+        made_of = digest((asdict(variant), fold, {**settings, **sources}))
+        name = f"{variant.benchmark}-{fold}-{variant.marks}-{made_of}"
+        folder = self.folder / "models" / name
         done = folder / "trained.json"
         if done.is_file():
-            return folder / json.loads(done.read_text(encoding="utf-8"))["model"]
+            known = json.loads(done.read_text(encoding="utf-8"))
+            # Days of training are not thrown away because a line of code is another one.
+            if known.get("code") != code_version(_TRAINING_CODE):
+                self._report(
+                    f"{folder} was trained by another version of the program: to train it anew, "
+                    "give another folder with --out"
+                )
+            return folder / known["model"]
         begun = time.monotonic()
         model = self.bench.train(variant, fold, prepare_folder(folder), self._report)
         seconds = time.monotonic() - begun
@@ -186,6 +198,8 @@ class Runner:
             "variant": asdict(variant),
             "fold": fold,
             "settings": dict(settings),
+            "sources": dict(sources),
+            "code": code_version(_TRAINING_CODE),
         }
         write_whole(done, (json.dumps(facts, indent=2) + "\n").encode("utf-8"))
         return model
@@ -210,7 +224,9 @@ class Runner:
         return {**self.bench.training_settings(run.variant), **self.bench.trial_settings(run)}
 
     def _key(self, run: Run) -> str:
-        return digest((self.bench.scale, asdict(run), self._settings(run)))
+        sources = {**self.bench.training_sources(run.variant), **self.bench.trial_sources(run)}
+        made_of = {**self._settings(run), **sources, "code": code_version(ANSWER_CODE)}
+        return digest((self.bench.scale, asdict(run), made_of))
 
 
 def described(run: Run) -> str:

@@ -95,6 +95,14 @@ class SmallBench:
         """Return the number of episodes."""
         return self.settings.part_of("episodes", "seed")
 
+    def training_sources(self, variant: Variant) -> Mapping[str, str]:
+        """Return nothing: everything is made here, by the settings."""
+        return {}
+
+    def trial_sources(self, run: Run) -> Mapping[str, str]:
+        """Return nothing: scenes are drawn by the settings."""
+        return {}
+
     def train(self, variant: Variant, fold: int, folder: Path, report: Report) -> Path:
         """Train the frozen parts if they are not there, then the VRP encoder on base worlds."""
         settings = self.settings

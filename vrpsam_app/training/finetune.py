@@ -191,12 +191,15 @@ def finetune(
     )
     trainer = _train(model.requires_grad_(True), plan, options, run, device, report)
     after = trainer.averaged(lambda m: _measure(m, "finetuned", kept, questions, device))
+    asked = [episode.question(1) for episode in questions.episodes]
     gains = [
         Gain(
             name,
             float(np.mean(before[name])),
             float(np.mean(after[name])),
-            mean_interval(np.subtract(after[name], before[name]), seed=options.seed),
+            mean_interval(
+                np.subtract(after[name], before[name]), questions=asked, seed=options.seed
+            ),
         )
         for name in before
     ]

@@ -234,6 +234,7 @@ def method_names(model: str = EMBEDDED) -> list[str]:
         if name not in GUARDS
         and (forest or "scikit-learn" not in method.needs)
         and (sam or "sam" not in method.needs)
+        and (model != EMBEDDED or "model's sam" not in method.needs)
     ]
 
 

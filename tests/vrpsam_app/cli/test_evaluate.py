@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from vrpsam_app.cli import build_parser, evaluate
@@ -64,6 +65,7 @@ def test_report_and_figures_are_written(vrpsam, asked, beads: Path, tmp_path: Pa
     ]
     assert all(c["episodes"] == 4 for c in summary["cells"])
     assert summary["command"].startswith(f"vrpsam evaluate --data {beads} --episodes 4")
+    assert summary["plan"]["without_negatives"] == ["beads"]
     assert f"beads, click x1, vrp_sam: IoU {summary['cells'][0]['iou']['mean']:.3f}" in outcome.out
     assert str(out / "report.html") in outcome.out
     assert "| beads n=4 |" in (out / "tables.md").read_text(encoding="utf-8")
@@ -95,6 +97,30 @@ def test_a_broken_picture_is_named_and_the_code_says_so(vrpsam, asked, beads: Pa
     assert "b2.png" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
 
+def test_what_is_not_asked_is_said(vrpsam, asked, beads: Path, tmp_path: Path):
+    words = ("evaluate", "--data", beads, "--out", tmp_path / "out", "--episodes", 2)
+    outcome = vrpsam(*words, "--format", "mask", "--shots", 1, 9)
+    assert outcome.code == 0
+    said = "beads, 9 references: some of its episodes have only 5"
+    assert f"not asked: {said}\n" in outcome.err
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text(encoding="utf-8"))
+    assert summary["plan"]["not_asked"] == [said]
+    assert said in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_method_that_was_named_has_to_be_asked_something(
+    vrpsam, asked, beads: Path, tmp_path: Path
+):
+    words = ("evaluate", "--data", beads, "--out", tmp_path / "out", "--episodes", 2)
+    named = vrpsam(*words, "--format", "mask", "--method", "vrp_sam", "pixel_forest,click")
+    assert named.code == 2
+    assert "--method pixel_forest would be asked nothing" in named.err
+    assert asked == []
+    usual = vrpsam(*words, "--format", "stroke")
+    assert usual.code == 0
+    assert "not asked: beads, pixel_forest: it was to be asked other formats" in usual.err
+
+
 def test_effort_and_changed_pictures_on_request(vrpsam, asked, beads: Path, tmp_path: Path):
     outcome = vrpsam(
         *("evaluate", "--data", beads, "--out", tmp_path / "out", "--method", "vrp_sam"),
@@ -106,7 +132,24 @@ def test_effort_and_changed_pictures_on_request(vrpsam, asked, beads: Path, tmp_
         "reference, then clicks",
         "reference, then strokes",
     }
+    # The embedded model has no SAM to be clicked.
+    assert "--sam FILE" in summary["plan"]["left_out"]["SAM clicks, object by object"]
     assert any(c["column"]["shift"] for c in summary["cells"])
+
+
+def test_effort_also_clicks_the_sam_that_is_named(
+    vrpsam, asked, beads: Path, tmp_path: Path, tiny_sam
+):
+    torch.save(tiny_sam.state_dict(), tmp_path / "sam.pth")
+    outcome = vrpsam(
+        *("evaluate", "--data", beads, "--out", tmp_path / "out", "--method", "vrp_sam"),
+        *("--episodes", 1, "--format", "click", "--effort", 1, "--sam", tmp_path / "sam.pth"),
+    )
+    assert outcome.code == 0
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text(encoding="utf-8"))
+    (clicked,) = (e for e in summary["effort"] if e["approach"] == "SAM clicks, object by object")
+    assert clicked["marks"] > 0
+    assert summary["plan"]["left_out"] == {}
 
 
 def test_the_papers_protocol_has_its_own_defaults(
@@ -124,6 +167,7 @@ def test_the_papers_protocol_has_its_own_defaults(
     assert vrpsam("evaluate", "--data", "d", "e,one-image", "--threads", 1).code == 130
     paper, full, usual = runs
     assert (paper.episodes, paper.plan.formats, paper.plan.paper) == (1000, ("mask",), True)
+    assert paper.negatives == 0
     assert (full.episodes, full.negatives, full.plan.paper) == (200, 100, False)
     assert (usual.episodes, usual.plan.formats) == (20, ("click", "mask", "box"))
     assert [m.name for m in usual.methods] == [
@@ -144,6 +188,8 @@ def test_the_papers_protocol_has_its_own_defaults(
         (("--data", "x,sideways"), "'sideways' is not known"),
         (("--data", "x", "--method", "vrp_sam,clicks"), "'clicks' is not known"),
         (("--data", "x", "--protocol", "paper", "--format", "outline"), "no format outline"),
+        (("--data", "x", "--protocol", "paper", "--shift"), "no changed pictures"),
+        (("--data", "x", "--protocol", "paper", "--negatives", "1"), "targets all show the object"),
     ],
 )
 def test_unusable_words_are_one_sentence(vrpsam, asked, tmp_path, words, message: str):

@@ -90,6 +90,10 @@ def test_no_experiment_is_one_sentence(vrpsam) -> None:
         (["--pascal", "gone", "--sam", "s", "--backbone", "b"], "--pascal gone is not a folder"),
         (["--coco", "{coco}", "--sam", "s.pth", "--backbone", "{resnet}"], "s.pth does not exist"),
         (["--coco", "{coco}", "--sam", "{sam}", "--backbone", "a=b"], "names no backbone"),
+        (
+            ["--coco", "{coco}", "--sam", "{sam}", "--backbone", "{resnet}", "--episodes", "0"],
+            "episodes is 0",
+        ),
         (["--coco", "{coco}", "--size", "64"], "--size: these options make sense at small scale"),
         (["--sam", "s"], "--sam: these options make sense with --coco"),
         (["--best-epoch"], "--best-epoch"),

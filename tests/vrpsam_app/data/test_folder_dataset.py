@@ -53,6 +53,31 @@ def test_grey_and_16_bit_files_are_read(tmp_path, write_folder, picture):
     assert set(np.unique(loaded.instances)) == {0, 300, 600}
 
 
+def test_endings_of_masks_may_be_large_or_of_tiff(tmp_path, write_folder, picture):
+    folder = write_folder(tmp_path / "set", {"a": picture(), "b": picture()})
+    (folder / "masks" / "a.png").rename(folder / "masks" / "a.PNG")
+    (folder / "masks" / "b.png").unlink()
+    Image.fromarray(picture()[1]).save(folder / "masks" / "b.tif")
+    dataset = FolderDataset.open(folder)
+    assert dataset.label_path(0).name == "a.PNG"
+    assert np.array_equal(dataset.load(0).instances, dataset.load(1).instances)
+
+
+def test_hidden_files_are_passed_over(tmp_path, write_folder, picture):
+    folder = write_folder(tmp_path / "set", {"a": picture()})
+    for part in ("images", "masks"):
+        (folder / part / "._a.png").write_bytes(b"left by macOS")
+    assert FolderDataset.open(folder).names == ("a",)
+
+
+@pytest.mark.parametrize("part", ["images", "masks"])
+def test_two_files_of_one_name_are_refused(tmp_path, write_folder, picture, part):
+    folder = write_folder(tmp_path / "set", {"a": picture()})
+    Image.fromarray(picture()[1]).save(folder / part / "a.tif")
+    with pytest.raises(ImageFileError, match=rf"{part} holds both a\.png and a\.tif"):
+        FolderDataset.open(folder)
+
+
 def test_masks_with_palettes_hold_indices(tmp_path, write_folder, write_palette, picture):
     folder = write_folder(tmp_path / "set", {"a": picture()})
     write_palette(folder / "masks" / "a.png", picture()[1])

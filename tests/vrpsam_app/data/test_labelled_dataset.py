@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from vrpsam_app.data.labelled_dataset import (
     LabelledFiles,
@@ -49,12 +50,19 @@ def one_picture(tmp_path) -> OnePicture:
     )
 
 
-def test_grey_pictures_become_rgb(one_picture, write_jpeg):
+def test_pictures_stay_as_they_are_in_their_files(one_picture, write_jpeg):
     write_jpeg(one_picture.image_path(0), grey=True)
     loaded = one_picture.load(0)
-    assert loaded.image.shape == (40, 60, 3)
+    assert loaded.image.shape == (40, 60)
     assert loaded.class_names == ("sky", "sea")
     assert len(one_picture) == 1
+
+
+def test_16_bits_are_kept(one_picture):
+    image = np.arange(40 * 60, dtype=np.uint16).reshape(40, 60)
+    Image.fromarray(image).save(one_picture.image_path(0), format="PNG")
+    assert np.array_equal(one_picture.load(0).image, image)
+    assert one_picture.load(0).image.dtype == np.uint16
 
 
 def test_labels_of_another_size_name_both_files(one_picture, write_jpeg):

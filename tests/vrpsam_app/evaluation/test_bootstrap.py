@@ -47,3 +47,26 @@ def test_groups_count_the_same_however_large():
 )
 def test_zero_outside(values: list[float], outside: bool):
     assert mean_interval(values).excludes_zero is outside
+
+
+def test_asking_again_makes_nothing_surer():
+    values = [0.1, 0.7, 0.4, 0.9]
+    repeated = mean_interval(values * 50, questions=list("abcd") * 50)
+    once = mean_interval(values)
+    assert repeated.mean == pytest.approx(once.mean)
+    assert (repeated.low, repeated.high) == (pytest.approx(once.low), pytest.approx(once.high))
+    assert (repeated.count, repeated.distinct) == (200, 4)
+    # Uneven repeats weigh as often as they were asked.
+    assert mean_interval([0.0, 0.0, 0.9], questions="aab").mean == pytest.approx(0.3)
+
+
+def test_questions_that_all_differ_change_nothing():
+    groups = [[0.1, 0.7, 0.4], [], [0.2, 0.3]]
+    told = grouped_mean_interval(groups, questions=["abc", "", "ab"])
+    assert told == grouped_mean_interval(groups)
+    assert told.distinct == 5
+
+
+@pytest.mark.parametrize(("values", "questions"), [([0.01], None), ([0.01] * 9, "a" * 9)])
+def test_one_question_excludes_nothing(values: list[float], questions: str | None):
+    assert not mean_interval(values, questions=questions).excludes_zero

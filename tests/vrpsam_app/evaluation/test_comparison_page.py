@@ -65,6 +65,8 @@ def test_what_is_in_print_stands_beside_ours():
     lines = [[entry.text for entry in row] for row in table.rows]
     assert ["perseg", "mask, 1", "PerSAM, SAM ViT-B", "64.0", "`persam_paper`", "65.0"] in lines
     assert ["perseg", "mask, 1", "SegGPT", "94.3", "", ""] in lines
+    smalls = {row[5].text: row[5].small for row in table.rows}
+    assert smalls["65.0"].startswith("n=")
 
 
 def test_nothing_in_print_makes_no_table():

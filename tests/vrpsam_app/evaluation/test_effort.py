@@ -108,7 +108,7 @@ class ClickedBlocks:
     def __init__(self, question: Question) -> None:
         self.question, self.calls = question, []
 
-    def predict_from_prompts(self, target, references, prompts):
+    def segment(self, target, prompts):
         self.calls.append(len(prompts.annotations))
         first = prompts.annotations[0]
         number = self.question.objects[int(first.row), int(first.col)]

@@ -3,10 +3,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from vrpsam_app.data.data_words import DataWords
-from vrpsam_app.evaluation.effort_run import EffortRun, approaches
+from vrpsam_app.evaluation.effort_run import OBJECT_BY_OBJECT, EffortRun, approaches
 from vrpsam_app.evaluation.evaluation_set import EvaluationSet, open_sets
+from vrpsam_app.methods.plain_sam import PlainSAM
+from vrpsam_app.methods.sam_pictures import SAMPictures
 
 
 @pytest.fixture
@@ -17,7 +20,7 @@ def pets_set(pets_folder: Path, tmp_path: Path) -> EvaluationSet:
 def test_ways_of_working_are_compared_on_the_same_episodes(
     colour_segmenter, pets_set, tmp_path: Path
 ):
-    ways = approaches(colour_segmenter, colour_segmenter)
+    ways = approaches(colour_segmenter, forest=colour_segmenter)
     assert [w.name for w in ways] == [
         "reference, then clicks",
         "reference, then strokes",
@@ -38,8 +41,14 @@ def test_ways_of_working_are_compared_on_the_same_episodes(
             assert result.marks > 0
 
 
+def test_the_sam_that_is_clicked_is_the_one_given(colour_segmenter, tiny_sam):
+    sam = PlainSAM(SAMPictures(tiny_sam, device=torch.device("cpu"), sha256="5" * 64))
+    *_, way = approaches(colour_segmenter, sam=sam)
+    assert (way.name, way.segmenter, way.answers_first) == (OBJECT_BY_OBJECT, sam, False)
+
+
 def test_nothing_is_measured_twice(colour_segmenter, pets_set, tmp_path: Path):
-    ways = approaches(colour_segmenter, None)
+    ways = approaches(colour_segmenter)
     first = list(EffortRun(ways, [pets_set], 2, tmp_path).run())
     colour_segmenter.calls.clear()
     assert list(EffortRun(ways, [pets_set], 2, tmp_path).run()) == first
@@ -48,8 +57,21 @@ def test_nothing_is_measured_twice(colour_segmenter, pets_set, tmp_path: Path):
     assert colour_segmenter.calls
 
 
+def test_changed_pictures_are_measured_anew(
+    colour_segmenter, pets_set, pets_folder: Path, tmp_path: Path
+):
+    list(EffortRun(approaches(colour_segmenter), [pets_set], 1, tmp_path).run())
+    shown = pets_set.positives[0].target.picture
+    other = next(p for p in (pets_folder / "images").iterdir() if p.stem != shown)
+    (pets_folder / "images" / f"{shown}.png").write_bytes(other.read_bytes())
+    (again,) = open_sets(DataWords(pets_folder), tmp_path / "new", episodes=4, negatives=0)
+    colour_segmenter.calls.clear()
+    list(EffortRun(approaches(colour_segmenter), [again], 1, tmp_path).run())
+    assert colour_segmenter.calls
+
+
 def test_a_broken_picture_is_named(colour_segmenter, pets_set, pets_folder: Path, tmp_path: Path):
     broken = pets_set.positives[0].target.picture
     (pets_folder / "images" / f"{broken}.png").write_bytes(b"")
-    results = list(EffortRun(approaches(colour_segmenter, None), [pets_set], 1, tmp_path).run())
+    results = list(EffortRun(approaches(colour_segmenter), [pets_set], 1, tmp_path).run())
     assert all(f"{broken}.png" in r.error and not r.reached for r in results)

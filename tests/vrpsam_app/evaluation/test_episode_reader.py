@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from tests.vrpsam_app.evaluation.conftest import write
+from vrpsam_app.data.folder_dataset import FolderDataset
 from vrpsam_app.data.labelled_dataset import EVERY_CLASS, LabelledImage
 from vrpsam_app.errors import ConfigError
 from vrpsam_app.evaluation.episode_drawing import build_episode_list
@@ -89,6 +92,68 @@ def test_halves_of_one_picture(particles):
     assert len({reference.image_key for reference in question.references}) == 1
     # All of them are shown by one mask already.
     assert len(reader.to_references(episode, "mask", 5).references) == 1
+
+
+def test_masks_of_one_number_fall_into_parts(tmp_path):
+    apart = {255: (5, 5, 25, 25)}
+    folder = write(tmp_path / "cells", {"a": apart, "b": apart})
+    for name in ("a", "b"):
+        path = folder / "masks" / f"{name}.png"
+        mask = np.array(Image.open(path))
+        Image.fromarray(np.maximum(mask, mask[:, ::-1])).save(path)
+    dataset = FolderDataset.open(folder)
+    episode = build_episode_list(dataset, 0, 1).episodes[0]
+    parts = EpisodeReader(dataset, components=True).to_references(episode, "box")
+    assert set(np.unique(parts.objects)) == {0, 1, 2}
+    assert parts.references[0].positive.sum() < 30 * 30
+    whole = EpisodeReader(dataset).to_references(episode, "box")
+    assert set(np.unique(whole.objects)) == {0, 255}
+
+
+def test_objects_that_are_told_apart_stay_so(particles):
+    episode = build_episode_list(particles, 0, 1).episodes[0]
+    asked = (
+        EpisodeReader(particles, components=c).to_references(episode, "click").objects
+        for c in (False, True)
+    )
+    assert np.array_equal(*asked)
+
+
+class Bright:
+    """Two pictures of 16 bits, one of them twice as bright as the other."""
+
+    name = "bright"
+    names = ("a", "b")
+    class_names = ("cell",)
+    groups = dict.fromkeys(names, "")
+    fields = {name: name for name in names}  # noqa: RUF012
+    has_instances = True
+
+    def __len__(self):
+        return 2
+
+    def load(self, index):
+        classes = np.zeros((50, 70), np.int32)
+        classes[10:30, 10:30] = 1
+        image = (1000 * (index + 1) * (1 + classes)).astype(np.uint16)
+        return LabelledImage(self.names[index], image, classes, classes, self.class_names)
+
+    def shown(self, index):
+        return {1: 400}
+
+
+@pytest.mark.parametrize("paper", [False, True])
+def test_target_and_references_share_their_range_of_intensities(paper):
+    episode = Episode(0, 0, "cell", Place("a"), (Place("b"),))
+    reader = EpisodeReader(Bright(), paper_side=64)
+    ask = reader.to_paper_references if paper else reader.to_references
+    question = ask(episode, "mask")
+    image = question.references[0].image
+    # From 1000 to 4000, as `vrpsam segment` shows them.
+    assert np.unique(question.target)[[0, -1]].tolist() == [0, 85]
+    assert np.unique(image)[[0, -1]].tolist() == [85, 255]
+    assert question.target.dtype == image.dtype == np.uint8
+    assert image.shape[2] == 3
 
 
 class Crowded:

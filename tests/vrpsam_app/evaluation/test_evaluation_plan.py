@@ -48,3 +48,21 @@ def test_a_plan_without_a_question_is_refused(settings: dict[str, tuple[int, ...
 def test_the_paper_has_no_outlines():
     with pytest.raises(ConfigError, match="no format outline"):
         EvaluationPlan(formats=("mask", "outline"), paper=True)
+
+
+def test_the_paper_has_no_changed_pictures():
+    with pytest.raises(ConfigError, match="no changed pictures"):
+        EvaluationPlan(formats=("mask",), shifts=("dark",), paper=True)
+
+
+def test_what_is_left_out_is_said(tiles, tmp_path: Path, colour_segmenter):
+    (data,) = open_sets(DataWords(tiles.folder), tmp_path / "l", episodes=2, negatives=0)
+    plan = EvaluationPlan(formats=("box", "click", "mask"), shots=(1, 9))
+    usual = MeasuredMethod("usual", lambda: colour_segmenter)
+    slow = MeasuredMethod("slow", lambda: colour_segmenter, formats=("box",))
+    assert plan.not_asked([usual, slow], data) == [
+        "tiles, box: its objects are not told apart",
+        "tiles, 9 references: some of its episodes have only 3",
+        "tiles, slow: it was to be asked other formats or numbers of references only",
+    ]
+    assert EvaluationPlan(formats=("mask",), shots=(1, 3)).not_asked([usual], data) == []

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
+from tests.vrpsam_app.evaluation.conftest import write
 from vrpsam_app.data.data_words import DataWords
 from vrpsam_app.errors import ConfigError
-from vrpsam_app.evaluation import evaluation_set
 from vrpsam_app.evaluation.episode_list import EpisodeList
 from vrpsam_app.evaluation.evaluation_set import open_sets
 
@@ -28,19 +29,19 @@ def test_a_longer_list_begins_with_the_shorter_one(pets_folder: Path, tmp_path: 
     assert short.negatives == ()
 
 
-def test_a_list_that_was_drawn_is_read_and_not_drawn_again(
-    pets_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_lists_are_kept_and_the_same_data_give_the_same(pets_folder: Path, tmp_path: Path):
     words = DataWords(pets_folder)
     (drawn,) = open_sets(words, tmp_path / "lists", episodes=6, negatives=4)
     assert sorted(p.name for p in (tmp_path / "lists").iterdir()) == [
         "pets-seed-0-absent.json",
         "pets-seed-0.json",
     ]
-    monkeypatch.delattr(evaluation_set, "build_episode_list")
-    (read,) = open_sets(words, tmp_path / "lists", episodes=4, negatives=4)
-    assert read.positives == drawn.positives[:4]
-    assert read.negatives == drawn.negatives
+    kept = EpisodeList.load(tmp_path / "lists" / "pets-seed-0.json")
+    assert kept.episodes == drawn.positives
+    (tmp_path / "lists" / "pets-seed-0-absent.json").write_text("damaged", encoding="utf-8")
+    (again,) = open_sets(words, tmp_path / "lists", episodes=4, negatives=4)
+    assert again.positives == drawn.positives[:4]
+    assert again.negatives == drawn.negatives != ()
 
 
 def test_a_list_of_other_rules_is_drawn_again(pets_folder: Path, tmp_path: Path):
@@ -53,13 +54,40 @@ def test_a_list_of_other_rules_is_drawn_again(pets_folder: Path, tmp_path: Path)
     assert again.positives == small.positives
 
 
-def test_a_list_of_other_pictures_is_refused(pets_folder: Path, tmp_path: Path):
+def test_a_list_of_pictures_that_are_gone_is_drawn_again(pets_folder: Path, tmp_path: Path):
     open_sets(DataWords(pets_folder), tmp_path / "lists", episodes=6, negatives=0)
     for part in ("images", "masks"):
         for name in ("p0", "p1", "p2", "p4"):
             (pets_folder / part / f"{name}.png").unlink()
-    with pytest.raises(ConfigError, match="draw a new list"):
-        open_sets(DataWords(pets_folder), tmp_path / "lists", episodes=6, negatives=0)
+    (rest,) = open_sets(DataWords(pets_folder), tmp_path / "lists", episodes=6, negatives=0)
+    places = {p.picture for e in rest.positives for p in (e.target, *e.references)}
+    assert places == {"p3", "p6", "p7"}
+
+
+def test_new_pictures_are_asked_and_shown(pets_folder: Path, tmp_path: Path):
+    (pets_folder / "per_image.json").unlink()
+    away = tmp_path / "away"
+    for part in ("images", "masks"):
+        (away / part).mkdir(parents=True)
+        for name in ("p2", "p3", "p4", "p5", "p6", "p7"):
+            (pets_folder / part / f"{name}.png").rename(away / part / f"{name}.png")
+    (pets_folder / "meta.json").unlink()
+    words = DataWords(pets_folder)
+    (few,) = open_sets(words, tmp_path / "lists", episodes=4, negatives=0)
+    for path in sorted(away.glob("*/*.png")):
+        path.rename(pets_folder / path.parent.name / path.name)
+    (many,) = open_sets(words, tmp_path / "lists", episodes=4, negatives=0)
+    assert (few.most_shots, many.most_shots) == (1, 5)
+    assert len({e.target.picture for e in many.positives}) == 4
+
+
+def test_data_sets_of_one_name_are_told_apart_by_their_folders(pets_folder: Path, tmp_path: Path):
+    other = tmp_path / "clinic" / "pets"
+    shutil.copytree(pets_folder, other)
+    words = [DataWords(pets_folder), DataWords(tmp_path / "clinic")]
+    opened = open_sets(words, tmp_path / "lists", episodes=2, negatives=0)
+    assert [s.name for s in opened] == [f"{tmp_path.name}/pets", "clinic/pets"]
+    assert len(list((tmp_path / "lists").iterdir())) == 2
 
 
 def test_halves_have_a_name_of_their_own_and_no_negatives(particles, tmp_path: Path):
@@ -68,6 +96,22 @@ def test_halves_have_a_name_of_their_own_and_no_negatives(particles, tmp_path: P
     assert halves.name == "particles (halves)"
     assert all(e.target.picture == e.references[0].picture for e in halves.positives)
     assert halves.negatives == ()
+
+
+def test_what_few_pictures_show_may_be_absent_from_the_rest(tmp_path: Path):
+    dog, cat = {1: (5, 5, 25, 25)}, {1: (5, 5, 25, 25), 3: (5, 50, 40, 80)}
+    pictures = {f"p{i}": cat if i < 3 else dog for i in range(6)}
+    per_image = {
+        name: {"objects": {str(v): "cat" if v == 3 else "dog" for v in blocks}}
+        for name, blocks in pictures.items()
+    }
+    folder = write(tmp_path / "few", pictures, meta={"classes": {"x": 1}}, per_image=per_image)
+    (few,) = open_sets(DataWords(folder), tmp_path / "lists", episodes=4, negatives=4)
+    assert {e.label for e in few.positives} == {"dog"}
+    assert {e.label for e in few.negatives} == {"cat"}
+    assert len(few.negatives) == 4
+    assert {len(e.references) for e in few.negatives} == {3}
+    assert few.most_shots == 5
 
 
 def test_where_every_picture_shows_every_class_none_is_absent(tiles, tmp_path: Path):

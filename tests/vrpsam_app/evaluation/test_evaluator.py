@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from vrpsam_app.data.data_words import DataWords
 from vrpsam_app.embeddings.store import EmbeddingStore
 from vrpsam_app.environment import ANSWER_CODE
 from vrpsam_app.errors import ConfigError
 from vrpsam_app.evaluation import evaluation_plan
+from vrpsam_app.evaluation.episode_result import EpisodeResult
 from vrpsam_app.evaluation.evaluation_plan import Ask, EvaluationPlan, MeasuredMethod
 from vrpsam_app.evaluation.evaluation_set import EvaluationSet, open_sets
 from vrpsam_app.evaluation.evaluator import Evaluator
@@ -90,8 +93,18 @@ def test_figures_are_those_counted_by_hand(evaluator_of):
 
 def test_the_first_question_about_a_target_is_told_from_later_ones(evaluator_of, pets_set):
     results = [r for r in evaluator_of().run() if r.asked.method == "vrp_sam"]
-    fresh = [r.figures.fresh for r in results]
-    assert fresh == [True, False, False, False] * len(pets_set.episodes)
+    known: set[str] = set()
+    for episode in pets_set.episodes:
+        target, shown = episode.target.picture, [p.picture for p in episode.references[:2]]
+        first, *later = (
+            r.figures.fresh
+            for r in results
+            if r.asked.index == episode.index and r.asked.negative == episode.negative
+        )
+        assert first is (target not in known)
+        assert not any(later)
+        known |= {target, *shown}
+    assert sum(r.figures.fresh for r in results) < len(pets_set.episodes)
 
 
 def test_a_killed_run_goes_on_and_nothing_is_done_twice(evaluator_of, colour_segmenter, tmp_path):
@@ -179,6 +192,55 @@ def test_masks_of_the_main_question_are_kept(evaluator_of, pets_set):
         assert path.exists() is (main and not result.asked.negative)
         if path.exists():
             assert np.count_nonzero(read_mask(path)) == round(result.figures.found_share * 60 * 90)
+
+
+def test_an_answer_whose_mask_is_gone_is_asked_again(evaluator_of, pets_set, colour_segmenter):
+    clicks = EvaluationPlan(formats=("click", "mask"), shots=(1,))
+    masks = EvaluationPlan(formats=("mask", "click"), shots=(1,))
+    list(evaluator_of(clicks).run())
+    colour_segmenter.calls.clear()
+    evaluator = evaluator_of(masks)
+    results = [r for r in evaluator.run() if r.asked.method == "vrp_sam"]
+    assert len(colour_segmenter.calls) == len(pets_set.positives)
+    for result in results:
+        kept = result.asked.format == "mask" and not result.asked.negative
+        assert evaluator.mask_path(result.asked).exists() or not kept
+
+
+def test_changed_pictures_and_labels_are_asked_again(colour_segmenter, pets_folder, tmp_path):
+    def measured() -> tuple[int, list[EpisodeResult]]:
+        colour_segmenter.calls.clear()
+        words = DataWords(pets_folder)
+        (data,) = open_sets(words, tmp_path / "lists", episodes=4, negatives=0)
+        methods = [MeasuredMethod("one", lambda: colour_segmenter)]
+        plan = EvaluationPlan(formats=("mask",), shots=(1,))
+        results = list(Evaluator(methods, [data], plan, tmp_path / "out").run())
+        return len(colour_segmenter.calls), results
+
+    calls, first = measured()
+    assert calls == len(first) == 4
+    assert measured() == (0, first)
+    changed = first[0].asked.target
+    for part, change in (("images", 10), ("masks", 0)):
+        path = pets_folder / part / f"{changed}.png"
+        pixels = np.array(Image.open(path))
+        pixels = np.roll(pixels, 2, 0) if part == "masks" else pixels + np.uint8(change)
+        Image.fromarray(pixels).save(path)
+        calls, again = measured()
+        assert 0 < calls < 4
+        assert again[0].asked.key != first[0].asked.key
+        first = again
+
+
+def test_episodes_of_few_references_are_asked_with_as_many(colour_segmenter, pets_set, tmp_path):
+    few = replace(pets_set.negatives[0], references=pets_set.negatives[0].references[:1])
+    data = replace(pets_set, negatives=(few,))
+    methods = [MeasuredMethod("one", lambda: colour_segmenter)]
+    evaluator = Evaluator(methods, [data], PLAN, tmp_path / "out")
+    results = list(evaluator.run())
+    assert len(results) == len(evaluator) == 4 * len(data.positives) + 2
+    assert {r.asked.shots for r in results if r.asked.negative} == {1}
+    assert not any(r.error for r in results)
 
 
 def test_the_store_is_emptied_between_methods(evaluator_of):

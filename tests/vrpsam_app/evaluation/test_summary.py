@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from vrpsam_app.evaluation.episode_list import Episode, Place
 from vrpsam_app.evaluation.episode_result import Asked, EpisodeResult, Figures
 from vrpsam_app.evaluation.object_scores import ObjectScores
 from vrpsam_app.evaluation.summary import Column, Summary
@@ -150,6 +151,42 @@ def test_only_episodes_that_both_answered_are_compared():
     )
     ours = summary.cells[0].against_prior
     assert (ours.interval.count, ours.interval.mean) == (1, pytest.approx(0.3))
+
+
+def test_methods_are_compared_on_what_all_of_them_answered():
+    def two(dataset: str) -> list[EpisodeResult]:
+        hard = [result("vrp_sam", i, failed=True, dataset=dataset) for i in range(2, 10)]
+        easy = [result("vrp_sam", i, 90, dataset=dataset) for i in range(2)]
+        forest = [result("pixel_forest", i, 95 - i, dataset=dataset) for i in range(10)]
+        return [*easy, *hard, *forest]
+
+    summary = Summary.of([*two("cells"), *two("wood")])
+    ours, forest, *_ = summary.cells
+    assert (ours.iou.mean, forest.iou.mean) == (pytest.approx(0.9), pytest.approx(0.905))
+    assert (ours.shared_iou.count, forest.shared_iou.count) == (2, 2)
+    assert forest.shared_iou.mean == pytest.approx(0.945)
+    assert {o.method: o.iou.mean for o in summary.overall} == {
+        "vrp_sam": pytest.approx(0.9),
+        "pixel_forest": pytest.approx(0.945),
+    }
+    (table, *_) = accuracy_tables(summary)
+    assert [row[1].tone for row in table.rows] == ["", "", ""]
+
+
+def test_a_method_that_answered_nothing_takes_no_row_away():
+    summary = Summary.of([result(intersection=50), result("sam", failed=True)])
+    assert summary.cells[0].shared_iou.count == 1
+
+
+def test_repeated_questions_make_nothing_surer():
+    places = [Place("p0"), Place("p1"), Place("p2")]
+    episodes = [Episode(0, i, "cell", places[i % 3], (places[(i + 1) % 3],)) for i in range(30)]
+    results = [result(index=i, intersection=20 + 30 * (i % 3)) for i in range(30)]
+    told = Summary.of(results, {"cells": episodes}).cells[0].iou
+    alone = Summary.of(results).cells[0].iou
+    assert (told.count, told.distinct, alone.distinct) == (30, 3, 30)
+    assert told.mean == alone.mean == pytest.approx(0.5)
+    assert told.high - told.low > 2 * (alone.high - alone.low)
 
 
 def test_the_mean_over_sets_takes_those_that_all_were_asked():

@@ -43,8 +43,9 @@ def cell(
         "against_prior": None,
         **more,
     }
-    interval = Interval(iou, iou - 0.1, iou + 0.1, 20)
-    return Cell(dataset=dataset, method=method, column=column, iou=interval, **values)
+    interval = Interval(iou, iou - 0.1, iou + 0.1, 20, 20)
+    values = {"iou": interval, "shared_iou": interval, **values}
+    return Cell(dataset=dataset, method=method, column=column, **values)
 
 
 def summary(*cells: Cell) -> Summary:
@@ -57,8 +58,8 @@ def test_titles_say_what_is_asked():
 
 
 def test_the_best_is_bold_and_gains_are_coloured_where_they_are_sure():
-    gain = Difference("tuned_threshold", Interval(0.2, 0.1, 0.3, 20))
-    loss = Difference("training_free_prior", Interval(-0.05, -0.2, 0.1, 20))
+    gain = Difference("tuned_threshold", Interval(0.2, 0.1, 0.3, 20, 20))
+    loss = Difference("training_free_prior", Interval(-0.05, -0.2, 0.1, 20, 20))
     (table,) = accuracy_tables(
         summary(
             cell("vrp_sam", 0.7, against_peer=gain, against_prior=loss),
@@ -75,6 +76,26 @@ def test_the_best_is_bold_and_gains_are_coloured_where_they_are_sure():
     ]
     assert row[1].small == f"0.60{DASH}0.80"
     assert row[3].small == "+0.10 to +0.30"
+
+
+def test_the_best_is_best_on_what_all_answered():
+    lucky = Interval(0.8, 0.7, 0.9, 2, 2)
+    (table,) = accuracy_tables(
+        summary(
+            cell("vrp_sam", 0.9, episodes=2, shared_iou=lucky),
+            cell("forest", 0.86, shared_iou=Interval(0.82, 0.7, 0.9, 2, 2)),
+        )
+    )
+    (row,) = table.rows
+    assert row[0].small == "n=2"
+    assert [(e.text, e.tone) for e in row[1:3]] == [("0.800", ""), ("0.820", "best")]
+
+
+def test_repeated_questions_are_counted():
+    (table,) = accuracy_tables(
+        summary(cell("vrp_sam", 0.7, shared_iou=Interval(0.7, 0.6, 0.8, 20, 6)))
+    )
+    assert table.rows[0][0].small == "n=20, 6 distinct"
 
 
 def test_a_method_that_was_not_asked_leaves_a_gap():

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from vrpsam_app.annotations import Box, Point
-from vrpsam_app.config import EMBEDDED_CONFIG, SAM_TINY
+from vrpsam_app.config import EMBEDDED_CONFIG, SAM_TINY, paper_config
 from vrpsam_app.embeddings.store import EmbeddingStore
 from vrpsam_app.methods import MethodSources
 from vrpsam_app.methods.sam_pictures import SAMAnswers, SAMPicture, SAMPictures, SAMPrompt
@@ -68,6 +68,16 @@ def small_predictor(store: EmbeddingStore) -> VRPSAMPredictor:
         torch.manual_seed(3)
         model = build_model(config).eval()
     return VRPSAMPredictor(model, device=torch.device("cpu"), store=store)
+
+
+@pytest.fixture(scope="session")
+def paper_predictor(fill_by_key: Callable[..., None], store: EmbeddingStore) -> VRPSAMPredictor:
+    """Build a small model on a SAM that answers prompts; its store is that of `small_predictor`."""
+    config = paper_config("small_resnet", SAM_TINY)
+    encoder = dataclasses.replace(config.vrp_encoder, image_size=64, hidden_dim=32, num_queries=4)
+    model = build_model(dataclasses.replace(config, vrp_encoder=encoder, presence_threshold=0.0))
+    fill_by_key(model)
+    return VRPSAMPredictor(model.eval(), device=torch.device("cpu"), store=store)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import pytest
 
 from vrpsam_app.annotations import Box, Point
 from vrpsam_app.corrections import Corrections
+from vrpsam_app.errors import ConfigError
 from vrpsam_app.methods.geometric_prompts import POINTS, GeometricPrompts, prompts_of
 
 HW = (80, 120)
@@ -67,21 +68,27 @@ def test_a_pseudo_mask_without_shape_still_gives_prompts():
 
 
 @pytest.mark.parametrize("kind", ["points", "box", "both"])
-def test_the_decoder_hears_the_prompts_and_no_visual_ones(small_predictor, scene, outlined, kind):
+def test_a_model_whose_decoder_hears_no_prompts_is_refused(small_predictor, kind):
+    with pytest.raises(ConfigError, match="points and boxes would change nothing"):
+        GeometricPrompts(small_predictor, kind)
+
+
+@pytest.mark.parametrize("kind", ["points", "box", "both"])
+def test_the_decoder_hears_the_prompts_and_no_visual_ones(paper_predictor, scene, outlined, kind):
     target, _ = scene(1)
-    found = GeometricPrompts(small_predictor, kind).predict(target, outlined)
-    first = small_predictor.predict(target, outlined)
+    found = GeometricPrompts(paper_predictor, kind).predict(target, outlined)
+    first = paper_predictor.predict(target, outlined)
     asked = Corrections(prompts_of(first.pseudo_mask, target.shape[:2], kind))
-    by_hand = small_predictor.predict_from_prompts(target, [outlined], asked)
+    by_hand = paper_predictor.predict_from_prompts(target, [outlined], asked)
     np.testing.assert_array_equal(found.probability, by_hand.probability)
     assert np.abs(found.probability - first.probability).max() > 0
     # What the references show is the same; only the decoder was told otherwise.
     np.testing.assert_array_equal(found.pseudo_mask, first.pseudo_mask)
 
 
-def test_points_and_box_are_different_questions(small_predictor, scene, outlined):
+def test_points_and_box_are_different_questions(paper_predictor, scene, outlined):
     answers = [
-        GeometricPrompts(small_predictor, kind).predict(scene(1)[0], outlined).probability
+        GeometricPrompts(paper_predictor, kind).predict(scene(1)[0], outlined).probability
         for kind in ("points", "box", "both")
     ]
     assert all(np.abs(answers[i] - answers[i - 1]).max() > 0 for i in range(3))
@@ -97,10 +104,10 @@ def test_prompts_are_no_marks_to_learn_from(small_predictor, scene, outlined):
     assert np.abs(corrected.pseudo_mask - alone.pseudo_mask).max() > 0
 
 
-def test_a_persons_own_box_takes_the_place_of_the_made_one(small_predictor, scene, outlined):
+def test_a_persons_own_box_takes_the_place_of_the_made_one(paper_predictor, scene, outlined):
     target, _ = scene(1)
     own = Corrections((Box(40, 50, 58, 76),))
-    found = GeometricPrompts(small_predictor, "box").predict(target, outlined, corrections=own)
+    found = GeometricPrompts(paper_predictor, "box").predict(target, outlined, corrections=own)
     assert found.mask.shape == target.shape[:2]
-    without = GeometricPrompts(small_predictor, "box").predict(target, outlined)
+    without = GeometricPrompts(paper_predictor, "box").predict(target, outlined)
     assert np.abs(found.probability - without.probability).max() > 0

@@ -21,12 +21,14 @@ def test_peers_and_guards_are_methods():
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_weights_are_loaded_by_those_that_need_them(name: str, small_predictor, small_pictures):
+def test_weights_are_loaded_by_those_that_need_them(
+    name: str, small_predictor, paper_predictor, small_pictures
+):
     asked = set()
 
     def model():
         asked.add("model")
-        return small_predictor
+        return paper_predictor if "model's sam" in METHODS[name].needs else small_predictor
 
     def sam():
         asked.add("sam")
@@ -34,8 +36,8 @@ def test_weights_are_loaded_by_those_that_need_them(name: str, small_predictor, 
 
     METHODS[name](MethodSources(model, sam))
     # Features are those of the SAM where there is no backbone, and it answers prompts.
-    by_sam = ("features", "prompts")
-    expected = {"sam" if need in by_sam else need for need in METHODS[name].needs}
+    by = {"features": "sam", "prompts": "sam", "model's sam": "model"}
+    expected = {by.get(need, need) for need in METHODS[name].needs}
     assert asked == expected - {"scikit-learn"}
 
 

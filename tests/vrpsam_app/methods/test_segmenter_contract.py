@@ -218,15 +218,23 @@ class TestVRPSAM(SegmenterContract):
     name = "vrp_sam"
 
 
-class TestGeometricPoints(SegmenterContract):
+class OnAPaperModel:
+    """Mixed in where a method needs a model whose SAM answers prompts by itself."""
+
+    @pytest.fixture
+    def sources(self, paper_predictor) -> MethodSources:
+        return MethodSources(lambda: paper_predictor)
+
+
+class TestGeometricPoints(OnAPaperModel, SegmenterContract):
     name = "geometric_points"
 
 
-class TestGeometricBox(SegmenterContract):
+class TestGeometricBox(OnAPaperModel, SegmenterContract):
     name = "geometric_box"
 
 
-class TestGeometricBoth(SegmenterContract):
+class TestGeometricBoth(OnAPaperModel, SegmenterContract):
     name = "geometric_both"
 
 

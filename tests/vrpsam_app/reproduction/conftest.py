@@ -56,6 +56,7 @@ class FakeBench:
         self.trained: list[tuple[Variant, int]] = []
         self.steps = 5
         self.broken = False
+        self.weights, self.data = "some", "here"
 
     def lacks(self, run: Run) -> str:
         return "needs DINOv2" if run.variant.backbone == "dinov2" else ""
@@ -65,6 +66,12 @@ class FakeBench:
 
     def trial_settings(self, run: Run) -> Mapping[str, Any]:
         return {"episodes": 4}
+
+    def training_sources(self, variant: Variant) -> Mapping[str, str]:
+        return {"sam": self.weights}
+
+    def trial_sources(self, run: Run) -> Mapping[str, str]:
+        return {"data": self.data}
 
     def train(self, variant: Variant, fold: int, folder: Path, report: Report) -> Path:
         self.trained.append((variant, fold))

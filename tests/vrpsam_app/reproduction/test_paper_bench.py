@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +92,31 @@ def test_what_lacks_is_named(bench: PaperBench) -> None:
         bench.questions("coco20i", 0)
     with pytest.raises(ConfigError, match="cannot be trained"):
         bench.train(vgg, 0, Path("unused"), print)
+
+
+def test_sources_are_known_by_content_and_place(
+    bench: PaperBench, voc: Path, tmp_path: Path
+) -> None:
+    variant = Variant(benchmark="pascal5i")
+    same, other = tmp_path / "same.pth", tmp_path / "weights_2" / "weights.pth"
+    other.parent.mkdir()
+    same.write_bytes(b"")
+    other.write_bytes(b"another")
+
+    def of(sam: Path) -> Mapping[str, str]:
+        files = PaperFiles(sam=sam, backbones=bench.files.backbones, pascal=voc)
+        return PaperBench(files=files).training_sources(variant)
+
+    assert of(same) == bench.training_sources(variant)
+    assert of(other) != bench.training_sources(variant)
+    assert of(same)["learned_from"] == str(voc.resolve())
+    trial = Trial(test="pascal5i")
+    assert bench.trial_sources(Run(variant, trial, 0)) == {"asked_of": str(voc.resolve())}
+
+
+def test_no_episodes_are_not_the_usual_number(bench: PaperBench) -> None:
+    with pytest.raises(ConfigError, match="episodes is 0"):
+        PaperBench(files=bench.files, episodes=0)
 
 
 def test_files_have_to_be_there(weights: Path, tmp_path: Path) -> None:

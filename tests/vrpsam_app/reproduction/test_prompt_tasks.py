@@ -12,7 +12,7 @@ from PIL import Image
 from vrpsam_app.config import SAM_TINY
 from vrpsam_app.data.celebamask_hq import EXPECTED
 from vrpsam_app.data.compositor import CutOut, PastingSettings
-from vrpsam_app.errors import ConfigError
+from vrpsam_app.errors import ConfigError, ImageFileError
 from vrpsam_app.methods.box_masks import BoxMask
 from vrpsam_app.methods.prompted_pictures import PromptedSAM
 from vrpsam_app.methods.sam_pictures import SAMPictures
@@ -89,12 +89,25 @@ def test_banners_are_composed_on_backgrounds_of_their_own(tmp_path: Path, places
         cut_outs, places, tmp_path / "out", images=3, asked=2, seed=1, settings=settings
     )
     assert (len(task.learn), len(task.ask)) == (3, 2)
+    kept = sorted((tmp_path / "out").iterdir())
+    assert len(kept) == 2
+    (kept[0] / "meta.json").unlink()  # as if it had been stopped
+    again = banner_task(
+        cut_outs, places, tmp_path / "out", images=3, asked=2, seed=1, settings=settings
+    )
+    assert sorted((tmp_path / "out").iterdir()) == kept
+    np.testing.assert_array_equal(again.learn[0].image, task.learn[0].image)
+    np.testing.assert_array_equal(again.ask[0].image, task.ask[0].image)
+    others = banner_task(
+        cut_outs, places, tmp_path / "out", images=3, asked=2, seed=2, settings=settings
+    )
+    assert any((o.image != t.image).any() for o, t in zip(others.learn, task.learn, strict=True))
     (tmp_path / "one").mkdir()
     (places / "0.png").rename(tmp_path / "one" / "0.png")
     with pytest.raises(ConfigError, match="at least two"):
         banner_task(cut_outs, tmp_path / "one", tmp_path / "out2", images=3, asked=2)
     # A labelled folder gives cut-outs as well, and may be asked about.
-    labelled = tmp_path / "out" / "learn"
+    labelled = next(path for path in kept if path.name.startswith("learn-"))
     assert all(isinstance(c, CutOut) for c in cut_outs_of(labelled))
     photos = banner_task(
         cut_outs, tmp_path / "one", tmp_path / "out3", images=2, asked=9, photos=labelled
@@ -127,3 +140,12 @@ def test_plates_are_boxes_made_masks_once(tmp_path: Path, places: Path, monkeypa
     assert first.name == "plate"
     assert (len(first.learn), len(first.ask)) == (2, 2)
     np.testing.assert_array_equal(first.learn[0].objects, again.learn[0].objects)
+    # Other boxes, another model or no pictures at all are not those masks.
+    (tmp_path / "labels" / "0.txt").write_text("plate 0.5 0.5 0.3 0.3")
+    plate_task(tmp_path, tmp_path / "out", model, images=2, asked=2, label="plate")
+    assert len(asked) == 8
+    other = PromptedSAM(SAMPictures(module, device=torch.device("cpu"), sha256="5" * 64))
+    plate_task(tmp_path, tmp_path / "out", other, images=2, asked=2, label="plate")
+    assert len(asked) == 12
+    with pytest.raises(ImageFileError, match="nowhere lacks images"):
+        plate_task(tmp_path / "nowhere", tmp_path / "out", model, images=2, asked=2)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from vrpsam_app.errors import ConfigError
+from vrpsam_app.reproduction import runner
 from vrpsam_app.reproduction.experiments import Cell, Experiment, Trial, Variant
 from vrpsam_app.reproduction.paper_tables import experiment
 from vrpsam_app.reproduction.runner import Runner, described
@@ -81,20 +82,40 @@ def test_other_settings_make_another_model(start, bench) -> None:
     assert result.settings["steps"] == 6
 
 
+def test_other_weights_make_another_model_and_other_data_another_number(start, bench) -> None:
+    first = start().run([table(cell())], (0,))
+    bench.weights = "others"
+    second = start().run([table(cell())], (0,))
+    bench.data = "elsewhere"
+    third = start().run([table(cell())], (0,))
+    assert len(bench.trained) == 2
+    assert len({r.key for r in (*first, *second, *third)}) == 3
+
+
+def test_other_code_asks_again_and_keeps_the_model(start, bench, lines, monkeypatch) -> None:
+    first = start().run([table(cell())], (0,))
+    lines.clear()
+    monkeypatch.setattr(runner, "code_version", lambda parts: "another")
+    second = start().run([table(cell())], (0,))
+    assert len(bench.trained) == 1
+    assert first[0].key != second[0].key
+    assert any("trained by another version of the program" in line for line in lines)
+
+
 def test_what_lacks_something_is_left_out_and_named(start, bench) -> None:
     lacking = cell("b", variant=Variant(benchmark="pascal5i", backbone="dinov2"))
-    runner = start()
-    results = runner.run([table(cell(), lacking)], (2,))
+    started = start()
+    results = started.run([table(cell(), lacking)], (2,))
     assert len(results) == 1
-    assert list(runner.skipped.values()) == ["needs DINOv2"]
+    assert list(started.skipped.values()) == ["needs DINOv2"]
     assert bench.trained == [(PASCAL, 2)]
 
 
 def test_a_failed_question_gives_no_number_and_is_asked_again(start, bench) -> None:
     bench.broken = True
-    runner = start()
-    assert runner.run([table(cell())], (0,)) == []
-    (why,) = runner.failed.values()
+    started = start()
+    assert started.run([table(cell())], (0,)) == []
+    (why,) = started.failed.values()
     assert why.startswith("4 of 4 questions failed, the first with: ZeroDivisionError")
     bench.broken = False
     assert len(start().run([table(cell())], (0,))) == 1

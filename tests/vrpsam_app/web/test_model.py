@@ -81,7 +81,8 @@ def test_only_what_can_be_used_here_is_offered():
 def test_methods_that_need_a_sam_are_offered_with_one(monkeypatch, tmp_path):
     monkeypatch.setattr(model, "_sam_here", lambda: None)
     assert "persam" not in method_names()
-    assert "persam" in method_names("organisation/paper-model")
+    assert "geometric_box" not in method_names()
+    assert {"persam", "geometric_box"} <= set(method_names("organisation/paper-model"))
     monkeypatch.setattr(model, "_sam_here", lambda: tmp_path)
     assert "persam" in method_names()
 
