@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from vrpsam_app.cutouts import CutoutOptions, cut_out
     from vrpsam_app.embeddings.store import DiskEmbeddingStore
     from vrpsam_app.errors import VRPSAMError
-    from vrpsam_app.folder_run import FolderRun, RunSettings, replay
+    from vrpsam_app.folder_run import FolderRun, replay
     from vrpsam_app.image_files import read_image
     from vrpsam_app.images import IntensityRange
     from vrpsam_app.library.reference_library import ReferenceLibrary
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from vrpsam_app.recipe import Recipe
     from vrpsam_app.references import Reference
     from vrpsam_app.review.project import ReviewProject
+    from vrpsam_app.run_settings import RunSettings
     from vrpsam_app.segmenter import ClassPredictions, Prediction, Segmenter
     from vrpsam_app.stack_runs.lazy_result import predict_stack
     from vrpsam_app.stack_runs.run import segment_stack
@@ -134,7 +135,7 @@ _MODULE_OF = {
     "Reference": "references",
     "ReferenceLibrary": "library.reference_library",
     "ReviewProject": "review.project",
-    "RunSettings": "folder_run",
+    "RunSettings": "run_settings",
     "Scribble": "annotations",
     "Segmenter": "segmenter",
     "Stack": "stacks.stack",

@@ -8,18 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vrpsam_app.batch import FileResult, object_paths, segment_files, shared_intensity_range
-from vrpsam_app.corrected_targets import NO_CORRECTIONS, SECTION, CorrectedTargets
-from vrpsam_app.errors import Cancelled, ConfigError, VRPSAMError
+from vrpsam_app.errors import Cancelled, OutputError, VRPSAMError
 from vrpsam_app.image_files import MAX_PIXELS, find_files
-from vrpsam_app.images import IntensityRange
-from vrpsam_app.json_fields import json_whole
-from vrpsam_app.objects.instances import ObjectOptions
-from vrpsam_app.objects.linking import DEFAULT_LINKS, LinkOptions
 from vrpsam_app.output_paths import OutputPaths, check_outputs, plan_outputs, prepare_folder
 from vrpsam_app.progress import CancelToken, ProgressCallback
 from vrpsam_app.recipe import Recipe, TargetRecord
 from vrpsam_app.reference_segmenter import References, as_sequence
 from vrpsam_app.references import Reference, labels_of
+from vrpsam_app.replay_promise import differing_keys
+from vrpsam_app.run_settings import RunSettings
 from vrpsam_app.segmenter import Segmenter
 from vrpsam_app.stack_runs.run import StackResult, segment_stack
 from vrpsam_app.stack_runs.targets import (
@@ -29,81 +26,11 @@ from vrpsam_app.stack_runs.targets import (
     UnopenedTarget,
     sort_targets,
 )
-from vrpsam_app.tiles.plan import DEFAULT_TILES, TileOptions
-from vrpsam_app.video.options import MemoryOptions
 from vrpsam_app.video.pictures import StackPictures, check_drawable
 from vrpsam_app.video.run import segment_video
 
 if TYPE_CHECKING:
     from vrpsam_app.stack_runs.cluster import Client
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunSettings:
-    """What is asked for besides the references; a recipe holds all of it.
-
-    Attributes
-    ----------
-    threshold : probability above which a pixel belongs to a mask
-    intensity_range : of all targets; None takes one for all pictures, and each stack's own
-    tiling : how large planes are shown to the model
-    objects : how what is found becomes single objects; None leaves it as masks
-    links : ids of objects from plane to plane of a stack
-    memory : stacks are gone through in order, with what was seen before; None takes each plane
-        by itself
-    corrections : marks on some of the pictures
-    smallest_piece : connected pieces of fewer pixels are left out of the masks of pictures
-
-    Raises
-    ------
-    ConfigError
-        If stacks are to be gone through with a memory and cut into objects.
-    """
-
-    threshold: float = 0.5
-    intensity_range: IntensityRange | None = None
-    tiling: TileOptions = DEFAULT_TILES
-    objects: ObjectOptions | None = None
-    links: LinkOptions = DEFAULT_LINKS
-    memory: MemoryOptions | None = None
-    corrections: CorrectedTargets = NO_CORRECTIONS
-    smallest_piece: int = 0
-
-    def __post_init__(self) -> None:
-        if self.memory is not None and self.objects is not None:
-            raise ConfigError(
-                "With a memory each label is followed and numbered as it is: leave objects out, "
-                "or cut the labels into objects afterwards with vrpsam objects."
-            )
-
-    @classmethod
-    def of_recipe(cls, recipe: Recipe) -> RunSettings:
-        """Return the settings of an earlier run.
-
-        Raises
-        ------
-        ConfigError
-            If the recipe holds values that make no sense.
-        """
-        sections = recipe.sections
-        cut, linked, memory = (sections.get(name) for name in ("objects", "links", "memory"))
-        return cls(
-            threshold=recipe.threshold,
-            intensity_range=recipe.intensity_range,
-            tiling=TileOptions.from_json(sections.get("tiling", {})),
-            objects=None if cut is None else ObjectOptions.from_json(cut, "objects"),
-            links=DEFAULT_LINKS if linked is None else LinkOptions.from_json(linked, "links"),
-            memory=None if memory is None else MemoryOptions.from_run(memory),
-            corrections=CorrectedTargets.from_json(sections.get(SECTION, {})),
-            smallest_piece=json_whole(recipe.settings.get("smallest_piece", 0), "smallest_piece"),
-        )
-
-    def sections(self) -> dict[str, Mapping[str, Any]]:
-        """Return the sections of a recipe."""
-        said: dict[str, Mapping[str, Any]] = {"tiling": self.tiling.to_json()}
-        if self.objects is not None:
-            said |= {"objects": self.objects.to_json(), "links": self.links.to_json()}
-        return said | ({SECTION: self.corrections.to_json()} if self.corrections else {})
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +61,7 @@ class FolderRun:
     stacks : targets with the name of their labels
     unopened : targets that could not be opened, and why
     reading : how targets are opened
-    overwrite, resume : replace earlier results, or go on with them
+    overwrite, resume : replace earlier results, or go on with those of the same question
     overlay : whether movies of stacks with what was found drawn in are written as well
     mask_frames : whether labels of stacks are written as a folder of PNGs as well
     """
@@ -180,7 +107,8 @@ class FolderRun:
         stack_format : of the results of stacks; None takes TIFF for TIFF and OME-Zarr for all else
         overlay : whether a picture of each result is written as well, a movie of a stack
         mask_frames : whether the labels of stacks are written as a folder of PNGs as well
-        overwrite, resume : replace earlier results, or go on with them; not both
+        overwrite, resume : replace earlier results, or go on with those of the same question; not
+            both. Pictures are asked about again then, stacks are not.
 
         Raises
         ------
@@ -212,8 +140,10 @@ class FolderRun:
             overlay=overlay,
             mask_frames=mask_frames,
         )
+        # Without a recipe nobody knows what was asked.
+        goes_on = resume and run.recipe_path.is_file()
         check_outputs(
-            run.picture_files(), [*inputs, *found.pictures], overwrite=overwrite or resume
+            run.picture_files(), [*inputs, *found.pictures], overwrite=overwrite or goes_on
         )
         prepare_folder(folder)
         return run
@@ -224,11 +154,11 @@ class FolderRun:
         return self.folder / "recipe.json"
 
     def picture_files(self) -> list[Path]:
-        """Return every file that is written for pictures."""
+        """Return every file that is written for pictures, or removed to replace what it was of."""
         if not self.pictures:
             return []
         files = [self.recipe_path, *(path for outputs in self.pictures for path in outputs)]
-        if self.settings.objects is not None:
+        if self.settings.objects is not None or self.overwrite:
             for outputs in self.pictures:
                 files += [file for paths in object_paths(outputs).values() for file in paths]
         return files
@@ -241,7 +171,7 @@ class FolderRun:
         cancel: CancelToken | None = None,
         progress: ProgressCallback | None = None,
     ) -> Iterator[FileResult]:
-        """Segment the pictures and write their recipe once all are done.
+        """Segment the pictures and write their recipe, also if they are stopped.
 
         Parameters
         ----------
@@ -252,6 +182,11 @@ class FolderRun:
         ------
         result : FileResult
             One for each picture, in order, failed ones with their error.
+
+        Raises
+        ------
+        OutputError
+            If the run is to go on and the recipe in the folder asks for something else.
         """
         if not self.pictures:
             return
@@ -261,7 +196,21 @@ class FolderRun:
         shared = settings.intensity_range or shared_intensity_range(
             self.references, targets, max_pixels=self.reading.max_pixels
         )
-        for result in segment_files(
+
+        def recipe() -> Recipe:
+            made_by: dict[str, object] = getattr(segmenter, "describe", dict)()
+            return Recipe.from_run(
+                self.references,
+                records,
+                made_by,
+                intensity_range=shared,
+                settings={"threshold": settings.threshold, "smallest_piece": smallest},
+                sections={**settings.sections(), **self._reading_section()},
+            )
+
+        if self.resume and self.recipe_path.is_file():
+            self._check_same_question(recipe())
+        results = segment_files(
             segmenter,
             self.references,
             self.pictures,
@@ -277,20 +226,32 @@ class FolderRun:
             client=client,
             cancel=cancel,
             progress=progress,
-        ):
-            if result.record is not None:
-                records.append(result.record)
-            yield result
-        if records:
-            made_by: dict[str, object] = getattr(segmenter, "describe", dict)()
-            Recipe.from_run(
-                self.references,
-                records,
-                made_by,
-                intensity_range=shared,
-                settings={"threshold": settings.threshold, "smallest_piece": smallest},
-                sections={**settings.sections(), **self._reading_section()},
-            ).save(self.recipe_path, overwrite=self.overwrite or self.resume)
+        )
+        try:
+            for result in results:
+                if result.record is not None:
+                    records.append(result.record)
+                    self._remove_old_objects(result.outputs)
+                yield result
+        finally:
+            if records:
+                recipe().save(self.recipe_path, overwrite=self.overwrite or self.resume)
+
+    def _check_same_question(self, asked: Recipe) -> None:
+        """Make sure that results of another question are not replaced."""
+        begun = Recipe.load(self.recipe_path).question()
+        if differing := differing_keys(begun, asked.question()):
+            raise OutputError(
+                f"{self.recipe_path}: the pictures were begun with another {', '.join(differing)}. "
+                "Go on with the same, replace them by overwrite, or choose another folder."
+            )
+
+    def _remove_old_objects(self, outputs: OutputPaths) -> None:
+        """Remove objects that were cut from masks that are replaced, where none are cut now."""
+        if self.overwrite and self.settings.objects is None:
+            for paths in object_paths(outputs).values():
+                for file in paths:
+                    file.unlink(missing_ok=True)
 
     def segment_stack(
         self,

@@ -21,7 +21,7 @@ from vrpsam_app.references import Reference, labels_of
 from vrpsam_app.segmenter import ClassPredictions, Prediction
 from vrpsam_app.stack_runs.reading import read_planes
 from vrpsam_app.stack_runs.targets import StackReading, common_pixel_size, open_target
-from vrpsam_app.stacks.intensity_sample import sample_stack
+from vrpsam_app.stacks.intensity_sample import stack_range
 from vrpsam_app.stacks.stack import PixelSize, Stack
 from vrpsam_app.tiles.plan import TileOptions
 from vrpsam_app.tiles.tiling import predict_classes_tiled
@@ -162,7 +162,7 @@ def encode_files(
                 _encode(encoder, image, references, shown, tiling, size)
                 meter.finished(path.name)
             elif isinstance(stack, Stack):
-                shown = sample_stack(stack, references, intensity_range).intensity_range
+                shown = intensity_range or stack_range(stack, references)
                 for _, plane in read_planes(stack, dict.fromkeys(stack.indices())):
                     _encode(encoder, plane, references, shown, tiling, stack.pixel_size)
                     meter.finished(path.name)

@@ -198,6 +198,19 @@ class Recipe:
         known = {(target.sha256, target.shape) for target in self.targets}
         return sum((target.sha256, target.shape) in known for target in targets)
 
+    def question(self) -> dict[str, Any]:
+        """Return, as plain values, what another run has to ask as well for equal results."""
+        intensity = self.intensity_range
+        return _plain(
+            {
+                "made_by": self.made_by,
+                "references": [[r.label, r.content_key] for r in self.references],
+                "intensity_range": None if intensity is None else [intensity.low, intensity.high],
+                "settings": self.settings,
+                "sections": self.sections,
+            }
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Return plain dictionaries, lists and numbers, ready for :mod:`json`."""
         intensity = self.intensity_range

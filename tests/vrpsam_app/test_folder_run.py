@@ -17,13 +17,14 @@ from vrpsam_app.batch import FileResult
 from vrpsam_app.corrected_targets import CorrectedTargets
 from vrpsam_app.corrections import Corrections
 from vrpsam_app.errors import Cancelled, ConfigError, ImageFileError, OutputError
-from vrpsam_app.folder_run import FolderRun, RunSettings, StackOutcome, reading_of, replay
+from vrpsam_app.folder_run import FolderRun, StackOutcome, reading_of, replay
 from vrpsam_app.objects.instances import ObjectOptions
 from vrpsam_app.objects.linking import LinkOptions
 from vrpsam_app.progress import CancelToken
 from vrpsam_app.recipe import Recipe
 from vrpsam_app.reference_segmenter import ReferenceSegmenter
 from vrpsam_app.references import Reference
+from vrpsam_app.run_settings import RunSettings
 from vrpsam_app.segmenter import Prediction
 from vrpsam_app.stack_runs.targets import StackReading, UnopenedTarget
 from vrpsam_app.stacks.stack import PixelSize
@@ -154,23 +155,6 @@ def test_corrections_and_small_pieces_are_replayed(
     assert again == before
 
 
-def test_settings_come_back_from_a_recipe(reference: Reference):
-    asked = {"threshold": 0.4, "smallest_piece": 7}
-    recipe = Recipe.from_run([reference], [], {}, settings=asked, sections=SETTINGS.sections())
-    assert RunSettings.of_recipe(Recipe.from_json(recipe.to_json())) == SETTINGS
-    plain = Recipe.from_run([reference], [], {})
-    assert RunSettings.of_recipe(plain) == RunSettings()
-
-
-def test_a_damaged_section_is_said(reference: Reference):
-    recipe = Recipe.from_run([reference], [], {}, sections={"objects": {"method": "magic"}})
-    with pytest.raises(ConfigError, match="objects: Method is 'magic'"):
-        RunSettings.of_recipe(recipe)
-    recipe = Recipe.from_run([reference], [], {}, settings={"smallest_piece": -1})
-    with pytest.raises(ConfigError, match="smallest_piece is -1"):
-        RunSettings.of_recipe(recipe)
-
-
 def test_one_target_that_cannot_be_opened_is_an_error(
     reference: Reference, targets: list[Path], tmp_path: Path
 ):
@@ -184,6 +168,66 @@ def test_objects_that_are_there_are_kept(reference: Reference, targets: list[Pat
     with pytest.raises(OutputError, match=r"a_objects\.csv exists"):
         FolderRun.of(reference, targets[:1], tmp_path, SETTINGS)
     FolderRun.of(reference, targets[:1], tmp_path, RunSettings())
+
+
+def test_objects_do_not_outlive_what_they_were_cut_from(
+    colour_segmenter, reference: Reference, targets: list[Path], tmp_path: Path
+):
+    out = tmp_path / "out"
+    list(FolderRun.of(reference, targets[:2], out, SETTINGS).carry_out(colour_segmenter))
+    cut = {"a_objects.tif", "a_objects.csv"}
+    cut |= {"s_objects.tif", "s_objects.csv", "s_object_planes.csv"}
+    assert cut <= set(contents(out))
+    plain = replace(SETTINGS, objects=None)
+    with pytest.raises(OutputError, match="one of the inputs"):
+        FolderRun.of(
+            reference, targets[:1], out, plain, inputs=[out / "a_objects.tif"], overwrite=True
+        )
+    (tmp_path / "out" / "b_objects.tif").write_bytes(b"of another picture")
+    run = FolderRun.of(reference, targets[:2], out, plain, overwrite=True)
+    assert [r.error for r in run.carry_out(colour_segmenter)] == [None, None]
+    assert not cut & set(contents(out))
+    assert {"a_mask.png", "s_labels.tif", "b_objects.tif"} <= set(contents(out))
+
+
+def test_pictures_go_on_with_the_same_question_only(
+    reference: Reference, targets: list[Path], tmp_path: Path
+):
+    out = tmp_path / "out"
+    asked = RunSettings(threshold=0.4, objects=ObjectOptions(method="components"))
+
+    def again(given: Reference = reference, settings: RunSettings = asked) -> list[Any]:
+        return list(FolderRun.of(given, targets[:2], out, settings, resume=True).carry_out(Echo()))
+
+    assert [r.error for r in again()] == [None, None]
+    first = contents(out)
+    other = Reference.from_annotations(scene((3, 4)), [Box(20, 30, 28, 38)], label="cell")
+    for given, settings, named in (
+        (other, asked, "references"),
+        (reference, replace(asked, threshold=0.5), r"settings\.threshold"),
+        (reference, replace(asked, objects=None), r"sections\.links, sections\.objects"),
+    ):
+        with pytest.raises(OutputError, match=rf"begun with another {named}\. Go on with the same"):
+            again(given, settings)
+    assert contents(out) == first
+    assert [r.error for r in again()] == [None, None]
+    assert contents(out) == first
+    (out / "recipe.json").unlink()
+    with pytest.raises(OutputError, match=r"exists already"):
+        again()
+
+
+def test_stopped_pictures_go_on(reference: Reference, targets: list[Path], tmp_path: Path):
+    Image.open(targets[0]).save(targets[0].with_name("b.png"))
+    both, out, token = [targets[0], targets[0].with_name("b.png")], tmp_path / "out", CancelToken()
+    stopped = FolderRun.of(reference, both, out).carry_out(Echo(), cancel=token)
+    next(stopped)
+    token.cancel()
+    with pytest.raises(Cancelled):
+        list(stopped)
+    assert [t.name for t in Recipe.load(out / "recipe.json").targets] == ["a.png"]
+    list(FolderRun.of(reference, both, out, resume=True).carry_out(Echo()))
+    assert [t.name for t in Recipe.load(out / "recipe.json").targets] == ["a.png", "b.png"]
 
 
 def test_a_stack_that_fails_is_told(

@@ -35,11 +35,12 @@ from vrpsam_app.cli.tile_options import add_tile_option, tile_options
 
 if TYPE_CHECKING:
     from vrpsam_app.embeddings.store import EmbeddingStore
-    from vrpsam_app.folder_run import FolderRun, RunSettings
+    from vrpsam_app.folder_run import FolderRun
     from vrpsam_app.methods.suggestion import Verdict
     from vrpsam_app.predictor import VRPSAMPredictor
     from vrpsam_app.recipe import Recipe
     from vrpsam_app.reference_segmenter import ReferenceSegmenter
+    from vrpsam_app.run_settings import RunSettings
     from vrpsam_app.stack_runs.cluster import Client
     from vrpsam_app.stack_runs.targets import StackReading
 
@@ -127,7 +128,9 @@ def _add_stack_options(parser: argparse.ArgumentParser) -> None:
     )
     add_tile_option(group)
     group.add_argument(
-        "--resume", action="store_true", help="go on with stacks that were begun in this folder"
+        "--resume",
+        action="store_true",
+        help="go on with what was begun in this folder; pictures are asked about again",
     )
     group.add_argument(
         "--stack-format",
@@ -239,7 +242,7 @@ def _settings(
     options: argparse.Namespace, replayed: Recipe | None, reading: StackReading
 ) -> RunSettings:
     """Return what was typed, and for the rest what a recipe says."""
-    from vrpsam_app.folder_run import RunSettings
+    from vrpsam_app.run_settings import RunSettings
 
     settings = RunSettings() if replayed is None else RunSettings.of_recipe(replayed)
     typed = {

@@ -179,7 +179,8 @@ def per_object(
     -------
     table : one row for each object (at each time)
         Along z: ``planes`` that it is in, from ``first_z`` to ``last_z``, ``voxels``,
-        ``volume_um3``, its middle, its largest cross-section, and intensities over all its voxels.
+        ``volume_um3``, its middle (``plane_z``, ``row_px``, ``col_px``, ``plane_um``, ``row_um``,
+        ``col_um``), its largest cross-section, and intensities over all its voxels.
         Along another axis, such as time: ``frames``, and the mean of its areas.
 
     Raises
@@ -191,7 +192,7 @@ def per_object(
         raise ConfigError(f"The table has no axis {over!r}: its columns are {list(table.columns)}.")
     keys = [*table.columns[: table.columns.get_loc("label")].drop(over), "label"]
     weights = table["area_px"]
-    places = [name for name in (over, "row_px", "col_px") if name in table.columns]
+    places = [over, "row_px", "col_px"]
     means = [name for name in table.columns if name.endswith("_mean")]
     weighted = table[places + means].mul(weights, axis=0)
     # Planes lie half an index above their number, as pixels do.
@@ -223,6 +224,11 @@ def per_object(
         result[f"largest_{name}"] = groups[name].max()
     for name in places:
         result[f"plane_{over}" if name == over else name] = sums[name] / voxels
+    if pixel_size is not None:
+        if over == "z" and pixel_size.plane is not None:
+            result[f"plane_{pixel_size.unit}"] = result["plane_z"] * pixel_size.plane
+        for name, step in (("row", pixel_size.row), ("col", pixel_size.col)):
+            result[f"{name}_{pixel_size.unit}"] = result[f"{name}_{PIXEL_UNIT}"] * step
     for name in means:
         channel = name.removesuffix("_mean")
         mean = sums[name] / voxels

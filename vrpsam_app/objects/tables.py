@@ -46,7 +46,8 @@ def measure_stack(
     labels : numbers that go through the stack, see :func:`vrpsam_app.objects.linking.link_planes`
     image : of the same planes, for intensities
     classes : class of each object, by number, or the one of all
-    channels : names of the intensities, see :func:`vrpsam_app.objects.measurements.measure`
+    channels : names of the intensities, see :func:`vrpsam_app.objects.measurements.measure`; None
+        takes those of the image
     meter : told after each plane
 
     Returns
@@ -74,7 +75,10 @@ def measure_stack(
             if meter is not None:
                 meter.finished()
 
-    images = None if image is None else map(image.plane, image.indices())
+    images = None
+    if image is not None:
+        images = map(image.plane if channels else image.intensities, image.indices())
+        channels = channels or image.channels or None
     every: pd.DataFrame | None = None
     if labels.axes:
         every = measure_planes(

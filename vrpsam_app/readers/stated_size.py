@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from vrpsam_app.stacks.stack import PixelSize, unit_of_length
+
+OWN_SIZE = "vrpsam_pixel_size"
+"""Under this name results carry their pixel size where the format has no place for one."""
 
 
 def stated_size(row: Any, col: Any, plane: Any = None, unit: Any = "um") -> PixelSize | None:
@@ -24,6 +28,14 @@ def stated_size(row: Any, col: Any, plane: Any = None, unit: Any = "um") -> Pixe
     size = PixelSize(row or col, col or row, plane, "m")
     # In the unit of the columns, or of the rows where only they are stated.
     return size.to(next(u for u, d in ((units[1], col), (units[0], row)) if d is not None))
+
+
+def own_size(attributes: Mapping[str, Any]) -> PixelSize | None:
+    """Return the pixel size that this program wrote among attributes, None if it did not."""
+    said = attributes.get(OWN_SIZE)
+    if not isinstance(said, Mapping):
+        return None
+    return stated_size(said.get("row"), said.get("col"), said.get("plane"), said.get("unit"))
 
 
 def _distance(value: Any, unit: Any) -> float | None:

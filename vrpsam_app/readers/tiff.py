@@ -19,6 +19,7 @@ from vrpsam_app.readers.tiff_metadata import (
     channel_names_of,
     described_by,
     files_named_in,
+    own_axes,
     pixel_size_of,
 )
 from vrpsam_app.readers.tiff_sources import MappedTiff, PagedTiff, TiledTiff
@@ -220,7 +221,8 @@ def _opened(series: Any, number: int, path: Path, max_pixels: int) -> FileImage:
 
 
 def _axes_of(series: Any) -> tuple[str, ...]:
-    return tuple(UNKNOWN if axis in _UNNAMED else axis.lower() for axis in series.axes)
+    known = tuple(UNKNOWN if axis in _UNNAMED else axis.lower() for axis in series.axes)
+    return own_axes(series) or known
 
 
 def _is_paged(series: Any) -> bool:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 from xml.etree import ElementTree
 
-from vrpsam_app.readers.stated_size import stated_size
+from vrpsam_app.readers.stated_size import own_size, stated_size
 from vrpsam_app.stacks.stack import PixelSize
 
+OWN_AXES = "vrpsam_axes"
+"""Under this name results carry axes that neither ImageJ nor OME knows."""
 # Value of the TIFF 6.0 tag ResolutionUnit, and resolutions that printers and screens have: they
 # say nothing about a specimen. In dots per inch; a difference of 0.1 % is rounding.
 _CENTIMETRE = 3
@@ -27,8 +30,8 @@ def pixel_size_of(file: Any, series: Any, scene: int) -> PixelSize | None:
     Returns
     -------
     size : from OME-XML, ImageJ, Zeiss LSM, MetaMorph STK, Micro-Manager or Aperio, in this order;
-        else from the resolution per centimetre, unless it is one of printers and screens. A
-        resolution per inch is not believed. None if nothing is known.
+        else what this program wrote, or the resolution per centimetre, unless it is one of printers
+        and screens. A resolution per inch is not believed. None if nothing is known.
     """
     if file.is_ome:
         return _ome_size(_ome_pixels(file, scene))
@@ -52,7 +55,25 @@ def pixel_size_of(file: Any, series: Any, scene: int) -> PixelSize | None:
     keyframe = series.keyframe
     if file.is_svs and (mpp := _APERIO_MPP.search(keyframe.description)):
         return stated_size(mpp[1], mpp[1])
-    return _centimetre_size(keyframe)
+    return own_size(_own_metadata(series)) or _centimetre_size(keyframe)
+
+
+def own_axes(series: Any) -> tuple[str, ...]:
+    """Return the names of axes that this program wrote, () if it did not."""
+    names = _own_metadata(series).get(OWN_AXES)
+    if not isinstance(names, list) or len(names) != len(series.shape):
+        return ()
+    return tuple(map(str, names))
+
+
+def _own_metadata(series: Any) -> dict[str, Any]:
+    if not series.keyframe.is_shaped:
+        return {}
+    try:
+        said = json.loads(series.keyframe.description)
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
 def channel_names_of(file: Any, scene: int) -> tuple[str, ...]:

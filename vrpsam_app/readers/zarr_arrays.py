@@ -16,6 +16,7 @@ from vrpsam_app.errors import ImageFileError
 from vrpsam_app.readers.ome_zarr import images_named, multiscale_of, ome_attributes
 from vrpsam_app.readers.picture import natural_key
 from vrpsam_app.readers.scenes import chosen_scene
+from vrpsam_app.readers.stated_size import own_size
 from vrpsam_app.stacks.axes import UNKNOWN, FileImage, axes_of_shape, axis_name
 from vrpsam_app.stacks.lazy_planes import PlaneSource, lazy_array, plane_chunks
 
@@ -149,7 +150,7 @@ def _image(
         )
     source = _ZarrSource(path, inner, array.shape, array.dtype, axes, array.chunks)
     data = lazy_array(source, plane_chunks(array.shape, axes, array.chunks))
-    return FileImage(data, axes, path, scene=name)
+    return FileImage(data, axes, path, pixel_size=own_size(array.attrs.asdict()), scene=name)
 
 
 class _ZarrSource(PlaneSource):

@@ -15,7 +15,7 @@ from vrpsam_app.reference_segmenter import References, as_sequence
 from vrpsam_app.references import Reference
 from vrpsam_app.segmenter import Segmenter
 from vrpsam_app.stack_runs.work import Output, Piece, PlaneAnswer, StackWork
-from vrpsam_app.stacks.intensity_sample import sample_stack
+from vrpsam_app.stacks.intensity_sample import stack_range
 from vrpsam_app.stacks.row_reader import in_memory
 from vrpsam_app.stacks.stack import Stack
 from vrpsam_app.tiles.plan import TileOptions, TilePlan, Tiling, plan_tiles
@@ -140,7 +140,7 @@ def plan_stack(
     """Settle all that is the same for every plane; `intensity_range` is the stack's, or sampled."""
     reuse_freed_memory()
     if intensity_range is None:
-        intensity_range = sample_stack(stack, references).intensity_range
+        intensity_range = stack_range(stack, references)
     # Most segmenters keep what they encode, because a person asks again; a stack is seen once.
     passing = getattr(segmenter, "passing", None)
     if passing is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from vrpsam_app.environment import code_version
@@ -28,7 +29,8 @@ def run_manifest(
     made_by: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return what has to be the same when a run goes on, as plain values."""
-    shown = work.task.intensity_range
+    shown, cutting, size = work.task.intensity_range, work.objects, stack.pixel_size
+    marked_at = None if cutting is None else cutting.reference_pixel_size
     manifest = {
         "version": VERSION,
         "code": code_version(),
@@ -39,12 +41,14 @@ def run_manifest(
         "output": work.output,
         "tiles": plan.to_json(),
         "batch_size": work.task.batch_size,
-        "objects": None if work.objects is None else work.objects.to_json(),
+        "objects": None if cutting is None else cutting.to_json(),
+        "reference_pixel_size": None if marked_at is None else asdict(marked_at),
         "stack": {
             "shape": stack.data.shape,
             "dtype": stack.dtype.str,
             "axes": stack.axes,
-            "first_plane": sample.fingerprint,
+            "pixels": sample.fingerprint,
+            "pixel_size": None if size is None else asdict(size),
         },
     }
     plain: dict[str, Any] = json.loads(json.dumps(manifest, default=str))

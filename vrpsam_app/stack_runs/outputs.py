@@ -160,14 +160,15 @@ class StackOutput:
         return ResultArray.create(self.folder, layout, manifest)
 
     def clear(self) -> None:
-        """Remove what an earlier run wrote under this name.
+        """Remove what an earlier run wrote under this name, with the objects that were cut from it.
 
         Raises
         ------
         OutputError
             If it is nothing that this program wrote.
         """
-        if self.path.exists() and self.begun() is None:
+        begun = self.begun()
+        if self.path.exists() and begun is None:
             raise OutputError(
                 f"{self.path} exists and was not written by this program: it is not replaced. "
                 "Choose another name."
@@ -177,6 +178,10 @@ class StackOutput:
                 remove_result(path)
         for path in (self.path, self.table, self.recipe, self.note):
             path.unlink(missing_ok=True)
+        labels = dict.fromkeys(label for label, _ in (begun or {}).get("references", ()))
+        for objects in self.objects(list(labels), axes=True).values():
+            for path in objects:
+                path.unlink(missing_ok=True)
 
     def finish(
         self, result: ResultArray, planes: Sequence[PlaneResult], lines: Sequence[str]

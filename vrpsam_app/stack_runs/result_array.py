@@ -15,7 +15,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vrpsam_app.errors import ConfigError, OutputError
+from vrpsam_app.readers.stated_size import OWN_SIZE
 from vrpsam_app.stacks.stack import PixelSize
 
 Index = tuple[int, ...]
@@ -139,6 +140,8 @@ class ResultArray:
                 group = zarr.create_group(partial, attributes=attributes)
                 group.create_array("0", **array)
             else:
+                if layout.pixel_size is not None:
+                    attributes[OWN_SIZE] = asdict(layout.pixel_size)
                 zarr.create_array(partial, attributes=attributes, **array)
             partial.rename(folder)
         except OSError as error:

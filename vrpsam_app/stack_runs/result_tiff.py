@@ -8,12 +8,15 @@ import os
 import secrets
 import uuid
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vrpsam_app.readers.stated_size import OWN_SIZE
+from vrpsam_app.readers.tiff_metadata import OWN_AXES
 from vrpsam_app.stack_runs.result_array import BAND_ROWS, ResultArray, ResultLayout, cannot_write
 
 # Classic TIFF ends at 4 GB; the file is smaller than its pixels, but nobody knows by how much.
@@ -44,7 +47,7 @@ def write_result_tiff(path: Path, result: ResultArray, name: str) -> None:
     Notes
     -----
     Up to 4 GB with the axes t, z, c: ImageJ's own TIFF. Above, or in another order: OME-TIFF in
-    BigTIFF. Axes that neither knows are written in their order without names.
+    BigTIFF. Of axes that neither knows, names and pixel size stand where only this package looks.
     """
     import tifffile
 
@@ -87,9 +90,9 @@ def _description(
     size = layout.pixel_size
     resolution = None if size is None else (1 / size.col, 1 / size.row)
     ordered = list(axes) == sorted(axes, key=_IMAGEJ_ORDER.find) and set(axes) <= _OME_AXES
-    metadata: dict[str, Any] = {}
+    metadata: dict[str, Any]
     if ordered and layout.dtype in _IMAGEJ_TYPES and _nbytes(layout) <= _MOST_BYTES_OF_IMAGEJ:
-        metadata["axes"] = f"{axes.upper()}YX"
+        metadata = {"axes": f"{axes.upper()}YX"}
         if size is not None:
             metadata["unit"] = size.unit
             if size.plane is not None:
@@ -104,6 +107,9 @@ def _description(
             if metric.plane is not None:
                 metadata |= {"PhysicalSizeZ": metric.plane, "PhysicalSizeZUnit": "µm"}
         return "ome", metadata, resolution
+    metadata = {OWN_AXES: [*layout.axes, "y", "x"]}
+    if size is not None:
+        metadata[OWN_SIZE] = asdict(size)
     return "plain", metadata, resolution
 
 

@@ -196,7 +196,7 @@ def segment_stack(
     if kept is not None and not complete:
         steps = len(kept.paths) * stack.plane_count
         kept.write(result, ProgressMeter(steps, progress, cancel=cancel))
-    if recipe:
+    if recipe and (run.asked or not complete or not target.recipe.is_file()):
         Recipe.from_run(
             references, [found.record], made_by, intensity_range=sample.intensity_range,
             settings={"threshold": threshold}, sections=sections,

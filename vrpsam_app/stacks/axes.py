@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vrpsam_app.errors import ImageError
+from vrpsam_app.output_paths import free_name
 from vrpsam_app.stacks.stack import PixelSize, Stack
 
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ class FileImage:
         "y" and "x" are rows and columns, "s" the samples of a colour, "c" channels; UNKNOWN where
         the file does not say.
     path : which file it is, for messages
-    channel_names : names along "c", as far as they are known
+    channel_names : names along "c", as far as they are known; of those shown as colours, once they
+        are put together
     pixel_size : None if the file does not say
     scene : which of several images in the file it is; None if there is one
     """
@@ -138,6 +140,7 @@ def to_stack(
         "s" in image.axes,
         pixel_size or image.pixel_size,
         image.name,
+        image.channel_names,
     )
 
 
@@ -198,6 +201,7 @@ def _shown(image: FileImage, channels: Sequence[int | str] | None) -> FileImage:
     """Choose channels, and put two or three of them together as colours."""
     colour = "s" in image.axes
     if "c" not in image.axes:
+        image = replace(image, channel_names=())
         if channels is None:
             return image
         if not colour:
@@ -227,11 +231,17 @@ def _shown(image: FileImage, channels: Sequence[int | str] | None) -> FileImage:
     planes = [image.data[(slice(None),) * at + (number,)] for number in chosen]
     axes = tuple(a for a in image.axes if a != "c")
     if len(planes) == 1:
-        return replace(image, data=planes[0], axes=axes)
+        return replace(image, data=planes[0], axes=axes, channel_names=())
     if len(planes) == 2:
         planes = [planes[0], planes[1], planes[0]]
     stacked: Any = np.stack(planes, axis=-1)
-    return replace(image, data=stacked.rechunk({stacked.ndim - 1: 3}), axes=(*axes, "s"))
+    taken: set[str] = set()
+    return replace(
+        image,
+        data=stacked.rechunk({stacked.ndim - 1: 3}),
+        axes=(*axes, "s"),
+        channel_names=tuple(free_name(names[i] or f"channel{i}", taken) for i in chosen),
+    )
 
 
 def _numbers(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +30,7 @@ class StackSample:
     Attributes
     ----------
     intensity_range : that stack and references share; None where all have 8 bits
-    fingerprint : SHA-256 of the sampled first plane, by which a run that goes on knows its stack
+    fingerprint : SHA-256 of the sampled planes, by which a run that goes on knows its stack
     """
 
     intensity_range: IntensityRange | None
@@ -42,33 +42,31 @@ def sample_stack(
     references: Sequence[Reference],
     intensity_range: IntensityRange | None = None,
 ) -> StackSample:
-    """Look at the first plane, and at up to seven more if the range is not known.
+    """Look at up to eight planes, spread evenly from the first to the last.
 
     Parameters
     ----------
     stack : Stack
-        The planes looked at are spread evenly from the first to the last.
     references : their images belong to the set
-    intensity_range : given by the caller; then only the first plane is looked at
+    intensity_range : given by the caller
     """
-    indices = list(stack.indices())
-    first = sampled(stack.data[indices[0]])
+    planes = list(_spread(stack))
     digest = hashlib.sha256(f"{stack.dtype.str} {stack.data.shape} ".encode())
-    digest.update(np.ascontiguousarray(first).tobytes())
-    if intensity_range is None and shows_as_it_is(stack.dtype):
-        intensity_range = intensity_range_of(r.image for r in references)
-    elif intensity_range is None:
-        spread = np.linspace(0, len(indices) - 1, min(MOST_PLANES, len(indices)))
-        others = [sampled(stack.data[indices[i]]) for i in spread.round().astype(int)[1:]]
-        intensity_range = intensity_range_of([first, *others, *(r.image for r in references)])
+    for plane in planes:
+        digest.update(np.ascontiguousarray(plane).tobytes())
+    if intensity_range is None:
+        intensity_range = _shared_range(stack.dtype, planes, references)
     return StackSample(intensity_range, digest.hexdigest())
+
+
+def stack_range(stack: Stack, references: Sequence[Reference]) -> IntensityRange | None:
+    """Return the range of :func:`sample_stack`; nothing is read of 8 bits."""
+    return _shared_range(stack.dtype, _spread(stack), references)
 
 
 def plane_range(plane: Any, references: Sequence[Reference]) -> IntensityRange | None:
     """Return the range that a plane, lazy or not, shares with its references; None for 8 bits."""
-    if shows_as_it_is(plane.dtype):
-        return intensity_range_of(r.image for r in references)
-    return intensity_range_of([sampled(plane), *(r.image for r in references)])
+    return _shared_range(plane.dtype, map(sampled, (plane,)), references)
 
 
 def sampled(plane: Any) -> NDArray[Any]:
@@ -88,3 +86,16 @@ def sampled(plane: Any) -> NDArray[Any]:
 def shows_as_it_is(dtype: Any) -> bool:
     """Tell whether pixels of a type reach the model without an intensity range."""
     return np.dtype(dtype) in (np.dtype(np.uint8), np.dtype(np.bool_))
+
+
+def _spread(stack: Stack) -> Iterator[NDArray[Any]]:
+    indices = list(stack.indices())
+    places = np.linspace(0, len(indices) - 1, min(MOST_PLANES, len(indices)))
+    return (sampled(stack.data[indices[i]]) for i in places.round().astype(int))
+
+
+def _shared_range(
+    dtype: Any, planes: Iterable[NDArray[Any]], references: Sequence[Reference]
+) -> IntensityRange | None:
+    shown = () if shows_as_it_is(dtype) else planes
+    return intensity_range_of([*shown, *(r.image for r in references)])

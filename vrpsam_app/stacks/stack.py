@@ -152,6 +152,8 @@ class Stack:
     color : whether the last axis holds RGB or RGBA
     pixel_size : None if it is unknown; whatever is measured is then in pixels, "px"
     name : what messages and results call the stack
+    channels : names of two or three channels of a file that are shown as colours, in their order
+        Of two, the first is shown in red and blue. Empty for grey, and for pictures in colour.
 
     Raises
     ------
@@ -164,6 +166,7 @@ class Stack:
     color: bool = False
     pixel_size: PixelSize | None = None
     name: str = "stack"
+    channels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         import dask.array as da
@@ -185,6 +188,11 @@ class Stack:
         if self.color and self.data.shape[-1] not in (3, 4):
             raise ImageError(
                 f"{self.name} has {self.data.shape[-1]} colours: expected 3 (RGB) or 4 (RGBA)."
+            )
+        if self.channels and not (self.color and 2 <= len(self.channels) <= self.data.shape[-1]):
+            raise ImageError(
+                f"{self.name} has channels {', '.join(self.channels)}: expected as many names as "
+                "there are colours, or two."
             )
         if 0 in self.data.shape or any(math.isnan(n) for n in self.data.shape):
             raise ImageError(
@@ -292,6 +300,11 @@ class Stack:
         scheduler = "synchronous" if lazy.npartitions == 1 else "threads"
         plane = np.asarray(lazy.compute(scheduler=scheduler))
         return plane if plane.dtype.isnative else plane.astype(plane.dtype.newbyteorder("="))
+
+    def intensities(self, index: Sequence[int] = ()) -> NDArray[Any]:
+        """Read one plane as it is measured: as :meth:`plane`, but each of the channels once."""
+        plane = self.plane(index)
+        return plane[..., : len(self.channels)] if self.channels else plane
 
     def _checked(self, index: Sequence[int]) -> tuple[int, ...]:
         try:

@@ -16,7 +16,7 @@ from vrpsam_app.progress import CancelToken
 from vrpsam_app.reference_segmenter import References, as_sequence
 from vrpsam_app.segmenter import Segmenter
 from vrpsam_app.stack_runs.reading import read_planes
-from vrpsam_app.stacks.intensity_sample import sample_stack
+from vrpsam_app.stacks.intensity_sample import stack_range
 from vrpsam_app.stacks.stack import Stack
 from vrpsam_app.stacks.stack_files import open_stack
 from vrpsam_app.tiles.plan import TileOptions, Tiling
@@ -83,7 +83,7 @@ def predict_video(
                 "one, along which it is gone through. Choose one, or call segment_video."
             )
         if intensity_range is None:
-            intensity_range = sample_stack(film, references).intensity_range
+            intensity_range = stack_range(film, references)
         wanted = dict.fromkeys(film.indices())
         frames: Iterator[NDArray[Any]] = (
             np.asarray(plane) for _, plane in read_planes(film, wanted)

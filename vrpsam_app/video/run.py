@@ -163,7 +163,7 @@ def segment_video(
         raise Cancelled(f"{error} {run.words()}") from error
     found = summary(run.journal.planes, run.asked)
     target.finish(result, found.planes, run.journal.settle())
-    if recipe:
+    if recipe and (run.asked or not target.recipe.is_file()):
         Recipe.from_run(
             references, [found.record], made_by, intensity_range=sample.intensity_range,
             settings={"threshold": threshold}, sections=sections,

@@ -13,6 +13,7 @@ from vrpsam_app.objects.measurements import (
     measure_planes,
     per_object,
     per_plane,
+    units_of,
     write_table,
 )
 from vrpsam_app.stacks.stack import PixelSize
@@ -152,9 +153,12 @@ def test_volumes_at_each_time():
     assert volumes.loc[(1, 9), ["planes", "first_z", "last_z"]].tolist() == [1, 0, 0]
     # The middle of two planes lies on the border between them.
     assert volumes.loc[(0, 4), ["plane_z", "row_px", "col_px"]].tolist() == [1, 3, 4]
+    assert volumes.loc[(0, 4), ["plane_um", "row_um", "col_um"]].tolist() == [2, 1.5, 2]
+    assert units_of(volumes.columns, UM)["plane_um"] == "um"
     assert volumes.loc[(0, 4), "largest_area_um2"] == 3
     unknown = per_object(stack_table(pixel_size=PixelSize(1, 1)), pixel_size=PixelSize(1, 1))
-    assert not [name for name in unknown.columns if name.startswith("volume")]
+    assert not [name for name in unknown.columns if name.startswith(("volume", "plane_um"))]
+    assert "row_um" in unknown.columns
 
 
 def test_intensities_over_all_voxels():
@@ -174,6 +178,8 @@ def test_tracks_through_time_have_areas_and_no_volume():
     tracks = per_object(table, over="t", pixel_size=UM)
     assert one(tracks, 4)[["frames", "first_t", "last_t", "mean_area_px"]].tolist() == [2, 0, 2, 12]
     assert "voxels" not in tracks.columns
+    assert one(tracks, 4)[["row_um", "col_um"]].tolist() == [1.5, 2]
+    assert "plane_um" not in tracks.columns
     with pytest.raises(ConfigError, match="no axis 'z'"):
         per_object(table)
 

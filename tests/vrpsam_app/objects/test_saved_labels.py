@@ -47,9 +47,7 @@ def test_labels_come_back_with_recipe_and_table(tmp_path, labels, recipe, name):
     assert is_saved_result(tmp_path / name)
     found = SavedLabels.open(tmp_path / name)
     assert np.array_equal(found.stack.data.compute(), labels.data.compute())
-    # A plain Zarr has no place for the size of pixels.
-    size = None if name == "a.zarr" else labels.pixel_size
-    assert (found.stack.axes, found.stack.pixel_size) == (("z",), size)
+    assert (found.stack.axes, found.stack.pixel_size) == (("z",), labels.pixel_size)
     assert found.recipe.to_json() == recipe.to_json()
     assert found.table["label"].tolist() == [7, 70_000]
     assert found.table["area_um2"].tolist() == pytest.approx(table["area_um2"].tolist())

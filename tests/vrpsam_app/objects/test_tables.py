@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -73,3 +75,15 @@ def test_measuring_can_be_stopped(values):
     token.cancel()
     with pytest.raises(Cancelled):
         measure_stack(stack(values), meter=ProgressMeter(3, cancel=token))
+
+
+def test_each_channel_is_measured_once_and_under_its_name(values):
+    drawn = np.random.default_rng(0).integers(0, 99, (3, 20, 30, 3)).astype(np.uint8)
+    image = replace(Stack.from_array(drawn, axes=("z",)), channels=("DAPI", "GFP"))
+    tables = measure_stack(stack(values), image)
+    for table in (tables.objects, tables.planes):
+        assert [n for n in table.columns if n.endswith("_sum")] == ["DAPI_sum", "GFP_sum"]
+    sums = [drawn[values == 5][:, channel].sum() for channel in (0, 1)]
+    assert tables.objects.loc[0, ["DAPI_sum", "GFP_sum"]].tolist() == sums
+    given = measure_stack(stack(values), image, channels=("a", "b", "c")).objects
+    assert {"a_sum", "b_sum", "c_sum"} <= set(given.columns)

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from vrpsam_app.readers.stated_size import stated_size
+from vrpsam_app.readers.stated_size import OWN_SIZE, own_size, stated_size
 from vrpsam_app.stacks.stack import PixelSize
 
 
@@ -27,3 +27,17 @@ from vrpsam_app.stacks.stack import PixelSize
 )
 def test_only_what_makes_sense_is_believed(stated, size):
     assert stated_size(*stated) == size
+
+
+@pytest.mark.parametrize(
+    ("said", "size"),
+    [
+        ({"row": 0.65, "col": 0.5, "plane": None, "unit": "um"}, PixelSize(0.65, 0.5)),
+        ({"row": "?", "unit": "um"}, None),
+        ({"row": 0.65, "col": 0.5}, None),
+        ([0.65, 0.5], None),
+        (None, None),
+    ],
+)
+def test_a_size_of_this_program_is_believed_as_any_other(said, size):
+    assert own_size({OWN_SIZE: said}) == size

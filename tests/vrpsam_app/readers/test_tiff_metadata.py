@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from vrpsam_app.readers.tiff_metadata import OWN_AXES
 from vrpsam_app.stacks.stack import PixelSize
 from vrpsam_app.stacks.stack_files import open_stack
 
@@ -60,3 +61,9 @@ def test_slides_of_aperio_say_their_scale(path):
         metadata=None,
     )
     assert open_stack(path).pixel_size == PixelSize(0.499, 0.499)
+
+
+@pytest.mark.parametrize("said", [[], ["p"], "pyx", None])
+def test_axes_that_do_not_fit_are_not_believed(path, said):
+    tifffile.imwrite(path, TZ[0], photometric="minisblack", metadata={OWN_AXES: said})
+    assert open_stack(path).axes == ("z",)

@@ -15,6 +15,7 @@ from vrpsam_app.images import IntensityRange
 from vrpsam_app.references import Reference
 from vrpsam_app.stack_runs import result_array
 from vrpsam_app.stack_runs.run import segment_stack
+from vrpsam_app.stacks.stack import PixelSize, Stack
 from vrpsam_app.tiles.plan import TileOptions
 
 TILES = TileOptions("tiles", tile=32, overlap=8)
@@ -77,15 +78,30 @@ def test_other_references_models_and_stacks_are_named(colour_segmenter, out: Pat
     shown = {"resume": True, "intensity_range": IntensityRange(0, 1)}
     with pytest.raises(OutputError, match=r"another .*references"):
         segment_stack(colour_segmenter, values, other, out, **shown)
-    changed = values.copy()
-    changed[0, 0, 0] += 1
-    with pytest.raises(OutputError, match=r"another .*stack\.first_plane"):
-        segment_stack(colour_segmenter, changed, reference(values), out, **shown)
+    for plane in (0, 2):
+        changed = values.copy()
+        changed[plane, 0, 0] += 1
+        with pytest.raises(OutputError, match=r"another .*stack\.pixels"):
+            segment_stack(colour_segmenter, changed, reference(values), out, **shown)
+    sized = Stack.from_array(values, pixel_size=PixelSize(3, 3, 9))
+    with pytest.raises(OutputError, match=r"another stack\.pixel_size"):
+        segment_stack(colour_segmenter, sized, reference(values), out, resume=True)
     with pytest.raises(OutputError, match=r"another .*stack\.shape"):
         segment_stack(colour_segmenter, values[:2], reference(values), out, **shown)
     colour_segmenter.made_by = {**colour_segmenter.made_by, "sha256": "1" * 64}
     with pytest.raises(OutputError, match=r"another .*made_by\.sha256"):
         segment_stack(colour_segmenter, values, reference(values), out, **shown)
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_the_recipe_is_that_of_who_asked(colour_segmenter, out: Path, gone: bool):
+    values, recipe = movie(), out.with_name("r_recipe.json")
+    before = recipe.read_bytes()
+    said = {"reading": {"scene": 0}}
+    if gone:
+        recipe.unlink()
+    segment_stack(colour_segmenter, values, reference(values), out, resume=True, sections=said)
+    assert (recipe.read_bytes() == before) is not gone
 
 
 def test_what_is_not_ours_is_left_alone(colour_segmenter, tmp_path: Path):

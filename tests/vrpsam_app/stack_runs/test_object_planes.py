@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +41,9 @@ def reference(values: np.ndarray, label: str = "nucleus") -> Reference:
     return Reference.from_annotations(values[0], [Box(20, 10, 40, 30)], label=label)
 
 
-def run(segmenter: Any, out: Path, **settings: Any) -> StackResult:
+def run(segmenter: Any, out: Path, size: PixelSize = SIZE, **settings: Any) -> StackResult:
     values = nuclei()
-    stack = Stack.from_array(values, pixel_size=SIZE, name="nuclei")
+    stack = Stack.from_array(values, pixel_size=size, name="nuclei")
     settings = {"objects": OBJECTS, "tiling": SEEN, **settings}
     return segment_stack(segmenter, stack, reference(values), out, **settings)
 
@@ -156,13 +157,19 @@ def test_a_stopped_run_ends_with_the_same_files(
 
 
 @pytest.mark.parametrize(
-    "change", [{"objects": ObjectOptions(min_area=3)}, {"links": LinkOptions(gaps=2)}]
+    ("change", "named"),
+    [
+        ({"objects": ObjectOptions(min_area=3)}, "objects"),
+        ({"links": LinkOptions(gaps=2)}, "objects"),
+        ({"size": PixelSize(0.1, 0.1, 2.0)}, r"stack\.pixel_size\.col, stack\.pixel_size\.row"),
+        ({"tiling": TileOptions("whole", reference_pixel_size=SIZE)}, "reference_pixel_size"),
+    ],
 )
 def test_a_run_goes_on_with_the_same_objects_only(
-    colour_segmenter, tmp_path: Path, change: dict[str, Any]
+    colour_segmenter, tmp_path: Path, change: dict[str, Any], named: str
 ):
     run(colour_segmenter, tmp_path / "r.zarr")
-    with pytest.raises(OutputError, match="begun with another objects"):
+    with pytest.raises(OutputError, match=f"begun with another {named}"):
         run(colour_segmenter, tmp_path / "r.zarr", resume=True, **change)
 
 
@@ -197,6 +204,21 @@ def test_what_cannot_be_done_is_said_before_anything_is(
 def test_sure_objects_only(colour_segmenter, tmp_path: Path):
     run(colour_segmenter, tmp_path / "r.zarr", objects=ObjectOptions(min_score=0.999))
     assert not tifffile.imread(tmp_path / "r_objects.tif").any()
+
+
+def test_channels_that_are_shown_as_colours_are_measured_under_their_names(
+    colour_segmenter, tmp_path: Path
+):
+    values = np.full((2, 40, 40, 3), 120, np.uint8)
+    values[:, 5:15, 5:15] = (220, 30, 220)
+    stack = Stack.from_array(values, pixel_size=SIZE)
+    stack = replace(stack, channels=("DAPI", "GFP"))
+    marked = Reference.from_annotations(values[0], [Box(5, 5, 15, 15)])
+    segment_stack(colour_segmenter, stack, marked, tmp_path / "r.zarr", objects=OBJECTS)
+    (found,) = rows_of(tmp_path / "r_objects.csv")
+    assert [n for n in found if n.endswith("_mean")] == ["DAPI_mean", "GFP_mean"]
+    assert [float(found[n]) for n in ("DAPI_mean", "GFP_mean")] == [220, 30]
+    assert [float(found[n]) for n in ("plane_um", "row_um", "col_um")] == [2, 5, 5]
 
 
 def test_a_single_plane_has_objects_without_planes(colour_segmenter, tmp_path: Path):

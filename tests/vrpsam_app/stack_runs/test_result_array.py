@@ -21,6 +21,7 @@ from vrpsam_app.stack_runs.result_array import (
     remove_abandoned,
 )
 from vrpsam_app.stacks.stack import PixelSize
+from vrpsam_app.stacks.stack_files import open_stack
 
 LAYOUT = ResultLayout(("t", "z"), (2, 3), (40, 50), np.dtype(np.uint8), PixelSize(0.5, 0.4, 2))
 
@@ -38,6 +39,9 @@ def test_a_plain_array_opens_in_zarr(tmp_path: Path):
     assert (array[1, 2] == 7).all()
     assert array.metadata.dimension_names == ("t", "z", "y", "x")
     assert read_manifest(tmp_path / "r.zarr") == {"a": 1}
+    assert open_stack(tmp_path / "r.zarr").pixel_size == LAYOUT.pixel_size
+    ResultArray.create(tmp_path / "s.zarr", replace(LAYOUT, pixel_size=None), {})
+    assert open_stack(tmp_path / "s.zarr").pixel_size is None
 
 
 def test_an_ome_zarr_has_axes_and_scales(tmp_path: Path):

@@ -66,13 +66,20 @@ def test_what_imagej_cannot_hold_becomes_ome(tmp_path: Path, monkeypatch: pytest
     assert (tmp_path / "a.tif").read_bytes() == (tmp_path / "b.tif").read_bytes()
 
 
-def test_axes_in_another_order_and_unknown_ones(tmp_path: Path):
-    for number, axes in enumerate((("z", "t"), ("i", "z"))):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        result, values = filled(folder, replace(LAYOUT, axes=axes))
-        write_result_tiff(folder / "r.tif", result, "a")
-        np.testing.assert_array_equal(tifffile.imread(folder / "r.tif"), values)
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize("axes", [("z", "t"), ("i", "z"), ("t", "p"), ("position", "z")])
+def test_axes_in_another_order_and_unknown_ones(
+    tmp_path: Path, axes: tuple[str, ...], large: bool, monkeypatch: pytest.MonkeyPatch
+):
+    if large:
+        monkeypatch.setattr(result_tiff, "BAND_ROWS", 32)
+        monkeypatch.setattr(result_tiff, "LARGE_PLANE", 1000)
+    result, values = filled(tmp_path, replace(LAYOUT, axes=axes))
+    write_result_tiff(tmp_path / "r.tif", result, "a")
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "r.tif"), values)
+    stack = open_stack(tmp_path / "r.tif")
+    assert (stack.axes, stack.pixel_size) == (axes, LAYOUT.pixel_size)
+    np.testing.assert_array_equal(stack.data, values)
 
 
 def test_huge_planes_are_written_in_tiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

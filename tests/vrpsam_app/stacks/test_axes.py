@@ -184,3 +184,19 @@ def test_axes_of_arrays_without_names(shape, axes):
 
 def test_names_in_words():
     assert [axis_name(name) for name in ("Time", "Z", "channel", " row ", "Q")] == list("tzcyq")
+
+
+@pytest.mark.parametrize(
+    ("axes", "names", "chosen", "shown"),
+    [
+        ("czyx", ("DAPI", "GFP", "RFP"), None, ("DAPI", "GFP", "RFP")),
+        ("czyx", ("DAPI",), (2, "dapi"), ("channel2", "DAPI")),
+        ("czyx", ("Cy5", "", "Cy5"), (0, 2), ("Cy5", "Cy5-2")),
+        ("czyx", ("DAPI", "GFP", "RFP"), (1,), ()),
+        ("zyxs", ("DAPI",), None, ()),
+        ("zyxs", (), ("blue", "red"), ("blue", "red")),
+    ],
+)
+def test_channels_that_become_colours_keep_their_names(axes, names, chosen, shown):
+    found, _ = image(axes, channel_names=names)
+    assert to_stack(found, channels=chosen).channels == shown

@@ -12,7 +12,12 @@ import pytest
 from vrpsam_app.annotations import Box
 from vrpsam_app.images import IntensityRange, intensity_range_of
 from vrpsam_app.references import Reference
-from vrpsam_app.stacks.intensity_sample import plane_range, sample_stack, sampled
+from vrpsam_app.stacks.intensity_sample import (
+    plane_range,
+    sample_stack,
+    sampled,
+    stack_range,
+)
 from vrpsam_app.stacks.stack import Stack
 
 DARK = Reference.from_annotations(np.full((9, 9), 3, np.uint16), [Box(1, 1, 4, 4)])
@@ -38,27 +43,33 @@ def test_at_most_eight_planes_from_the_first_to_the_last(planes: int):
     assert found.intensity_range == IntensityRange(0, 100 * planes - 1)
     assert len(reads) == min(8, planes)
     assert set(reads.values()) == {1}
+    assert stack_range(stack, [DARK]) == found.intensity_range
 
 
-def test_a_given_range_needs_one_plane():
+def test_a_given_range_is_kept():
     stack, reads = counted(20)
     given = IntensityRange(5, 9)
     assert sample_stack(stack, [DARK], given).intensity_range == given
-    assert sum(reads.values()) == 1
+    assert len(reads) == sum(reads.values()) == 8
 
 
 def test_8_bits_are_shown_as_they_are():
     stack, reads = counted(20, "uint8")
-    assert sample_stack(stack, [EIGHT_BITS]).intensity_range is None
-    assert sample_stack(stack, [DARK]).intensity_range == IntensityRange(3, 3)
-    assert sum(reads.values()) == 2
+    for look in (stack_range, lambda *given: sample_stack(*given).intensity_range):
+        assert look(stack, [EIGHT_BITS]) is None
+        assert look(stack, [DARK]) == IntensityRange(3, 3)
+        assert sum(reads.values()) == (0 if look is stack_range else 16)
 
 
-def test_the_fingerprint_knows_the_stack_and_not_the_range():
-    first, other = counted(4)[0], counted(5)[0]
+@pytest.mark.parametrize("dtype", ["uint16", "uint8"])
+def test_the_fingerprint_knows_the_stack_and_not_the_range(dtype: str):
+    first, other = counted(4, dtype)[0], counted(5, dtype)[0]
     key = sample_stack(first, [DARK]).fingerprint
-    assert key == sample_stack(counted(4)[0], [DARK], IntensityRange(0, 1)).fingerprint
+    assert key == sample_stack(counted(4, dtype)[0], [DARK], IntensityRange(0, 1)).fingerprint
     assert key != sample_stack(other, [DARK]).fingerprint
+    data = np.asarray(first.data)
+    data[2, 5, 5] ^= 1
+    assert key != sample_stack(Stack.from_array(data), [DARK]).fingerprint
 
 
 def test_a_plane_has_the_range_that_it_would_have_in_memory():

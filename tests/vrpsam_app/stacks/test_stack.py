@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import dask.array as da
 import numpy as np
 import pytest
@@ -137,3 +139,13 @@ def test_parts_that_do_not_fit_are_refused(array, options, message):
 def test_a_stack_of_anything_else_than_dask_is_refused():
     with pytest.raises(ImageError, match=r"ndarray: expected a dask array.*from_array"):
         Stack(ZYX, ("z",))
+
+
+def test_two_channels_are_measured_once_each():
+    data = np.arange(24).reshape(2, 2, 2, 3)
+    stack = replace(Stack.from_array(data), channels=("a", "b"))
+    assert np.array_equal(stack.intensities((1,)), data[1, ..., :2])
+    assert np.array_equal(replace(stack, channels=()).intensities((1,)), data[1])
+    for channels in (("a",), ("a", "b", "c", "d")):
+        with pytest.raises(ImageError, match="expected as many names"):
+            replace(stack, channels=channels)
