@@ -66,6 +66,7 @@ function stateOf(id) {
 }
 
 const isDoubtful = (id) => stateOf(id) === 'found' && !isOld(id) && certainty(id) < DOUBTFUL;
+const areFixed = () => [...answers.values()].some(({ answer, old }) => answer?.fixed && !old);
 const canCorrect = () => ['found', 'absent'].includes(stateOf(shown));
 
 // ---- in words ------------------------------------------------------------------------------------
@@ -83,7 +84,7 @@ function captionOf(id) {
     return { title: 'Nothing like it here', detail: newsOf(id) || percent(likely) + ' likely that there is' };
   }
   const cut = cutOf(id);
-  if (!cut) return { title: 'Nothing at these settings', detail: '' };
+  if (!cut) return { title: 'Nothing at these settings', detail: newsOf(id) };
   const counts = cut.classes.map(({ label, count }) => (cut.classes.length > 1 ? label + ' ' : '') + count);
   const share = cut.classes.reduce((sum, each) => sum + each.share, 0);
   const score = Math.min(...classesOf(id).filter((each) => each.present).map((each) => each.score));
@@ -94,7 +95,7 @@ function captionOf(id) {
 
 function newsOf(id) {
   if (isOld(id)) return 'out of date, press Find';
-  return reopened.has(id) ? 'was accepted, look again' : '';
+  return reopened.has(id) ? 'was accepted, look again' : answerOf(id)?.note || '';
 }
 
 // The title, with the colour of each class before its name where there are several.
@@ -152,6 +153,7 @@ function render() {
   hint.textContent = 'Click what is wrong or missing' + (several ? ' of ' + labelToCorrect() : '');
   showDecision();
   showTotals();
+  showSliders();
   showStrip();
   stage.draw();
 }
@@ -228,7 +230,6 @@ function takeGiven() {
   correctionSteps = [];
   reopened.clear();
   answers.clear();
-  showSliders();
 }
 
 function update() {
@@ -271,7 +272,7 @@ function rename(renamed) {
 
 narrowBelow(board, 560);
 acceptPictures(element, { movies: true });
+leaveHiddenFilesOut();
 watch(['pictures', 'answers', 'given'], update);
-showSliders();
 update();
 document.dispatchEvent(new Event('vrpsam-board'));

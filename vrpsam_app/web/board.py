@@ -4,12 +4,14 @@ What goes over the border, all of it JSON.
 
 Pictures, from Python: ``[{"id", "name", "src", "width", "height"}]``, as for the canvas.
 
-Answers, from Python: ``[{"id", "state", "note", "classes"}]``, one for each picture of which there
-is something to say; pictures without one wait. A callback returns ``gr.update(answers=[...])``,
-or ``gr.update(pictures=[...], answers=[...])``. `state` is ``searching``, ``done`` or ``failed``;
-`note` is a sentence for a person, or empty. `classes`: ``[{"label", "score", "presence", "present",
-"levels", "speck"}]`` in the order in which they were asked for, empty unless the state is ``done``.
-`speck`, optional: pieces of fewer pixels of the original are drawn but not counted, as
+Answers, from Python: ``[{"id", "state", "note", "fixed", "classes"}]``, one for each picture of
+which there is something to say; pictures without one wait. A callback returns
+``gr.update(answers=[...])``, or ``gr.update(pictures=[...], answers=[...])``. `state` is
+``searching``, ``done`` or ``failed``; `note` is a sentence for a person, or empty. `fixed`,
+optional: the masks are the same at every threshold, whose slider rests while there are such
+answers. `classes`: ``[{"label", "score", "presence", "present", "levels", "speck"}]`` in the order
+in which they were asked for, empty unless the state is ``done``. `speck`, optional: pieces of fewer
+pixels of the original are drawn but not counted, as
 :class:`~vrpsam_app.objects.instances.ObjectOptions` counts by itself. `levels` is a data URL of an
 8-bit grey PNG, a whole fraction of the picture's size or as large as `src`: each pixel is the
 number of steps k / 100, k = 1 to 99, that lie below its probability, so the mask at step k is
@@ -34,10 +36,8 @@ Value, from the browser: ``{"shown", "threshold", "min_area", "label", "decision
   are those of classes that the canvas has no more; they follow a class that is called another name.
 
 Events: ``pick``, another picture was made large; ``remove``, `about` was taken out; ``correct``,
-the corrections of `about` changed and the hand has rested; ``settings``, threshold or smallest
-piece came to rest (nothing has to be sent back: the board has moved already); ``decide``, `about`
-was accepted, rejected, set aside for fixing, or is undecided again; ``reuse``, the result of
-`about` is to become a reference.
+the corrections of `about` changed and the hand has rested; ``reuse``, the result of `about` is to
+become a reference. Of the sliders and of decisions nobody is told: the value has them.
 """
 
 from __future__ import annotations

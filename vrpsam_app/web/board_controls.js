@@ -3,7 +3,6 @@
 let threshold = 0.5;
 let minArea = 0; // pixels of the original
 let opacity = 0.45;
-let settingsRest = 0;
 
 const slider = (name) => element.querySelector('[data-slider=' + name + ']');
 const MOST_ACROSS = 200; // pixels of the original, at the right end of the slider
@@ -13,8 +12,9 @@ function showSliders() {
   slider('threshold').value = String(Math.round(threshold * 100));
   slider('smallest').value = String(Math.round(100 * Math.sqrt(across / MOST_ACROSS)));
   slider('opacity').value = String(Math.round(opacity * 100));
+  slider('threshold').disabled = areFixed();
   const words = {
-    threshold: Math.round(threshold * 100) + '%',
+    threshold: areFixed() ? 'as saved' : Math.round(threshold * 100) + '%',
     smallest: across ? across + ' px across' : 'any',
     opacity: opacity ? Math.round(opacity * 100) + '%' : 'outline',
   };
@@ -32,13 +32,9 @@ for (const input of element.querySelectorAll('[data-slider]')) {
     if (input.dataset.slider === 'threshold') threshold = value / 100;
     else if (input.dataset.slider === 'opacity') opacity = value / 100;
     else minArea = Math.round(MOST_ACROSS * (value / 100) ** 2) ** 2;
-    showSliders();
     render();
     paintThumbsSoon();
-    if (input.dataset.slider === 'opacity') return;
-    send({});
-    clearTimeout(settingsRest);
-    settingsRest = setTimeout(() => trigger('settings'), 2 * REST_MS);
+    if (input.dataset.slider !== 'opacity') send({});
   });
 }
 

@@ -14,7 +14,7 @@ import numpy as np
 from vrpsam_app import batch
 from vrpsam_app.corrected import predict_corrected
 from vrpsam_app.errors import AnnotationError, Cancelled, ImageFileError, VRPSAMError
-from vrpsam_app.images import IntensityRange
+from vrpsam_app.images import IntensityRange, intensity_range_of
 from vrpsam_app.objects.finding import typical_in
 from vrpsam_app.objects.instances import ObjectOptions
 from vrpsam_app.references import Reference, labels_of
@@ -29,6 +29,8 @@ from vrpsam_app.web.pictures import Picture, decoded
 from vrpsam_app.web.session import Answers, ClassFinding, Finding, Session
 
 NO_TARGET = "There is no picture to look in. Add one, then press Find."
+FAINT = "Nearly black or white among the others: its numbers have another scale. Look in it alone."
+_FAINT_SHARE = 0.02  # of the range of all pictures, less than which a picture shows next to nothing
 _RANGES_KEPT = 64
 
 
@@ -166,16 +168,25 @@ def ask(inquiry: Inquiry, target: Picture) -> Finding:
     Cancelled
         If that was asked for: looked at after each tile and each class.
     """
-    session, asked = inquiry.session, inquiry.asked
     found = predict_target(inquiry, target)
+    specks = specks_in(inquiry, target)
+    classes = [
+        ClassFinding.from_prediction(prediction, target.preview_hw, specks[label])
+        for label, prediction in found.predictions.items()
+    ]
+    note = FAINT if _is_faint(inquiry, target) else ""
+    return Finding(tuple(classes), corrected=inquiry.asked.corrected(target), note=note)
+
+
+def specks_in(inquiry: Inquiry, target: Picture) -> dict[str, float]:
+    """Return for each class how many pixels of a target an object has at least."""
     pixel_size = common_pixel_size([target.path], StackReading())
-    shown = tile_options(session, asked).reference_pixel_size
-    classes = []
-    for label, prediction in found.predictions.items():
+    shown = tile_options(inquiry.session, inquiry.asked).reference_pixel_size
+    specks = {}
+    for label in labels_of(inquiry.references):
         typical = typical_in(inquiry.references, label, pixel_size, reference_pixel_size=shown)
-        least = ObjectOptions().resolved(diameter=typical).min_area
-        classes.append(ClassFinding.from_prediction(prediction, target.preview_hw, least or 0.0))
-    return Finding(tuple(classes), corrected=asked.corrected(target))
+        specks[label] = ObjectOptions().resolved(diameter=typical).min_area or 0.0
+    return specks
 
 
 def predict_target(
@@ -232,6 +243,15 @@ def shared_range(session: Session, references: Sequence[Reference]) -> Intensity
         while len(_ranges) > _RANGES_KEPT:
             _ranges.popitem(last=False)
     return _ranges[key]
+
+
+def _is_faint(inquiry: Inquiry, target: Picture) -> bool:
+    """Tell whether a picture has hardly any contrast in the range that all pictures share."""
+    shared = shared_range(inquiry.session, inquiry.references)
+    if target.eight_bit or shared is None:
+        return False
+    own = intensity_range_of([decoded.read(target)])
+    return own is not None and own.high - own.low < _FAINT_SHARE * (shared.high - shared.low)
 
 
 def _get_ready(predictor: WebPredictor, session: Session, picture: Picture) -> None:

@@ -31,6 +31,17 @@ def add_marked(visitor: Visitor, uploads: Sequence[Path]) -> list[str]:
     return _add(visitor, uploads, _with_marked)
 
 
+def add_marked_beside(visitor: Visitor, uploads: Sequence[Path]) -> list[str]:
+    """Add uploaded files to the pictures that are marked, and keep all that is there.
+
+    Returns
+    -------
+    words : list of str
+        As for :func:`add_marked`.
+    """
+    return _add(visitor, uploads, _with_marked_beside)
+
+
 def add_targets(visitor: Visitor, uploads: Sequence[Path]) -> list[str]:
     """Add uploaded files to the pictures to look in; the examples make way for them.
 
@@ -96,6 +107,11 @@ def _with_marked(session: Session, name: str, brought: Brought, words: list[str]
         return session
     targets = tuple(new[:1]) if _only(session.targets, examples.targets) else session.targets
     return dataclasses.replace(session, marked=(*before, *new), targets=targets)
+
+
+def _with_marked_beside(session: Session, name: str, brought: Brought, words: list[str]) -> Session:
+    new = _new(session.marked, name, brought, words)
+    return dataclasses.replace(session, marked=(*session.marked, *new)) if new else session
 
 
 def _with_targets(session: Session, name: str, brought: Brought, words: list[str]) -> Session:

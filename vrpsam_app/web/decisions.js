@@ -10,7 +10,6 @@ const canDecide = (verdict) =>
 function decide(verdict) {
   if (!shown || !canDecide(verdict)) return;
   const { [shown]: before, ...others } = decisions;
-  const about = shown;
   reopened.delete(shown);
   decisions = before === verdict ? others : { ...others, [shown]: verdict };
   if (byDoubt && before !== verdict) {
@@ -19,8 +18,7 @@ function decide(verdict) {
     if (open) stage.fit();
   }
   render();
-  send({ about });
-  trigger('decide');
+  send({});
 }
 
 // Who accepted a result has not accepted another one.

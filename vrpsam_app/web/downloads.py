@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +15,21 @@ from numpy.typing import NDArray
 from vrpsam_app.corrected_targets import SECTION, CorrectedTargets
 from vrpsam_app.errors import ImageFileError
 from vrpsam_app.image_files import write_mask
+from vrpsam_app.images import IntensityRange
 from vrpsam_app.library.reference_library import ReferenceLibrary
 from vrpsam_app.objects.instances import ObjectOptions, without_small_pieces
 from vrpsam_app.recipe import Recipe, TargetRecord
-from vrpsam_app.references import Reference, labels_of
-from vrpsam_app.review.project import AddedPicture, ReviewProject
+from vrpsam_app.references import labels_of
+from vrpsam_app.review.project import ReviewProject
 from vrpsam_app.review.run import ReviewedPicture, project_range, run_review
 from vrpsam_app.segmenter import Prediction
-from vrpsam_app.web.callbacks import NO_TARGET, predict_target, shown_target, tile_options
+from vrpsam_app.web.callbacks import (
+    NO_TARGET,
+    predict_target,
+    shown_target,
+    specks_in,
+    tile_options,
+)
 from vrpsam_app.web.collection import folder_of
 from vrpsam_app.web.inquiry import Inquiry
 from vrpsam_app.web.marked import Asked, marked_references, target_corrections
@@ -119,13 +127,12 @@ def save_mask(inquiry: Inquiry) -> Path:
 def masks_of(inquiry: Inquiry, target: Picture) -> dict[str, NDArray[np.bool_]]:
     """Return the masks of a target by class, at its full size, without small pieces."""
     inquiry.check()
-    asked = inquiry.asked
     with inquiry.line.join() as place:
         place.wait(inquiry.cancel)
-        found = place.do(partial(predict_target, inquiry, target, asked.threshold))
+        found = place.do(partial(_found, inquiry, target))
     return {
-        label: without_small_pieces(prediction.mask, asked.min_area)
-        for label, prediction in found.predictions.items()
+        label: without_small_pieces(prediction.mask, inquiry.asked.min_area)
+        for label, prediction in found.items()
     }
 
 
@@ -144,7 +151,7 @@ def save_library(session: Session, asked: Asked) -> Path:
 def _archived(inquiry: Inquiry, objects: ObjectOptions | None, work: Path) -> Iterator[Saving]:
     session, asked, references = inquiry.session, inquiry.asked, inquiry.references
     tiling = tile_options(session, asked)
-    project, added = _new_project(session, references, asked, work / "project")
+    project, names = _new_project(inquiry, work / "project")
     files = ResultFiles(
         work / "results",
         [target.path for target in session.targets],
@@ -159,25 +166,26 @@ def _archived(inquiry: Inquiry, objects: ObjectOptions | None, work: Path) -> It
         inquiry.predictor,
         threshold=asked.threshold,
         tiling=tiling,
+        leave=[name for t, name in names.items() if name is not None and inquiry.opened(t)],
         cancel=inquiry.cancel,
     )
     failed: list[str] = []
     records, corrected = [], CorrectedTargets()
-    for done, (target, entry) in enumerate(zip(session.targets, added, strict=True)):
-        yield Saving(done, len(added), target.name)
+    for done, (target, name) in enumerate(names.items()):
+        yield Saving(done, len(names), target.name)
         with inquiry.line.join() as place:
             for before in place.waiting(inquiry.cancel):
-                yield Saving(done, len(added), target.name, before)
-            answer = place.do(partial(_answer, inquiry, project, run, target, entry.name))
+                yield Saving(done, len(names), target.name, before)
+            answer = place.do(partial(_answer, inquiry, project, run, target, name))
         if isinstance(answer, str):
             failed.append(answer)
             continue
         verdict = asked.decisions.get(target.id)
-        if entry.name is not None:
+        if name is not None:
             if verdict == "accept":
-                project.accept([entry.name], who=WHO)
+                project.accept([name], who=WHO)
             elif verdict == "reject":
-                project.reject([entry.name], who=WHO)
+                project.reject([name], who=WHO)
         if verdict != "reject":
             image = decoded.read(target)
             files.add(target.path, image, answer, references)
@@ -193,9 +201,9 @@ def _archived(inquiry: Inquiry, objects: ObjectOptions | None, work: Path) -> It
         sections=sections | ({SECTION: corrected.to_json()} if corrected else {}),
     )
     path = files.finish(work / "vrpsam-results.zip", recipe, project)
-    for name in ("project", "results"):
-        shutil.rmtree(work / name, ignore_errors=True)
-    yield Saving(len(added), len(added), path=path, failed=tuple(failed))
+    for room in ("project", "results"):
+        shutil.rmtree(work / room, ignore_errors=True)
+    yield Saving(len(names), len(names), path=path, failed=tuple(failed))
 
 
 def _answer(
@@ -209,46 +217,63 @@ def _answer(
 
     Parameters
     ----------
-    run : over the project's pictures, of which this target is the next
+    run : over the project's pictures that were not opened, of which this target is the next
     name : of the target in the project; None if that has the same pixels already, and no second one
     """
-    if name is not None:
+    opened = inquiry.opened(target)
+    if name is not None and opened is None:
         reviewed = next(run)
         if reviewed.error is not None:
             return str(reviewed.error)
         if not target_corrections(inquiry.asked, target):
             return reviewed.predictions
-    shown_in = project_range(project, inquiry.references)
-    found = predict_target(inquiry, target, inquiry.asked.threshold, shown_in).predictions
+    found = _found(inquiry, target, project_range(project, inquiry.references))
     if name is not None:
-        project.fix(name, {label: p.mask for label, p in found.items()}, who=WHO)
-    return tuple(found.values())
+        if opened is not None:
+            opened.keep_in(project, name)
+        else:
+            project.fix(name, {label: p.mask for label, p in found.items()}, who=WHO)
+    return tuple(found[label] for label in labels_of(inquiry.references))
 
 
-def _new_project(
-    session: Session, references: Sequence[Reference], asked: Asked, folder: Path
-) -> tuple[ReviewProject, list[AddedPicture]]:
-    """Make a project of what the page holds."""
+def _found(
+    inquiry: Inquiry, target: Picture, shown_in: IntensityRange | None = None
+) -> Mapping[str, Prediction]:
+    """Return what the page shows of a target, at its full size: opened with a project, or asked."""
+    threshold = inquiry.asked.threshold
+    if (opened := inquiry.opened(target)) is not None:
+        return opened.at_full_size(threshold)
+    return predict_target(inquiry, target, threshold, shown_in).predictions
+
+
+def _new_project(inquiry: Inquiry, folder: Path) -> tuple[ReviewProject, dict[Picture, str | None]]:
+    """Make a project of what the page holds; return it with the names of the targets there."""
+    session, asked = inquiry.session, inquiry.asked
     project = ReviewProject.create(folder)
-    project.add_references(references)
-    added = list(project.add_pictures([target.path for target in session.targets], copy=True))
-    decisions = {
-        entry.name: asked.decisions[target.id]
-        for target, entry in zip(session.targets, added, strict=True)
-        if entry.name is not None and target.id in asked.decisions
-    }
-    corrections = {
-        entry.name: asked.corrections[target.id]
-        for target, entry in zip(session.targets, added, strict=True)
-        if entry.name is not None and target.id in asked.corrections
-    }
+    project.add_references(inquiry.references)
+    added = project.add_pictures([target.path for target in session.targets], copy=True)
+    names = {t: entry.name for t, entry in zip(session.targets, added, strict=True)}
+    named = {name: target for target, name in names.items() if name is not None}
     project.state.keep_fact(
         PAGE_FACT,
         {
+            "model": session.choice.model,
+            "method": session.choice.method,
             "threshold": asked.threshold,
             "min_area": asked.min_area,
-            "decisions": decisions,
-            "corrections": corrections,
+            "decisions": _of_targets(named, asked.decisions),
+            "corrections": _of_targets(named, asked.corrections),
+            "specks": {name: _specks(inquiry, target) for name, target in named.items()},
         },
     )
-    return project, added
+    return project, names
+
+
+def _of_targets(named: Mapping[str, Picture], values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: values[t.id] for name, t in named.items() if t.id in values}
+
+
+def _specks(inquiry: Inquiry, target: Picture) -> Mapping[str, float]:
+    if (opened := inquiry.opened(target)) is not None:
+        return {found.label: found.speck for found in opened.classes}
+    return specks_in(inquiry, target)

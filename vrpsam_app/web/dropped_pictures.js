@@ -41,3 +41,19 @@ function acceptPictures(zone, { movies }) {
     if (mine && !focus.matches('input') && handOver(event.clipboardData.files)) event.preventDefault();
   });
 }
+
+// Gradio takes no file whose name begins with a dot, and for one of them none of the others: most folders of a
+// Mac hold a .DS_Store.
+function leaveHiddenFilesOut() {
+  document.addEventListener(
+    'change',
+    ({ target: input }) => {
+      const hidden = [...(input.files || [])].filter(({ name }) => name.startsWith('.'));
+      if (!hidden.length) return;
+      const transfer = new DataTransfer();
+      for (const file of input.files) if (!hidden.includes(file)) transfer.items.add(file);
+      input.files = transfer.files;
+    },
+    true, // before Gradio hears of it
+  );
+}

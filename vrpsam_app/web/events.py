@@ -130,15 +130,16 @@ def connect(app: gr.Blocks, page: Page, shelf: ModelShelf) -> None:
         **QUIET,
     )
 
-    for brought in (page.choose, page.add, page.add_folder, page.more.project):
+    for brought in (page.choose, page.choose_beside, page.add, page.add_folder, page.more.project):
         brought.upload(stop_search, page.visitor, buttons, cancels=[search], **IDLE)
-    page.choose.upload(
-        in_plain_words(on.choose),
-        [page.visitor, page.choose],
-        [page.canvas, *results],
-        trigger_mode="multiple",
-        **QUIET,
-    ).then(**ready, **ON_MODEL, **QUIET)
+    for button, chosen in ((page.choose, on.choose), (page.choose_beside, on.choose_beside)):
+        button.upload(
+            in_plain_words(chosen),
+            [page.visitor, button],
+            [page.canvas, *results],
+            trigger_mode="multiple",
+            **QUIET,
+        ).then(**ready, **ON_MODEL, **QUIET)
     page.mask_file.upload(
         in_plain_words(on.take_mask),
         [page.visitor, page.canvas, page.mask_file],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -105,15 +105,12 @@ class Handlers:
         return *idle_buttons(), _board(visitor, same_pictures=True), status_line(view.STOPPED)
 
     def choose(self, visitor: Visitor, uploads: Sequence[str]) -> Updates:
-        """Show uploaded pictures on the canvas."""
-        before = visitor.session
-        _warn(collection.add_marked(visitor, [Path(upload) for upload in uploads]))
-        now = visitor.session
-        return (
-            gr.update(pictures=view.canvas_pictures(now)),
-            _board(visitor, same_pictures=now.targets == before.targets),
-            status_line(view.START_MARKING if now.marked != before.marked else view.READY),
-        )
+        """Show uploaded pictures on the canvas, in the place of the example."""
+        return self._add_marked(collection.add_marked, visitor, uploads)
+
+    def choose_beside(self, visitor: Visitor, uploads: Sequence[str]) -> Updates:
+        """Show uploaded pictures on the canvas beside those that are there."""
+        return self._add_marked(collection.add_marked_beside, visitor, uploads)
 
     def add_targets(self, visitor: Visitor, uploads: Sequence[str]) -> Iterator[Updates]:
         """Show uploaded pictures on the board, and say which could not be taken."""
@@ -179,6 +176,21 @@ class Handlers:
                 status_line(view.saving_words(saving)),
                 *(idle_buttons() if done else busy_buttons()),
             )
+
+    def _add_marked(
+        self,
+        add: Callable[[Visitor, Sequence[Path]], list[str]],
+        visitor: Visitor,
+        uploads: Sequence[str],
+    ) -> Updates:
+        before = visitor.session
+        _warn(add(visitor, [Path(upload) for upload in uploads]))
+        now = visitor.session
+        return (
+            gr.update(pictures=view.canvas_pictures(now)),
+            _board(visitor, same_pictures=now.targets == before.targets),
+            status_line(view.START_MARKING if now.marked != before.marked else view.READY),
+        )
 
     def _inquiry(self, kind: str, visitor: Visitor, canvas: object, board: object) -> Inquiry:
         """Begin a kind of work for a visitor, in the place of what runs of it."""

@@ -12,6 +12,8 @@ from vrpsam_app.references import Reference
 from vrpsam_app.web.line import Line
 from vrpsam_app.web.marked import Asked, marked_references
 from vrpsam_app.web.model import WebPredictor
+from vrpsam_app.web.opened_finding import OpenedFinding
+from vrpsam_app.web.pictures import Picture
 from vrpsam_app.web.session import Answers, Question, Session
 
 
@@ -66,10 +68,23 @@ class Inquiry:
         """The answers to this very question."""
         return known_answers(self.session, self.asked, self.answers)
 
+    def opened(self, target: Picture) -> OpenedFinding | None:
+        """Return what came with a project for a target, if that is what the page shows of it."""
+        return opened_finding(self.asked, self.answers, target)
+
 
 def known_answers(session: Session, asked: Asked, answers: Answers | None) -> Answers:
     """Return the answers if they are to what the page asks now, none otherwise."""
     return (answers or Answers()).to(Question.of(asked.references, session))
+
+
+def opened_finding(asked: Asked, answers: Answers, target: Picture) -> OpenedFinding | None:
+    """Return what came with a project while nothing was asked since, and nothing else is marked."""
+    finding = answers.findings.get(target.id)
+    if not isinstance(finding, OpenedFinding) or finding.corrected != asked.corrected(target):
+        return None
+    classes = {item["label"] for item in asked.references}
+    return finding if classes == {found.label for found in finding.classes} else None
 
 
 def with_standing_decisions(session: Session, asked: Asked, answers: Answers) -> Asked:
@@ -83,7 +98,7 @@ def with_standing_decisions(session: Session, asked: Asked, answers: Answers) ->
         target.id
         for target in session.targets
         if known.has(target.id, asked.corrected(target))
-        or (answers.question is None and target.id in answers.findings)
+        or opened_finding(asked, answers, target) is not None
     }
     decisions = {
         key: verdict

@@ -37,14 +37,15 @@ class Page:
 
     No event returns the visitor: events change it, so that none undoes what another has done.
 
-    `choose` takes reference pictures, `mask_file` a mask for the one that is shown, `load_library`
-    saved references; `add` and `add_folder` take targets. `download` is filled by the server and
-    pressed by the page.
+    `choose` takes reference pictures in the place of the example, `choose_beside` beside what is
+    there, `mask_file` a mask for the one that is shown, `load_library` saved references; `add` and
+    `add_folder` take targets. `download` is filled by the server and pressed by the page.
     """
 
     visitor: gr.State
     canvas: gr.HTML
     choose: gr.UploadButton
+    choose_beside: gr.UploadButton
     mask_file: gr.UploadButton
     load_library: gr.UploadButton
     save_library: gr.Button
@@ -131,6 +132,13 @@ def _build_page() -> Page:
                 save_all = gr.Button("Save everything", size="sm", elem_id="save-all")
     more = build_more_panel()
     with gr.Row(elem_id="backstage"):
+        choose_beside = gr.UploadButton(
+            "Mark in another picture as well",
+            file_types=PICTURES,
+            file_count="multiple",
+            size="sm",
+            elem_id="choose-beside",
+        )
         mask_file = gr.UploadButton(
             "Load a mask", file_types=PICTURES, size="sm", elem_id="load-mask"
         )
@@ -143,6 +151,7 @@ def _build_page() -> Page:
         visitor=visitor,
         canvas=canvas,
         choose=choose,
+        choose_beside=choose_beside,
         mask_file=mask_file,
         load_library=load_library,
         save_library=save_library,
@@ -166,7 +175,7 @@ def _canvas(opening: Session) -> gr.HTML:
         view.canvas_given(opening),
         upload_selector="input:has(+ #choose-reference)",
         presses={
-            "add": "#choose-reference",
+            "add": "#choose-beside",
             "mask": "#load-mask",
             "load": "#load-library",
             "save": "#save-library",

@@ -48,7 +48,7 @@ def connect_more(page: Page, shelf: ModelShelf) -> None:
     more.project.upload(
         in_plain_words(open_project),
         [page.visitor, more.project],
-        [page.canvas, page.board, page.status],
+        [page.canvas, page.board, page.status, *wish, more.about_model, more.method],
         **QUIET,
     )
     more.show_code.click(
@@ -79,7 +79,12 @@ def open_project(visitor: Visitor, upload: str) -> tuple[Any, ...]:
     canvas = gr.update(pictures=view.canvas_pictures(session), given=marks)
     pictures = view.counted(len(session.targets), "picture")
     references = view.counted(len(given.references), "reference")
-    return canvas, board, status_line(f"{pictures} and {references}.")
+    words = status_line(" ".join(filter(None, [f"{pictures} and {references}.", given.note])))
+    if given.choice is None:
+        return canvas, board, words, *([gr.skip()] * 4)
+    about, methods = describe(given.choice.model, "")
+    chosen = gr.Dropdown(methods.choices, value=given.choice.method)
+    return canvas, board, words, given.choice.model, "", about, chosen
 
 
 def show_code(visitor: Visitor, canvas: object, board: object) -> tuple[Any, Any]:

@@ -26,9 +26,11 @@ from vrpsam_app.web.downloads import PAGE_FACT
 from vrpsam_app.web.incoming import check_space
 from vrpsam_app.web.limits import limits
 from vrpsam_app.web.marked import Asked, as_mapping, read_page
+from vrpsam_app.web.model import Choice, check_choice, known_models
+from vrpsam_app.web.opened_finding import OpenedFinding
 from vrpsam_app.web.painting import mask_url
 from vrpsam_app.web.pictures import Picture, decoded, new_folder, open_picture
-from vrpsam_app.web.session import Answers, ClassFinding, Finding, Session
+from vrpsam_app.web.session import Answers, Session
 
 MOST_FROM_LIBRARY = 100
 _VERDICTS = {"accepted": "accept", "rejected": "reject"}
@@ -57,6 +59,10 @@ class Given:
         board's own.
     answers
         Results that come along.
+    choice
+        What made them, if it can be asked here; None leaves the visitor's own.
+    note
+        What a person should know of how it was opened; "" for nothing.
     """
 
     marked: Sequence[Picture]
@@ -67,6 +73,8 @@ class Given:
     targets: Sequence[Picture] | None = None
     board: Mapping[str, Any] | None = None
     answers: Answers | None = None
+    choice: Choice | None = None
+    note: str = ""
 
     def added_to(self, session: Session) -> Session:
         """Return a session with what is given, or with it in the place of all pictures."""
@@ -78,6 +86,7 @@ class Given:
             marked=tuple(marked.values()),
             targets=session.targets if self.targets is None else tuple(self.targets),
             kept=MappingProxyType({**session.kept, **self.kept}),
+            choice=self.choice or session.choice,
         )
 
     def canvas(self) -> dict[str, Any]:
@@ -165,7 +174,7 @@ def open_project(session: Session, upload: Path) -> Given:
 
     Raises
     ------
-    ConfigError
+    ConfigError, AnnotationError
         If it is none, is damaged, or was made to do harm.
     ImageFileError
         If there is no room for it.
@@ -186,13 +195,18 @@ def open_project(session: Session, upload: Path) -> Given:
     given = _given(folder, [(entry.name, entry.reference) for entry in library.entries])
     if not given.marked:
         raise ConfigError(f"{upload.name} holds a project without references.")
-    return dataclasses.replace(
+    page = as_mapping(project.state.fact(PAGE_FACT, {}))
+    choice, note = _choice(page, session.choice)
+    given = dataclasses.replace(
         given,
         replace=True,
         targets=tuple(targets.values()),
-        board=_board(project, targets),
-        answers=_answers(project, targets),
+        board=_board(project, page, targets),
+        choice=choice,
+        note=note,
     )
+    asked = read_page(given.added_to(session), given.canvas(), given.board)
+    return dataclasses.replace(given, answers=_answers(project, page, targets, asked))
 
 
 def _given(folder: Path, named: Sequence[tuple[str, Reference]]) -> Given:
@@ -249,9 +263,33 @@ def _item(picture: Picture, key: str, name: str, reference: Reference) -> dict[s
     }
 
 
-def _board(project: ReviewProject, targets: Mapping[str, Picture]) -> dict[str, Any]:
+def _choice(page: Mapping[str, Any], own: Choice) -> tuple[Choice | None, str]:
+    """Return what made the results, if it is on this computer, and else a sentence that says so.
+
+    Nothing is downloaded because a file asks for it. The device stays the visitor's own.
+    """
+    model, method = page.get("model"), page.get("method")
+    if not isinstance(model, str) or not isinstance(method, str):
+        return None, ""
+    choice = dataclasses.replace(own, model=model, method=method)
+    if choice == own:
+        return own, ""
+    here = {own.model, *(w.name for w in known_models() if w.state in ("here", "cached"))}
+    made_by = f"{model[:80]} with the method {method[:40]}"
+    try:
+        check_choice(choice)
+    except VRPSAMError:
+        here = set()
+    if model not in here:
+        instead = f"{own.model} with {own.method}"
+        return None, f"They were made by {made_by}, which is not here: Find asks {instead}."
+    return choice, f"Find asks what made them: {made_by}."
+
+
+def _board(
+    project: ReviewProject, page: Mapping[str, Any], targets: Mapping[str, Picture]
+) -> dict[str, Any]:
     """Return what the page knew, brought up to date by what was decided since."""
-    page = as_mapping(project.state.fact(PAGE_FACT, {}))
     kept, marks = as_mapping(page.get("decisions")), as_mapping(page.get("corrections"))
     decisions: dict[str, str] = {}
     for picture in project.state.pictures():
@@ -277,27 +315,22 @@ def _verdict(picture: PictureState, on_page: object) -> str | None:
     return None
 
 
-def _answers(project: ReviewProject, targets: Mapping[str, Picture]) -> Answers:
+def _answers(
+    project: ReviewProject, page: Mapping[str, Any], targets: Mapping[str, Picture], asked: Asked
+) -> Answers:
     """Return the masks of a project as answers to a question that was not asked here."""
     answers = Answers()
+    specks = as_mapping(page.get("specks"))
+    labels = [str(item["label"]) for item in asked.references]
     for picture in project.state.pictures():
         if picture.name not in targets or not picture.masks:
             continue
-        target, classes = targets[picture.name], []
+        target = targets[picture.name]
+        marks = asked.corrected(target)
+        known = as_mapping(specks.get(picture.name))
         try:
-            masks = project.masks_of(picture)
+            finding = OpenedFinding.read(project, picture, target, labels, known, marks)
         except VRPSAMError:
             continue  # it will be asked for again
-        for label, mask in masks.items():
-            said = picture.classes.get(label)
-            classes.append(
-                ClassFinding.from_mask(
-                    label,
-                    mask,
-                    target.preview_hw,
-                    score=1.0 if said is None else said.score,
-                    presence=1.0 if said is None else said.presence,
-                )
-            )
-        answers = answers.with_finding(target.id, Finding(tuple(classes)))
+        answers = answers.with_finding(target.id, finding)
     return answers

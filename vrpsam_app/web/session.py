@@ -170,19 +170,26 @@ class ClassFinding:
         *,
         score: float,
         presence: float,
+        speck: float = 0.0,
     ) -> ClassFinding:
         """Keep a mask, which is the same at every threshold."""
         covered = resize_mask_area(mask, shown_hw) >= 0.5
         levels = covered.astype(np.uint8) * np.uint8(THRESHOLD_STEPS - 1)
-        return cls(label, encode_png(levels), score, presence, bool(mask.any()))
+        return cls(label, encode_png(levels), score, presence, bool(mask.any()), speck)
 
     def at_threshold(self, threshold: float) -> Prediction:
         """Return the prediction in the page's size, cut at a step of the slider."""
         levels = decode_png(self.levels)
         # The middle of each step lies on the same side of every step as the value it stands for.
-        probability = ((levels + 0.5) / THRESHOLD_STEPS).astype(np.float32)
+        return self._cut(((levels + 0.5) / THRESHOLD_STEPS).astype(np.float32), threshold)
+
+    def with_mask(self, mask: NDArray[np.bool_], threshold: float) -> Prediction:
+        """Return the prediction in the size of its mask, which is the same at every threshold."""
+        return self._cut(mask.astype(np.float32), threshold)
+
+    def _cut(self, probability: NDArray[np.float32], threshold: float) -> Prediction:
         return Prediction(
-            mask=np.zeros(levels.shape, dtype=np.bool_),
+            mask=np.zeros(probability.shape, dtype=np.bool_),
             probability=probability,
             score=self.score,
             presence=self.presence,
@@ -205,11 +212,14 @@ class Finding:
         Hash of the corrections that it takes into account; "" for none.
     failure
         Why there is no answer, in a sentence; "" if there is one.
+    note
+        What makes the answer a doubtful one, in a sentence; "" for nothing.
     """
 
     classes: tuple[ClassFinding, ...] = ()
     corrected: str = ""
     failure: str = ""
+    note: str = ""
 
     @property
     def present(self) -> bool:

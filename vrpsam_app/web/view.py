@@ -9,6 +9,7 @@ from vrpsam_app.web.callbacks import Progress
 from vrpsam_app.web.downloads import Saving
 from vrpsam_app.web.limits import on_space
 from vrpsam_app.web.model import Choice
+from vrpsam_app.web.opened_finding import OpenedFinding
 from vrpsam_app.web.painting import data_url, png_url
 from vrpsam_app.web.pictures import Picture
 from vrpsam_app.web.session import Answers, Finding, Session, opening_references
@@ -69,12 +70,13 @@ def progress_words(progress: Progress) -> str:
 def advice_words(progress: Progress, choice: Choice) -> str:
     """Name what may know better where the model was unsure; "" while it looks, or if it is sure.
 
-    Visitors of a Space have no command line there.
+    Of an answer that is doubtful for another reason no model may know better. Visitors of a Space
+    have no command line there.
     """
     if progress.before or progress.searching is not None or on_space():
         return ""
     findings = progress.answers.findings.values()
-    verdicts = [found for finding in findings for found in finding.classes]
+    verdicts = [found for finding in findings if not finding.note for found in finding.classes]
     made_by = {"method": choice.method, "model": choice.model}
     better = suggestion_for(verdicts, made_by)
     return "" if better is None else f" · {better} On the command line: {better.options}"
@@ -129,7 +131,8 @@ def _answer(finding: Finding) -> dict[str, Any]:
         return {"state": "failed", "note": finding.failure, "classes": []}
     return {
         "state": "done",
-        "note": "",
+        "note": finding.note,
+        "fixed": isinstance(finding, OpenedFinding),
         "classes": [
             {
                 "label": found.label,

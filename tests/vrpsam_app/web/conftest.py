@@ -160,8 +160,8 @@ def zipped(inquiry: Any):
     """Save everything, and return the path of the zip file."""
     from vrpsam_app.web import downloads
 
-    def save(asked: Any, of: Any = None, by: Any = None) -> Path:
-        steps = downloads.save_archive(inquiry(asked, of=of, by=by))
+    def save(asked: Any, answers: Any = None, of: Any = None, by: Any = None) -> Path:
+        steps = downloads.save_archive(inquiry(asked, answers, of=of, by=by))
         *_, last = steps
         assert last.failed == ()
         return last.path

@@ -81,6 +81,25 @@ def test_the_model_is_shown_what_was_marked(segmenter, inquiry, asked, canvas_wi
     assert not reference.negative[:, :130].any()
 
 
+def test_a_picture_of_another_scale_is_named(visitor, asked, search, red_box, tmp_path):
+    ramp = np.linspace(0, 1, 100 * 120, dtype=np.float32).reshape(100, 120)
+    tifffile.imwrite(tmp_path / "small.tif", ramp)
+    assert collection.add_targets(visitor, [tmp_path / "small.tif"]) == []
+    small = visitor.session.targets[-1].id
+    notes = notes_of(search(asked(red_box), of=visitor.session))
+    assert not any(notes.values())
+    tifffile.imwrite(tmp_path / "large.tif", (ramp.T * 60000).astype(np.uint16))
+    assert collection.add_targets(visitor, [tmp_path / "large.tif"]) == []
+    notes = notes_of(search(asked(red_box), of=visitor.session))
+    assert notes.pop(small) == callbacks.FAINT
+    assert len(notes) == 4
+    assert not any(notes.values())
+
+
+def notes_of(progress: callbacks.Progress) -> dict[str, str]:
+    return {target: finding.note for target, finding in progress.answers.findings.items()}
+
+
 def test_several_classes_compete(session, asked, search, red_box):
     image = session.marked[0].id
     blue_box = red_box | {"xyxy": [140, 50, 160, 70]}

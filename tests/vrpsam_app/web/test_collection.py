@@ -47,6 +47,14 @@ def test_further_references_are_added(newcomer, pictures):
         assert [picture.name for picture in newcomer.session.marked] == ["first.png"]
 
 
+def test_a_picture_that_is_marked_as_well_keeps_the_example(newcomer, pictures):
+    before = newcomer.session
+    assert collection.add_marked_beside(newcomer, [pictures["reference"]]) == []
+    assert newcomer.session.marked[:-1] == before.marked
+    assert newcomer.session.marked[-1].name == "reference.png"
+    assert newcomer.session.targets == before.targets
+
+
 def test_own_targets_replace_the_examples_and_then_add_up(newcomer, pictures):
     collection.add_targets(newcomer, [pictures["first"]])
     collection.add_targets(newcomer, [pictures["second"], pictures["without"]])

@@ -48,6 +48,16 @@ def test_a_reference_that_is_chosen_while_files_are_read_stays(
     assert [answer["id"] for answer in live["answers"]] == [session.targets[0].id]
 
 
+def test_a_picture_that_is_marked_as_well_leaves_all_results(
+    on, visitor, session, canvas_with, red_box, pictures
+):
+    list(on.show_findings(visitor, canvas_with(red_box), {}))
+    canvas, board, _ = on.choose_beside(visitor, [str(pictures["second"])])
+    assert names(canvas["pictures"]) == ["reference.png", "second-2.png"]
+    assert "pictures" not in board
+    assert len(board["answers"]) == 3
+
+
 def test_pictures_that_are_brought_during_a_search_and_its_answers_stay(
     on, visitor, session, canvas_with, red_box, pictures
 ):

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from vrpsam_app.errors import AnnotationError, EmptyReferenceError
 from vrpsam_app.web.inquiry import with_standing_decisions
-from vrpsam_app.web.session import Answers, Finding
+from vrpsam_app.web.opened_finding import OpenedFinding
+from vrpsam_app.web.session import Answers, ClassFinding, Finding
 
 
 def test_references_are_built_once(inquiry, asked, red_box):
@@ -45,6 +48,15 @@ def test_who_accepted_a_result_has_not_accepted_another(inquiry, asked, red_box,
     assert stand(red_box, {"type": "point", "xy": [5, 5]}) == rejected
     point = {"type": "point", "xy": [5, 5]}
     assert stand(red_box, corrections={first: {"object": [point]}}) == rejected
-    of_a_project = Answers(None, {second: Finding()})
+    of_a_project = Answers(None, {second: opened("object")})
     assert stand(red_box, known=of_a_project) == {second: "accept"} | rejected
+    assert stand(red_box, corrections={second: {"object": [point]}}, known=of_a_project) == rejected
+    assert stand(red_box, known=Answers(None, {second: opened("cell")})) == rejected
     assert stand(red_box, known=Answers()) == rejected
+
+
+def opened(label: str) -> OpenedFinding:
+    """Return a result of one class that came with some project."""
+    nowhere: Any = None
+    classes = (ClassFinding(label, b"", 1.0, 1.0, True),)
+    return OpenedFinding(classes, project=nowhere, picture=nowhere, hw=(10, 10))

@@ -108,6 +108,17 @@ def alike(tmp_path: Path) -> Path:
     return path
 
 
+def test_another_picture_is_marked_beside_the_first(open_page, alike):
+    visitor = open_page()
+    with visitor.page.expect_file_chooser() as chosen:
+        visitor.page.click(".reference-add")
+    chosen.value.set_files(str(alike))
+    expect(visitor.page.locator(".reference")).to_have_count(2, timeout=15_000)
+    expect(visitor.page.locator(".thumb")).to_have_count(3)
+    visitor.page.click("#find")
+    expect(visitor.page.locator("#status")).to_contain_text("of 3 pictures", timeout=20_000)
+
+
 # What WCAG 2 calls contrast: of each text and the nearest background that is not see-through, of
 # the borders of boxes to tick, and of their ticks.
 CONTRAST = """() => {

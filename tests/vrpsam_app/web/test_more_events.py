@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import gradio as gr
 import pytest
 
 from vrpsam_app.errors import Cancelled, WeightsError
@@ -90,9 +91,31 @@ def test_code_is_shown(visitor, canvas_with, red_box):
 
 def test_saved_results_are_opened_with_what_they_hold(asked, zipped, red_box):
     other = Visitor()
-    *_, said = open_project(other, str(zipped(asked(red_box))))
-    assert "3 pictures and 1 reference." in said
+    _, _, said, *_ = open_project(other, str(zipped(asked(red_box))))
+    assert '<p role="status">3 pictures and 1 reference.</p>' in said
     assert len(other.answers.findings) == len(other.session.targets) == 3
     collection.remove_target(other, other.session.targets[0].id)
     assert len(other.answers.findings) == 3  # the others are shown still
+    other.close()
+
+
+def test_what_made_saved_results_is_asked_again(session, asked, zipped, red_box):
+    chosen = Choice(method="tuned_threshold")
+    path = zipped(asked(red_box), of=dataclasses.replace(session, choice=chosen))
+    other = Visitor()
+    _, _, said, model, another, _, method = open_project(other, str(path))
+    assert other.session.choice == chosen
+    assert (model, another, method.value) == ("embedded", "", "tuned_threshold")
+    assert "Find asks what made them: embedded with the method tuned_threshold." in said
+    other.close()
+
+
+@pytest.mark.parametrize("choice", [Choice(model="some/model"), Choice(method="no_such_method")])
+def test_what_is_not_here_is_named_and_not_fetched(session, asked, zipped, red_box, choice):
+    path = zipped(asked(red_box), of=dataclasses.replace(session, choice=choice))
+    other = Visitor()
+    _, _, said, *panel = open_project(other, str(path))
+    assert other.session.choice == Choice()
+    assert f"{choice.model} with the method {choice.method}, which is not here" in said
+    assert panel == [gr.skip()] * 4
     other.close()

@@ -253,8 +253,13 @@ def test_results_are_saved_and_opened_again(visitor, pictures, tmp_path):
     expect(visitor.page.locator(".thumb-name")).to_have_text(["first.png", "without.png"])
     expect(visitor.page.locator(".mark-list li")).to_have_count(1)
     expect(visitor.page.locator("[data-verdict=accept]")).to_have_attribute("aria-pressed", "true")
+    threshold = visitor.page.locator("[data-slider=threshold]")
+    expect(threshold).to_be_disabled()
+    assert visitor.download("#save-mask")[1] == single
+    expect(threshold).to_be_disabled()
     visitor.page.click("#find")
     visitor.status("Found in 1 of 2 pictures")
+    expect(threshold).to_be_enabled()
     assert visitor.download("#save-mask")[1] == single
 
 
@@ -358,6 +363,7 @@ def test_a_whole_folder_is_taken(visitor, pictures, tmp_path):
     folder.mkdir()
     for name in ("first", "second"):
         pictures[name].rename(folder / f"{name}.png")
+    (folder / ".DS_Store").write_bytes(b"what a Mac leaves there")
     visitor.page.set_input_files("input:has(+ #add-folder)", str(folder))
     expect(visitor.page.locator(".thumb-name")).to_have_text(
         ["first.png", "second.png"], timeout=15_000

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,9 +9,12 @@ from PIL import Image
 
 from vrpsam_app.annotations import Box, Point
 from vrpsam_app.errors import AnnotationError, ConfigError, EmptyReferenceError
-from vrpsam_app.image_files import read_image
+from vrpsam_app.image_files import decode_png, read_image, read_mask
 from vrpsam_app.library.reference_library import ReferenceLibrary
 from vrpsam_app.references import Reference
+from vrpsam_app.review.archive import pack_project, unpack_project
+from vrpsam_app.review.project import ReviewProject
+from vrpsam_app.review.run import recipe_path
 from vrpsam_app.web import downloads, projects, view
 from vrpsam_app.web.marked import marked_references, read_page
 from vrpsam_app.web.visitor import Visitor
@@ -37,6 +41,12 @@ def sent_back(given) -> dict:
         for reference in given.canvas()["references"]
     ]
     return {"shown": given.shown, "references": references}
+
+
+def packed(project: ReviewProject, path: Path) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        pack_project(project, archive)
+    return path
 
 
 def references() -> list[Reference]:
@@ -171,16 +181,90 @@ def test_a_saved_zip_opens_as_it_was(session, other, asked, zipped, red_box):
 
 
 def test_what_was_decided_elsewhere_is_seen(session, other, asked, zipped, red_box, tmp_path):
-    from vrpsam_app.review.archive import pack_project, unpack_project
-
     project = unpack_project(zipped(asked(red_box)), tmp_path / "project")
     project.reject(["first"])
     project.accept(["second"])
-    with zipfile.ZipFile(tmp_path / "later.zip", "w") as archive:
-        pack_project(project, archive)
-    given = projects.open_project(other, tmp_path / "later.zip")
+    given = projects.open_project(other, packed(project, tmp_path / "later.zip"))
     by_name = {t.path.stem: t.id for t in given.added_to(other).targets}
     assert given.board["decisions"] == {by_name["first"]: "reject", by_name["second"]: "accept"}
+
+
+class Silent:
+    """A model that is not to be asked."""
+
+    input_side = 512
+
+    def describe(self) -> dict[str, object]:
+        return {"method": "silent"}
+
+
+def test_what_is_opened_is_saved_as_it_is(
+    session, inquiry, asked, zipped, red_box, tmp_path, other
+):
+    drawn = np.zeros((120, 200), bool)
+    drawn[20:60, 50:90] = True
+    decisions = {session.targets[1].id: "accept"}
+    project = unpack_project(zipped(asked(red_box, decisions=decisions)), tmp_path / "project")
+    project.fix("first", {"object": drawn}, who="somebody")
+    given = projects.open_project(other, packed(project, tmp_path / "drawn.zip"))
+    opened = given.added_to(other)
+    first = opened.targets[0]
+    board = {**given.board, "threshold": 0.9}
+    question = read_page(opened, sent_back(given), board)
+    asks = inquiry(question, given.answers, of=opened, by=Silent())
+    np.testing.assert_array_equal(read_mask(downloads.save_mask(asks)), drawn)
+    np.testing.assert_array_equal(downloads.masks_of(asks, first)["object"], drawn)
+    path = zipped(question, given.answers, of=opened, by=Silent())
+    with zipfile.ZipFile(path) as archive:
+        assert (decode_png(archive.read("masks/first_mask.png")) == drawn * 255).all()
+    again = unpack_project(path, tmp_path / "again")
+    assert {p.name: p.status for p in again.state.pictures()} == {
+        "first": "fixed",
+        "second": "accepted",
+        "without": "waiting",
+    }
+    assert again.state.picture("first").who == "somebody"
+    for name in ("second", "without"):
+        before, after = project.state.picture(name), again.state.picture(name)
+        assert (after.question, after.classes) == (before.question, before.classes)
+        assert recipe_path(again, after.question).is_file()
+        for some, others in zip(
+            project.masks_of(before).values(), again.masks_of(after).values(), strict=True
+        ):
+            np.testing.assert_array_equal(some, others)
+
+
+def test_what_is_marked_on_an_opened_result_is_asked(
+    session, inquiry, asked, zipped, red_box, other, segmenter
+):
+    given = projects.open_project(other, zipped(asked(red_box)))
+    opened = given.added_to(other)
+    mark = {"type": "point", "xy": [40, 40], "positive": False}
+    board = {**given.board, "corrections": {opened.targets[0].id: {"object": [mark]}}}
+    question = inquiry(read_page(opened, sent_back(given), board), given.answers, of=opened)
+    assert question.opened(opened.targets[0]) is None
+    assert question.opened(opened.targets[1]) is not None
+    before = len(segmenter.asked)
+    downloads.save_mask(question)
+    assert len(segmenter.asked) == before + 1
+
+
+def test_objects_are_counted_as_before(session, inquiry, asked, zipped, red_box, other, search):
+    found = search(asked(red_box)).answers.findings
+    given = projects.open_project(other, zipped(asked(red_box)))
+    specks = {key: [c.speck for c in f.classes] for key, f in found.items()}
+    assert {k: [c.speck for c in f.classes] for k, f in given.answers.findings.items()} == specks
+    assert all(speck > 0 for (speck,) in specks.values())
+
+
+def test_the_board_hears_that_opened_results_are_fixed(
+    session, search, asked, zipped, red_box, other
+):
+    given = projects.open_project(other, zipped(asked(red_box)))
+    shown = view.board_answers(given.added_to(other), given.answers)
+    assert [answer["fixed"] for answer in shown] == [True] * 3
+    found = view.board_answers(session, search(asked(red_box)).answers)
+    assert [answer["fixed"] for answer in found] == [False] * 3
 
 
 def test_a_file_that_is_no_project_is_a_sentence(other, tmp_path):

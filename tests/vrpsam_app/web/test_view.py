@@ -59,7 +59,7 @@ def test_progress_is_told(inquiry, asked, red_box):
     assert words[3].startswith("Found in 2 of 3 pictures · ")
 
 
-def test_the_unsure_are_told_what_may_know_better(inquiry, asked, red_box, monkeypatch):
+def test_the_unsure_are_told_what_may_know_better(session, inquiry, asked, red_box, monkeypatch):
     *_, looking, last = callbacks.find(inquiry(asked(red_box)))
     unsure = replace(last, answers=Answers(findings=found_with(0.2, last)))
     sure = replace(last, answers=Answers(findings=found_with(0.9, last)))
@@ -67,6 +67,9 @@ def test_the_unsure_are_told_what_may_know_better(inquiry, asked, red_box, monke
     assert "The model is unsure here." in words
     assert words.endswith("--method matching --sam sam_vit_b --features dinov2_b14")
     assert not view.advice_words(sure, Choice())
+    noted = {key: replace(f, note="Too dark.") for key, f in unsure.answers.findings.items()}
+    assert not view.advice_words(replace(last, answers=Answers(findings=noted)), Choice())
+    assert view.board_answers(session, Answers(findings=noted))[0]["note"] == "Too dark."
     assert not view.advice_words(replace(looking, answers=unsure.answers), Choice())
     assert not view.advice_words(unsure, Choice(method="training_free_prior"))
     monkeypatch.setenv("SPACE_ID", "somebody/something")
