@@ -31,9 +31,15 @@ def add_parser(
         "--one-image", action="store_true", help="each picture is a class of its own"
     )
     parser.add_argument("--upright", action="store_true", help="mirror pictures, do not turn them")
-    parser.add_argument("--steps", type=int, default=300)
-    parser.add_argument("--groups", type=int, default=3, help="groups of pictures per batch")
-    parser.add_argument("--learning-rate", type=float, default=2e-4, metavar="RATE")
+    parser.add_argument("--steps", type=int, default=240, help="of the dense encoder")
+    parser.add_argument("--learning-rate", type=float, default=3e-4, metavar="RATE")
+    parser.add_argument(
+        "--cut-episodes",
+        type=int,
+        default=300,
+        metavar="N",
+        help="answers from which it learns where to cut them",
+    )
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--workers", type=int, default=1)

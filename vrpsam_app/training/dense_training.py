@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from vrpsam_app.models.dense_encoder import DENSE, DenseEncoder
 from vrpsam_app.models.embedded_vrp_sam import EmbeddedVRPSAM
 from vrpsam_app.models.filter_bank import FilterBank
 from vrpsam_app.models.resize import pool_mask
-from vrpsam_app.training.batch_source import BatchPlan, GroupSource, stream_batches
+from vrpsam_app.training.batch_source import BatchPlan, stream_batches
 from vrpsam_app.training.checkpoints import MovingAverage, load_state, save_state
 from vrpsam_app.training.dense_batches import DenseBatch, DensePlan
 from vrpsam_app.training.dense_kinds import DenseKinds
@@ -41,7 +42,38 @@ FIT_WEIGHT = 1.5
 SETTLED = 0.8
 """Share of the steps after which batch statistics stand still, as they will in use."""
 
-SAVE_EVERY, SAY_EVERY = 250, 50
+SAVE_EVERY, SAY_EVERY = 100, 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DenseSchedule:
+    """How long, how fast and from what the encoder learns.
+
+    Attributes
+    ----------
+    steps : int
+        0 leaves it as it is.
+    rate, warmup : float, int
+        Height of the learning rate, and steps over which it rises to it.
+    naming : float
+        Weight of what is named wrongly; with 0 it learns from fits alone.
+    again : bool
+        Whether it goes on from what it knows.
+    precision : {"fp32", "bf16"}
+    """
+
+    steps: int
+    rate: float = RATE
+    warmup: int = WARMUP
+    naming: float = 1.0
+    again: bool = False
+    precision: str = "fp32"
+
+    def rate_at(self, step: int) -> float:
+        """Return the learning rate of a step."""
+        warm = min(1.0, (step + 1) / self.warmup)
+        left = 0.5 * (1 + math.cos(math.pi * step / self.steps))
+        return self.rate * warm * (0.01 + 0.99 * left)
 
 
 class DenseLearner(nn.Module):
@@ -122,52 +154,47 @@ def naming_loss(logits: Tensor, batch: DenseBatch) -> Tensor:
 
 def train_dense(
     model: EmbeddedVRPSAM,
-    sources: list[GroupSource],
     plan: BatchPlan,
     folder: Path,
+    schedule: DenseSchedule,
     *,
-    steps: int,
-    precision: str,
     workers: int,
     device: torch.device,
-    until: Callable[[], bool],
     report: Callable[[str], None],
-    again: bool = False,
+    until: Callable[[], bool] = lambda: False,
 ) -> int:
-    """Teach a model's dense encoder, or go on where that was stopped; 0 steps leave it as it is.
+    """Teach a model's dense encoder, or go on where that was stopped.
 
     Parameters
     ----------
     model : EmbeddedVRPSAM
         Gets the encoder, with its statistics inside its weights, and the fit on its features.
-    sources : list of GroupSource
-        What the plan draws from.
+    plan : BatchPlan
+        Its sources and seed are what is drawn from.
     folder : Path
         Keeps the state.
     until : callable
         Asked after each step; True stops with the state saved.
-    again : bool
-        Whether to go on from what the model's encoder knows.
 
     Returns
     -------
     step : int
-        Where it stands: at `steps` unless it was stopped.
+        Where it stands: at the last one unless it was stopped.
     """
+    steps = schedule.steps
     if not steps:
         return 0
-    kinds = DenseKinds.of(sources)
+    kinds = DenseKinds.of([source for source, _ in plan.sources])
     dense_plan = DensePlan.like(plan, kinds)
     torch.manual_seed(plan.seed)
     learner = DenseLearner(model.dense_encoder.width, len(kinds))
     state = load_state(folder / "dense.pt")
-    if again and state is None:
+    if schedule.again and state is None:
         learner.take_up(model, [dense_plan.batch(number) for number in range(SHOWN)])
     learner.to(device)
     learner.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     learned = [p for p in learner.parameters() if p.requires_grad]
-    rate = RATE_AGAIN if again else RATE
-    optimizer = torch.optim.AdamW(learned, lr=rate, weight_decay=0.02)
+    optimizer = torch.optim.AdamW(learned, lr=schedule.rate, weight_decay=0.02)
     average = MovingAverage(learner, DECAY)
     step = _restore(state, learner, optimizer, average)
     report(f"dense encoder: {len(kinds)} kinds, from step {step} of {steps}")
@@ -180,11 +207,11 @@ def train_dense(
         if step >= SETTLED * steps:
             learner.settle()
         for group in optimizer.param_groups:
-            group["lr"] = rate * _share_of_rate(step, steps)
-        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+            group["lr"] = schedule.rate_at(step)
+        with torch.autocast(device.type, torch.bfloat16, enabled=schedule.precision == "bf16"):
             named, fitted = learner.losses(batch)
         optimizer.zero_grad(set_to_none=True)
-        (named + FIT_WEIGHT * fitted).backward()
+        (schedule.naming * named + FIT_WEIGHT * fitted).backward()
         nn.utils.clip_grad_norm_(learned, CLIP)
         optimizer.step()
         average.update(learner, step)
@@ -193,7 +220,8 @@ def train_dense(
         if step % SAY_EVERY == 0:
             name, fit = (sum(column) / len(recent) for column in zip(*recent, strict=True))
             each = (time.monotonic() - started) / (step - first)
-            report(f"dense {step}/{steps} naming {name:.3f} fit {fit:.3f} {each:.2f} s a step")
+            figures = f"naming {name:.3f} fit {fit:.3f}" if schedule.naming else f"fit {fit:.3f}"
+            report(f"dense {step}/{steps} {figures} {each:.2f} s a step")
             recent = []
         stopped = until()
         if stopped or step % SAVE_EVERY == 0 or step == steps:
@@ -220,8 +248,3 @@ def _restore(
     optimizer.load_state_dict(state["optimizer"])
     average.weights = state["average"]
     return int(state["step"])
-
-
-def _share_of_rate(step: int, steps: int) -> float:
-    warm = min(1.0, (step + 1) / WARMUP)
-    return warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / steps)))

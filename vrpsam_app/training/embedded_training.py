@@ -18,7 +18,7 @@ from vrpsam_app.training.batch_source import BatchPlan, SyntheticGroups, stream_
 from vrpsam_app.training.checkpoints import save_model, with_training
 from vrpsam_app.training.cut_fitting import train_cut_heads
 from vrpsam_app.training.data_sources import GroupData, training_sources, validation_sources
-from vrpsam_app.training.dense_training import train_dense
+from vrpsam_app.training.dense_training import RATE, RATE_AGAIN, DenseSchedule, train_dense
 from vrpsam_app.training.episode_batch import EpisodeBatch
 from vrpsam_app.training.episode_sampler import EpisodeMix
 from vrpsam_app.training.finished_run import FinishedRun
@@ -78,16 +78,18 @@ def train_embedded(
     prepare_folder(run.folder)
     taught = train_dense(
         model,
-        [source for source, _ in sources],
         plan,
         run.folder,
-        steps=dense_steps,
-        precision=run.precision,
+        DenseSchedule(
+            steps=dense_steps,
+            rate=RATE if start is None else RATE_AGAIN,
+            again=start is not None,
+            precision=run.precision,
+        ),
         workers=run.workers,
         device=device,
-        until=out_of_time,
         report=report,
-        again=start is not None,
+        until=out_of_time,
     )
     if taught:
         facts["dense_steps"] = taught
@@ -111,7 +113,7 @@ def train_embedded(
     )
     if trainer.step < steps:
         return trainer.save_model(run.config, run.folder / "model", **facts)
-    finished = FinishedRun(trainer, plan, run.folder, run.workers, report)
+    finished = FinishedRun(model, trainer.average.weights, plan, run.folder, run.workers, report)
     train_cut_heads(finished, episodes=run.cut_episodes)
     train_refiner(finished, episodes=run.refined_episodes)
     threshold = train_quality_head(finished, episodes=run.quality_episodes)

@@ -25,21 +25,27 @@ from vrpsam_app.evaluation.episode_list import EpisodeList
 from vrpsam_app.evaluation.episode_reader import EpisodeReader, Format
 from vrpsam_app.evaluation.metrics import iou
 from vrpsam_app.models.embedded_vrp_sam import EmbeddedVRPSAM
+from vrpsam_app.models.frozen_module import learned_state
 from vrpsam_app.models.load import load_model
 from vrpsam_app.models.vrp_sam import VRPSAM
 from vrpsam_app.option_text import check_number
 from vrpsam_app.output_paths import prepare_folder
 from vrpsam_app.predictor import VRPSAMPredictor
-from vrpsam_app.training.batch_source import BatchPlan, SyntheticGroups, stream_batches
-from vrpsam_app.training.checkpoints import writing
+from vrpsam_app.training.batch_source import BatchPlan, SyntheticGroups
+from vrpsam_app.training.checkpoints import save_model, with_training, writing
+from vrpsam_app.training.cut_fitting import train_cut_heads
 from vrpsam_app.training.data_sources import Rephotographed
+from vrpsam_app.training.dense_training import DenseSchedule, train_dense
+from vrpsam_app.training.finished_run import FinishedRun
 from vrpsam_app.training.run_manifest import check_same_run
-from vrpsam_app.training.trainer import Trainer, TrainingOptions
 from vrpsam_app.training.training_run import LEAST_RATE, MOST_SEED
 
 FORMATS: tuple[Format, ...] = ("click", "box", "mask")
 KEPT_SYNTHETIC = 0.2
 """Share of generated scenes among the batches: what the model knew is not to be forgotten."""
+
+GROUPS = 3
+"""Groups of pictures in a batch from which levels are learned."""
 
 MOST_BY_ITSELF = 10
 """Fields of view that are learned from where nobody says how many."""
@@ -64,6 +70,10 @@ class Finetuning:
     train_images : int, optional
         Fields of view to learn from; the rest measures. Pictures of one field stay together. None:
         ten, or fewer where that would leave less than two to measure on.
+    steps, learning_rate : int, float
+        Of the dense encoder, which learns from fits on the folder's own pictures.
+    cut_episodes : int
+        Answers from which the heads that choose a level learn; with 0 they are left.
 
     Raises
     ------
@@ -77,9 +87,9 @@ class Finetuning:
     train_images: int | None = None
     one_image: bool = False
     upright: bool = False
-    steps: int = 300
-    groups: int = 3
-    learning_rate: float = 2e-4
+    steps: int = 240
+    learning_rate: float = 3e-4
+    cut_episodes: int = 300
     precision: str = "fp32"
     device: str = "auto"
     workers: int = 1
@@ -87,9 +97,10 @@ class Finetuning:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("train_images", "steps", "groups", "episodes"):
+        for name in ("train_images", "steps", "episodes"):
             check_number(self, name, 1, whole=True)
-        check_number(self, "workers", 0, whole=True)
+        for name in ("cut_episodes", "workers"):
+            check_number(self, name, 0, whole=True)
         check_number(self, "seed", 0, MOST_SEED, whole=True)
         check_number(self, "learning_rate", LEAST_RATE)
 
@@ -189,8 +200,8 @@ def finetune(
         f"{len(learned)} pictures to learn from, {len(kept)} to measure on; "
         f"before: {_words(before)}"
     )
-    trainer = _train(model.requires_grad_(True), plan, options, run, device, report)
-    after = trainer.averaged(lambda m: _measure(m, "finetuned", kept, questions, device))
+    taught = _teach(model.to(device), plan, options, run, report)
+    after = _measure(taught.model(), "finetuned", kept, questions, device)
     asked = [episode.question(1) for episode in questions.episodes]
     gains = [
         Gain(
@@ -203,8 +214,8 @@ def finetune(
         )
         for name in before
     ]
-    written = trainer.save_model(
-        _renamed(model.config, options, gains), run / "model", finetuned_on=dataset.name
+    written = save_model(
+        run / "model", _config(model.config, dataset.name, options, gains), taught.weights
     )
     # Whole or not at all: what has the model's name is a model.
     with writing(folder):
@@ -249,30 +260,39 @@ def _plan(learned: FolderDataset, options: Finetuning) -> BatchPlan:
     own = FolderGroups(learned, one_image=options.one_image, upright=options.upright)
     return BatchPlan(
         sources=[(Rephotographed(own), 1 - KEPT_SYNTHETIC), (SyntheticGroups(), KEPT_SYNTHETIC)],
-        groups=options.groups,
+        groups=GROUPS,
         seed=options.seed,
     )
 
 
-def _train(
+def _teach(
     model: EmbeddedVRPSAM,
     plan: BatchPlan,
     options: Finetuning,
     folder: Path,
-    device: torch.device,
     report: Callable[[str], None],
-) -> Trainer:
-    settings = TrainingOptions(
-        steps=options.steps,
-        learning_rate=options.learning_rate,
-        warmup=min(20, options.steps),
-        precision=options.precision,
-        decay=0.99,
-        seed=options.seed,
+) -> FinishedRun:
+    """Teach what answers rest on most: the dense encoder, and then where to cut what it gives."""
+    train_dense(
+        model,
+        plan,
+        folder,
+        DenseSchedule(
+            steps=options.steps,
+            rate=options.learning_rate,
+            warmup=max(1, options.steps // 8),
+            naming=0.0,
+            again=True,
+            precision=options.precision,
+        ),
+        workers=options.workers,
+        device=next(model.parameters()).device,
+        report=report,
     )
-    trainer = Trainer(model, settings, folder, device=device)
-    trainer.run(lambda step: stream_batches(plan, step, workers=options.workers), report=report)
-    return trainer
+    weights = {name: value.clone() for name, value in learned_state(model).items()}
+    taught = FinishedRun(model, weights, plan, folder, options.workers, report)
+    train_cut_heads(taught, episodes=options.cut_episodes)
+    return taught
 
 
 def _measure(
@@ -296,10 +316,18 @@ def _measure(
     return found
 
 
-def _renamed(config: ModelConfig, options: Finetuning, gains: Sequence[Gain]) -> ModelConfig:
-    """Name the new model and keep in it what was measured."""
-    figures = {g.format: dataclasses.asdict(g) for g in gains}
-    return dataclasses.replace(config, name=options.name, metrics={"finetuning": figures})
+def _config(
+    config: ModelConfig, folder: str, options: Finetuning, gains: Sequence[Gain]
+) -> ModelConfig:
+    """Name the new model and keep in it what it learned and what was measured."""
+    named = dataclasses.replace(
+        config,
+        name=options.name,
+        training={"start": dict(config.training)},
+        metrics={"finetuning": {g.format: dataclasses.asdict(g) for g in gains}},
+    )
+    facts = {name: getattr(options, name) for name in ("steps", "learning_rate", "cut_episodes")}
+    return with_training(named, finetuned_on=folder, **facts)
 
 
 def _words(figures: dict[Format, list[float]]) -> str:

@@ -14,7 +14,6 @@ from vrpsam_app.models.embedded_vrp_sam import EmbeddedVRPSAM
 from vrpsam_app.training.batch_source import BatchPlan
 from vrpsam_app.training.checkpoints import load_state, save_state
 from vrpsam_app.training.episode_sampler import EpisodeMix
-from vrpsam_app.training.trainer import Trainer
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,8 +22,9 @@ class FinishedRun:
 
     Attributes
     ----------
-    trained : Trainer
-        Its averaged weights get what is learned.
+    network : EmbeddedVRPSAM
+    weights : tensors by name
+        Those that it ends with; what is learned gets among them.
     plan : BatchPlan
         What the run learned from.
     folder : Path
@@ -35,27 +35,17 @@ class FinishedRun:
         Takes lines of progress.
     """
 
-    trained: Trainer
+    network: EmbeddedVRPSAM
+    weights: dict[str, Tensor]
     plan: BatchPlan
     folder: Path
     workers: int
     report: Callable[[str], None]
 
     def model(self) -> EmbeddedVRPSAM:
-        """Return the model with its averaged weights, ready to answer.
-
-        Raises
-        ------
-        TypeError
-            If it is not the embedded model.
-        """
-        model = self.trained.model
-        if not isinstance(model, EmbeddedVRPSAM):
-            raise TypeError(
-                f"{type(model).__name__} has no last stages: expected the embedded one."
-            )
-        model.load_state_dict(self.trained.average.weights)
-        return model.eval()
+        """Return the model with the weights as they are now, ready to answer."""
+        self.network.load_state_dict(self.weights)
+        return self.network.eval()
 
     def asking(
         self, mix: EpisodeMix, sizes: tuple[tuple[int, float], ...], stage: int
@@ -73,6 +63,6 @@ class FinishedRun:
         return learned
 
     def adopt(self, part: str, learned: Mapping[str, Tensor]) -> None:
-        """Put what was learned of a part of the model among the averaged weights."""
+        """Put what was learned of a part of the model among the weights."""
         for name, value in learned.items():
-            self.trained.average.weights[f"{part}.{name}"] = value.clone()
+            self.weights[f"{part}.{name}"] = value.clone()

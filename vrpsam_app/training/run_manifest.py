@@ -10,7 +10,7 @@ from typing import Any
 from vrpsam_app.data.folder_layout import read_document
 from vrpsam_app.errors import ConfigError
 from vrpsam_app.replay_promise import differing_keys
-from vrpsam_app.training.checkpoints import STATE_NAME, writing
+from vrpsam_app.training.checkpoints import writing
 
 MANIFEST_NAME = "begun_with.json"
 
@@ -33,7 +33,7 @@ def check_same_run(folder: Path, asked: Mapping[str, Any]) -> None:
         If it cannot be noted.
     """
     path = folder / MANIFEST_NAME
-    if not (folder / STATE_NAME).exists():
+    if not any(folder.glob("*.pt")):  # whichever stage it stopped in
         with writing(path):
             path.write_text(json.dumps(asked, indent=2) + "\n", encoding="utf-8")
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,7 +14,12 @@ from vrpsam_app.training import dense_batches, dense_training
 from vrpsam_app.training.batch_source import BatchPlan, SyntheticGroups
 from vrpsam_app.training.dense_batches import DensePlan
 from vrpsam_app.training.dense_kinds import DenseKinds
-from vrpsam_app.training.dense_training import DenseLearner, naming_loss, train_dense
+from vrpsam_app.training.dense_training import (
+    DenseLearner,
+    DenseSchedule,
+    naming_loss,
+    train_dense,
+)
 
 SOURCE = SyntheticGroups()
 
@@ -27,23 +33,19 @@ def small_views(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def taught(
-    folder: Path, steps: int, again: EmbeddedVRPSAM | None = None
+    folder: Path, steps: int, again: EmbeddedVRPSAM | None = None, **schedule: Any
 ) -> tuple[EmbeddedVRPSAM, list[str]]:
     torch.manual_seed(1)
     model: EmbeddedVRPSAM = again or EmbeddedVRPSAM(SMALL)
     said: list[str] = []
     train_dense(
         model,
-        [SOURCE],
         BatchPlan(sources=[(SOURCE, 1.0)]),
         folder,
-        steps=steps,
-        precision="fp32",
+        DenseSchedule(steps=steps, again=again is not None, **schedule),
         workers=0,
         device=torch.device("cpu"),
-        until=lambda: False,
         report=said.append,
-        again=again is not None,
     )
     return model, said
 
@@ -84,21 +86,31 @@ def test_what_was_learned_is_in_the_model(tmp_path: Path) -> None:
 
 
 def test_an_encoder_that_was_taught_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     first, further = tmp_path / "first", tmp_path / "further"
     first.mkdir()
     further.mkdir()
     model, _ = taught(first, 3)
     before = {name: value.clone() for name, value in model.dense_encoder.state_dict().items()}
-    monkeypatch.setattr(dense_training, "RATE_AGAIN", 1e-6)
-    taught(further, 2, again=model)
+    taught(further, 2, again=model, rate=1e-6)
     for name, value in model.dense_encoder.state_dict().items():
         torch.testing.assert_close(value, before[name], rtol=0.05, atol=5e-3)
     assert any(
         not torch.equal(before[name], value)
         for name, value in model.dense_encoder.state_dict().items()
     )
+
+
+def test_fits_alone_teach_as_well(tmp_path: Path) -> None:
+    named, alone = tmp_path / "named", tmp_path / "alone"
+    named.mkdir()
+    alone.mkdir()
+    model, _ = taught(named, 2)
+    other, said = taught(alone, 2, naming=0.0)
+    assert not any("naming" in line for line in said)
+    weights = [m.dense_encoder.state_dict() for m in (model, other)]
+    assert any(not torch.equal(value, weights[1][name]) for name, value in weights[0].items())
 
 
 def test_names_and_fits_can_be_learned() -> None:

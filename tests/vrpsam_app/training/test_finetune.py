@@ -16,9 +16,9 @@ from vrpsam_app.data.folder_dataset import FolderDataset
 from vrpsam_app.errors import ConfigError, OutputError
 from vrpsam_app.models.embedded_vrp_sam import EmbeddedVRPSAM
 from vrpsam_app.models.load import load_model
+from vrpsam_app.training import cut_fitting, dense_batches, dense_training
 from vrpsam_app.training.checkpoints import save_model
 from vrpsam_app.training.finetune import Finetuning, divide, finetune
-from vrpsam_app.training.trainer import Trainer
 
 
 @pytest.fixture
@@ -53,6 +53,14 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return save_model(tmp_path / "base", config, EmbeddedVRPSAM(config).state_dict())
 
 
+@pytest.fixture(autouse=True)
+def small_views(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dense_batches, "SIZES", ((64, 1.0),))
+    monkeypatch.setattr(cut_fitting, "SIZES", ((64, 1.0),))
+    monkeypatch.setattr(dense_batches, "GROUPS", 2)
+    monkeypatch.setattr(cut_fitting, "STEPS", 5)
+
+
 def stop(*arguments: object, **facts: object) -> None:
     """Stand for what a person interrupts."""
     raise KeyboardInterrupt
@@ -60,7 +68,8 @@ def stop(*arguments: object, **facts: object) -> None:
 
 def options(folder: Path, base: Path, **changes: object) -> Finetuning:
     given = {"folder": folder, "name": "squares", "model": str(base), "train_images": 4}
-    return Finetuning(**{**given, "steps": 2, "groups": 1, "workers": 0, "episodes": 3, **changes})
+    short = {"steps": 2, "cut_episodes": 12, "workers": 0, "episodes": 3}
+    return Finetuning(**{**given, **short, **changes})
 
 
 def test_the_new_model_has_a_name_and_its_measured_gain(folder: Path, base: Path) -> None:
@@ -71,6 +80,11 @@ def test_the_new_model_has_a_name_and_its_measured_gain(folder: Path, base: Path
     model, _ = load_model("squares")
     assert model.config.name == "squares"
     assert model.config.training["finetuned_on"] == "squares"
+    assert model.config.training["steps"] == 2
+    before, _ = load_model(base)
+    others = before.state_dict()
+    changed = {k.split(".")[0] for k, v in model.state_dict().items() if not v.equal(others[k])}
+    assert {"dense_prior", "sam"} <= changed <= {"dense_prior", "sam", "cut_head", "told_cut_head"}
     assert [g.format for g in gains] == ["click", "box", "mask"]
     for gain in gains:
         assert gain.difference.count == 3
@@ -104,7 +118,7 @@ def test_a_stopped_run_goes_on_only_with_what_it_was_begun_with(
     folder: Path, base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(Trainer, "save_model", stop)
+        patched.setattr("vrpsam_app.training.finetune.train_cut_heads", stop)
         with pytest.raises(KeyboardInterrupt):
             finetune(options(folder, base))
     others = folder.rename(folder.with_name("others"))
@@ -123,7 +137,7 @@ def test_a_stopped_run_goes_on_only_with_what_it_was_begun_with(
     other = save_model(base.with_name("other"), model.config, weights)
     with pytest.raises(ConfigError, match="another model:"):
         finetune(options(folder, other))
-    monkeypatch.setattr(Trainer, "_train_step", stop)  # not one step is left
+    monkeypatch.setattr(dense_training.DenseLearner, "losses", stop)  # not one step is left
     written, gains = finetune(options(folder, base, episodes=2))
     assert gains[0].difference.count == 2
     assert [p.name for p in written.parent.iterdir()] == ["squares"]
@@ -154,7 +168,7 @@ def test_a_name_that_cannot_be_one_is_refused_at_once(
     [
         ({"episodes": 0}, "Episodes is 0: expected a whole number from 1"),
         ({"steps": -1}, "Steps is -1"),
-        ({"groups": 0}, "Groups is 0"),
+        ({"cut_episodes": -1}, "Cut-episodes is -1: expected a whole number from 0"),
         ({"workers": -1}, "Workers is -1: expected a whole number from 0"),
         ({"seed": -1}, "Seed is -1"),
         ({"train_images": 0}, "Train-images is 0"),
