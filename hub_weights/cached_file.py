@@ -65,14 +65,24 @@ def remember_branch(repo_id: str, revision: str | None, commit: str) -> None:
         partial.replace(ref)
 
 
-def discard(path: Path) -> None:
-    """Remove a file with wrong bytes, and the bytes themselves, wherever the links lead."""
+def discard(path: Path) -> bool:
+    """Remove a file with wrong bytes, and the bytes themselves, wherever the links lead.
+
+    Returns
+    -------
+    removed : bool
+        False where the cache cannot be written.
+    """
     cache = cache_folder().resolve()
     link: Path | None = path
     while link is not None and link.parent.resolve().is_relative_to(cache):
         following = _next_link(link)
-        link.unlink(missing_ok=True)
+        try:
+            link.unlink(missing_ok=True)
+        except OSError:
+            return False
         link = following
+    return True
 
 
 def remove_revision(repo_id: str, commit: str) -> int:

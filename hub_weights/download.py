@@ -1,7 +1,7 @@
 """Downloads: asked for, fetched into the Hub's cache, compared with what was published, then used.
 
-Nothing that was not compared is ever handed out. A file with other bytes than expected is removed,
-and the message says so.
+Nothing that was not compared is ever handed out. A damaged file is removed; one that is whole, and
+still not the one expected, stays for other programs. The message says which.
 """
 
 from __future__ import annotations
@@ -38,6 +38,10 @@ from hub_weights.registry import WeightsFile, entry_of
 from hub_weights.remote_file import RemoteFile, ask_patiently, is_commit, look_up
 
 _LOG = logging.getLogger("hub_weights")
+_KEPT = (
+    "It is whole as the Hub gave it, and was kept for other programs: it was replaced there, or "
+    "another one is meant. Update the product, or take the weights from elsewhere."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +100,7 @@ def download_file(
     Raises
     ------
     ChecksumMismatchError
-        If the bytes are others than expected; they were removed.
+        If the bytes are others than expected; damaged ones were removed.
     HubWeightsError
         Whatever else goes wrong; see :mod:`hub_weights.errors`.
     """
@@ -242,27 +246,28 @@ class _Request:
         return Path(path)
 
     def compare(self, path: Path, remote: RemoteFile | None = None) -> LocalFile:
-        """Compare the bytes with what is known of them; remove others."""
+        """Compare the bytes with what is known of them; remove damaged ones."""
         size, sha256 = path.stat().st_size, sha256_of(path)
         found, source = sha256, "the registry"
+        recorded = recorded_checksum(path)
         expected = self.sha256
         if expected is None:
             source = "the Hub"
-            expected = recorded_checksum(path) if remote is None else remote.checksum
+            expected = recorded if remote is None else remote.checksum
             if expected is None:
                 source, expected = "nobody", sha256
             elif len(expected) == 40:
                 found = _git_sha1_of(path)
         expected_size = self.size if remote is None or self.size is not None else remote.size
         if found != expected or expected_size not in (None, size):
-            discard(path)
+            named = _git_sha1_of(path) if len(recorded or "") == 40 else sha256
+            whole = recorded == named
             wanted = f"{expected[:12]}..."
             if expected_size is not None:
                 wanted += f" and {expected_size:,} bytes"
             raise ChecksumMismatchError(
                 f"{self.asked} has other bytes than {source} says: checksum {found[:12]}... and "
-                f"{size:,} bytes, expected {wanted}. The file was removed. Fetch it again; if it "
-                "comes with other bytes again, it was replaced, or something changes it on the way."
+                f"{size:,} bytes, expected {wanted}. {_KEPT if whole else _removed(path)}"
             )
         return LocalFile(
             path=path,
@@ -289,6 +294,15 @@ class _Request:
         if not is_commit(self.revision):
             remember_branch(self.repo_id, self.revision, found.commit)
         return found
+
+
+def _removed(path: Path) -> str:
+    """Remove a damaged file, and say what became of it."""
+    said = "was removed" if discard(path) else f"could not be removed: remove {path} yourself"
+    return (
+        f"The file {said}. Fetch it again; if it comes with other bytes again, it was replaced, or "
+        "something changes it on the way."
+    )
 
 
 def _git_sha1_of(path: Path) -> str:

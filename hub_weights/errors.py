@@ -11,7 +11,7 @@
     ├── HubUnreachableError(ConnectionError)      no connection, no answer in time, no proper answer
     ├── ChecksumMismatchError(ValueError)         the bytes are not the ones that were published
     ├── UnsafeNameError(ValueError)               a name that leads out of the folder it belongs to
-    ├── CacheFolderError(OSError)                 the folder of downloaded files cannot be written
+    ├── CacheFolderError(OSError)                 a folder that keeps weights cannot be written
     └── PublishError(ValueError)                  a folder is not ready to be published
 
 Each message says what was asked for, what came instead, and what to do.
@@ -57,7 +57,7 @@ class UnsafeNameError(HubWeightsError, ValueError):
 
 
 class CacheFolderError(HubWeightsError, OSError):
-    """The folder that keeps downloaded files cannot be written, or is full."""
+    """A folder that keeps weights cannot be written, or is full."""
 
 
 class PublishError(HubWeightsError, ValueError):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from hub_weights.cached_file import commit_of, find_cached, remove_revision
-from hub_weights.errors import WeightsNotFoundError
+from hub_weights.errors import CacheFolderError, WeightsNotFoundError
 from hub_weights.file_names import RepoName
 from hub_weights.folders import cache_folder, embedded_folder, models_folder
 from hub_weights.model_folder import CONFIG_NAME, WEIGHTS_NAME, own_models
@@ -58,18 +58,17 @@ def remove_weights(name: str) -> int:
     """Remove a model made here, or what was downloaded under a name, and return the bytes freed.
 
     The Hub's cache is shared: other programs download a removed file again when they need it. Files
-    that a person brought stay where they are.
+    that a person brought stay where they are, and so does a folder that a model made here links to.
 
     Raises
     ------
     WeightsNotFoundError
         If nothing under this name can be removed.
+    CacheFolderError
+        If a model made here cannot be removed.
     """
     if name in own_models():
-        folder = models_folder() / name
-        size = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
-        shutil.rmtree(folder)
-        return size
+        return _remove_folder(models_folder() / name)
     found = next((w for w in list_weights() if w.name == name), None)
     if found is None:
         raise WeightsNotFoundError(
@@ -86,6 +85,22 @@ def remove_weights(name: str) -> int:
         "to be brought": "it is not here",
     }.get(found.state, "it comes with the product, or you put it there yourself")
     raise WeightsNotFoundError(f"There is nothing of {name} to remove: {why}.")
+
+
+def _remove_folder(folder: Path) -> int:
+    """Remove a folder, of a linked one only the link, and return the bytes freed."""
+    try:
+        if folder.is_symlink():
+            folder.unlink()
+            return 0
+        size = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
+        shutil.rmtree(folder)
+    except OSError as error:
+        raise CacheFolderError(
+            f"{error.filename or folder} cannot be removed ({error.strerror or error}). Check its "
+            "rights, and whether another program uses it."
+        ) from error
+    return size
 
 
 def _of_entry(entry: WeightsEntry) -> KnownWeights:

@@ -7,7 +7,13 @@ from pathlib import Path
 
 from hub_weights.download import download_file
 from hub_weights.download_progress import DownloadCallback
-from hub_weights.errors import OtherModelError, WeightsNotFoundError
+from hub_weights.errors import (
+    FileNotInRepositoryError,
+    HubUnreachableError,
+    OtherModelError,
+    WeightsAccessError,
+    WeightsNotFoundError,
+)
 from hub_weights.file_names import RepoName
 from hub_weights.folders import embedded_folder, models_folder
 from hub_weights.model_folder import (
@@ -36,7 +42,7 @@ def find_model(
     name : str or Path
         A name of the registry, the name of a model made on this computer, a folder, or
         ``organisation/name`` on the Hub, also with ``@revision`` behind it. A folder comes before a
-        repository of the same name.
+        repository of the same name; a Path never leads to the Hub.
     revision : str, optional
         Commit, tag or branch of the repository.
     token, local_files_only, progress :
@@ -63,18 +69,31 @@ def find_model(
             f"{name} is no complete model but a part of one ({entry.purpose}). Known models: "
             f"{', '.join(model_names())}; a folder, or organisation/name on the Hub."
         )
-    repo = RepoName.parse(str(name))
+    if isinstance(name, Path):
+        raise WeightsNotFoundError(
+            f"There is no folder {name}. Give the path of a model's folder, or as text one of the "
+            f"names {', '.join(model_names())} or organisation/name of a model on the Hub."
+        )
+    repo = RepoName.parse(name)
     if repo is None:
         raise WeightsNotFoundError(
-            f"{str(name)!r} is neither a folder nor a known name. Known names: "
+            f"{name!r} is neither a folder nor a known name. Known names: "
             f"{', '.join(model_names())}; or give organisation/name of a model on the Hub."
         )
-    return download_model(
-        RepoName(repo.repo_id, revision or repo.revision),
-        token=token,
-        local_files_only=local_files_only,
-        progress=progress,
-    )
+    try:
+        return download_model(
+            RepoName(repo.repo_id, revision or repo.revision),
+            token=token,
+            local_files_only=local_files_only,
+            progress=progress,
+        )
+    except (FileNotInRepositoryError, OtherModelError):
+        raise  # the repository is there
+    except (WeightsNotFoundError, WeightsAccessError, HubUnreachableError) as error:
+        raise type(error)(
+            f"There is no folder {name} here, so that it was taken for a repository on the Hub. "
+            f"{error}"
+        ) from error
 
 
 def download_model(

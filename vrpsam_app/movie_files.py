@@ -6,6 +6,7 @@ import contextlib
 import math
 import os
 import secrets
+from bisect import bisect_right
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -74,18 +75,14 @@ class MovieFile:
     def __init__(self, path: str | Path, *, max_pixels: int = MAX_PIXELS) -> None:
         self.path = Path(path)
         with reading(self.path):
-            self._container = _library(self.path).open(str(self.path))
-            if not self._container.streams.video:
-                self._container.close()
-                raise ImageFileError(f"{self.path} holds no pictures: expected a movie.")
-            self._stream = self._container.streams.video[0]
-            self._stream.thread_type = "AUTO"
+            self._open()
             coded_hw = (self._stream.height, self._stream.width)
             if math.prod(coded_hw) > max_pixels:
                 raise ImageFileError(
                     f"{self.path} has frames of {coded_hw[0]} x {coded_hw[1]} pixels: expected at "
                     f"most {max_pixels:,}. Make them smaller, or raise the limit."
                 )
+            self._keys: list[tuple[int, int]] = []  # when key frames are shown and decoded
             self._times = self._count()
             self._number_at = {time: number for number, time in enumerate(self._times)}
         self.rate = Fraction(self._stream.average_rate or self._mean_rate())
@@ -144,41 +141,74 @@ class MovieFile:
                 self._jump(number)
             found = self._decode_to(number, backwards)
             if found is None:  # its index pointed behind the frame: begin at the beginning
-                self._jump(0)
+                self._restart()
                 found = self._decode_to(number, backwards)
         if found is None:
             raise damaged(self.path, f"frame {number} is missing")
         return found
 
+    def _open(self) -> None:
+        self._container = _library(self.path).open(str(self.path))
+        if not self._container.streams.video:
+            self._container.close()
+            raise ImageFileError(f"{self.path} holds no pictures: expected a movie.")
+        self._stream = self._container.streams.video[0]
+        self._stream.thread_type = "AUTO"
+
     def _count(self) -> list[int]:
-        """Return the time of each frame that is shown, in order."""
-        times = {
-            packet.pts
-            for packet in self._container.demux(self._stream)
-            if packet.pts is not None and not packet.is_discard
-        }
+        """Return the time of each frame that is shown, in order, and note the key frames."""
+        times = []
+        for packet in self._container.demux(self._stream):
+            if packet.pts is None:
+                continue
+            if packet.is_keyframe:
+                first = packet.pts if packet.dts is None else min(packet.dts, packet.pts)
+                self._keys.append((packet.pts, first))
+            if not packet.is_discard:
+                times.append(packet.pts)
+        self._keys.sort()
+        # AVI knows only when frames are decoded; of frames that are shown in another order than
+        # that, no time says which is which.
+        reordered = self._stream.codec_context.has_b_frames
+        self._has_times = not (reordered and times == sorted(times))
         if not times:
             raise ImageFileError(
                 f"{self.path} holds no frames, or frames without times: expected a movie such as "
                 ".mp4. Convert it."
             )
-        return sorted(times)
+        return sorted(set(times))
 
     def _mean_rate(self) -> Fraction:
         span = (self._times[-1] - self._times[0]) * self._stream.time_base
         return Fraction(len(self._times) - 1) / span if span else Fraction(25)
 
     def _jump(self, number: int) -> None:
-        self._container.seek(self._times[number], stream=self._stream, backward=True)
+        """Go to the key frame before a frame, or on or back to where that can be counted."""
+        if not self._has_times:
+            if self._next is None or number < self._next:
+                self._restart()
+            return
+        key = bisect_right(self._keys, self._times[number], key=lambda times: times[0])
+        if not key:
+            self._restart()
+            return
+        self._container.seek(self._keys[key - 1][1], stream=self._stream, backward=True)
         self._decoded = self._container.decode(self._stream)
         self._next = number  # at the latest; decoding may begin before it
+
+    def _restart(self) -> None:
+        """Begin at the beginning, which no container finds again by its time for sure."""
+        self._container.close()
+        self._open()
+        self._decoded = self._container.decode(self._stream)
+        self._next = 0
 
     def _decode_to(self, number: int, backwards: bool) -> NDArray[np.uint8] | None:
         """Decode up to a frame; None if it has gone past."""
         self._kept.clear()
         most = max(1, _KEPT_BYTES // (3 * math.prod(self.hw))) if backwards else 1
         for frame in self._decoded:
-            at = self._number_at.get(frame.pts)
+            at = self._number_at.get(frame.pts) if self._has_times else self._next
             if at is None:
                 continue
             self._next = at + 1

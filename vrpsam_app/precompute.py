@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from vrpsam_app.stack_runs.reading import read_planes
 from vrpsam_app.stack_runs.targets import StackReading, common_pixel_size, open_target
 from vrpsam_app.stacks.intensity_sample import stack_range
 from vrpsam_app.stacks.stack import PixelSize, Stack
+from vrpsam_app.tiles.object_scale import clicked_object_size, object_size
 from vrpsam_app.tiles.plan import TileOptions
 from vrpsam_app.tiles.tiling import predict_classes_tiled
 
@@ -57,11 +58,30 @@ class EncodingSegmenter:
 
     def __init__(self, predictor: VRPSAMPredictor) -> None:
         self._predictor = predictor.passing()
+        self._clicked_sizes: dict[IntensityRange | None, float | None] = {}
 
     @property
     def input_side(self) -> int:
         """Longer side of a picture that the model sees without reducing it."""
         return self._predictor.input_side
+
+    def sized(
+        self,
+        tiling: TileOptions,
+        references: Sequence[Reference],
+        intensity_range: IntensityRange | None,
+    ) -> TileOptions:
+        """Say how large a clicked object is: tiles depend on it, and it takes a real answer.
+
+        The references are always the same.
+        """
+        if tiling.object_pixels is not None or object_size(references) is not None:
+            return tiling
+        if intensity_range not in self._clicked_sizes:
+            self._clicked_sizes[intensity_range] = clicked_object_size(
+                self._predictor, references, self.input_side, intensity_range=intensity_range
+            )
+        return replace(tiling, object_pixels=self._clicked_sizes[intensity_range])
 
     def prepare(self, image: NDArray[Any], *, intensity_range: IntensityRange | None) -> None:
         """Encode an image."""
@@ -201,11 +221,14 @@ def _encode(
     if not references:
         encoder.prepare(np.asarray(plane), intensity_range=intensity_range)
         return
+    tiling = tiling or TileOptions()
+    if tiling.tiling != "whole" and max(plane.shape[:2]) > encoder.input_side:
+        tiling = encoder.sized(tiling, references, intensity_range)
     predict_classes_tiled(
         encoder,
         plane,
         references,
-        tiling=tiling or TileOptions(),
+        tiling=tiling,
         pixel_size=pixel_size,
         intensity_range=intensity_range,
     )

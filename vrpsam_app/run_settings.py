@@ -72,7 +72,7 @@ class RunSettings:
             tiling=TileOptions.from_json(sections.get("tiling", {})),
             objects=None if cut is None else ObjectOptions.from_json(cut, "objects"),
             links=DEFAULT_LINKS if linked is None else LinkOptions.from_json(linked, "links"),
-            memory=None if memory is None else MemoryOptions.from_run(memory),
+            memory=None if memory is None else MemoryOptions.from_json(memory, "memory"),
             corrections=CorrectedTargets.from_json(sections.get(SECTION, {})),
             smallest_piece=json_whole(recipe.settings.get("smallest_piece", 0), "smallest_piece"),
         )

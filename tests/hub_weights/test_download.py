@@ -67,9 +67,28 @@ def test_the_registry_s_sum_is_what_counts(commit: str) -> None:
     known = hashlib.sha256(WEIGHTS).hexdigest()
     found = download_file(REPO, FILE, revision=commit, sha256=known, size=len(WEIGHTS))
     assert found.compared_with == "the registry"
-    with pytest.raises(ChecksumMismatchError, match=r"the registry says.*The file was removed"):
+    with pytest.raises(ChecksumMismatchError, match=r"the registry says.*was kept for other prog"):
         download_file(REPO, FILE, revision=commit, sha256="0" * 64, local_files_only=True)
+    assert find_cached(REPO, FILE, commit) == found.path
+    found.path.resolve().write_bytes(WEIGHTS[:-1])
+    with pytest.raises(ChecksumMismatchError, match=r"the registry says.*The file was removed"):
+        download_file(REPO, FILE, revision=commit, sha256=known, local_files_only=True)
     assert find_cached(REPO, FILE, commit) is None
+
+
+@pytest.mark.parametrize("offline", [True, False])
+def test_a_damaged_file_in_a_cache_that_cannot_be_written_is_named(
+    commit: str, offline: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = download_file(REPO, FILE, revision=commit).path
+    path.resolve().write_bytes(b"bad")
+
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "unlink", refused)
+    with pytest.raises(ChecksumMismatchError, match=rf"could not be removed: remove {path}"):
+        download_file(REPO, FILE, revision=commit, local_files_only=offline)
 
 
 def test_a_file_that_was_replaced_is_refused_before_it_is_downloaded(hub: Any, commit: str) -> None:

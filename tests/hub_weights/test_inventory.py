@@ -10,6 +10,7 @@ import pytest
 
 from hub_weights import (
     REGISTRY,
+    CacheFolderError,
     KnownWeights,
     WeightsEntry,
     WeightsFile,
@@ -60,6 +61,32 @@ def test_models_made_here_are_listed_and_removed(tmp_path: Path) -> None:
     assert remove_weights("blood") == len(WEIGHTS) + len(CONFIG)
     assert not folder.exists()
     assert listed("blood") is None
+
+
+def test_of_a_linked_model_only_the_link_is_removed(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "config.json").write_bytes(CONFIG)
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "blood").symlink_to(elsewhere)
+    assert remove_weights("blood") == 0
+    assert listed("blood") is None
+    assert (elsewhere / "config.json").read_bytes() == CONFIG
+
+
+def test_a_model_that_cannot_be_removed_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "models" / "blood"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_bytes(CONFIG)
+
+    def refused(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("shutil.rmtree", refused)
+    with pytest.raises(CacheFolderError, match=rf"{folder} cannot be removed \(Permission"):
+        remove_weights("blood")
 
 
 def test_of_two_with_one_name_the_one_made_here_is_removed(tmp_path: Path) -> None:

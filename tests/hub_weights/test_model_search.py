@@ -15,6 +15,7 @@ from hub_weights import (
     FileNotInRepositoryError,
     NotOnThisComputerError,
     OtherModelError,
+    WeightsAccessError,
     WeightsEntry,
     WeightsFile,
     WeightsNotFoundError,
@@ -87,6 +88,20 @@ def test_a_folder_comes_before_a_repository_of_its_name(
     (tmp_path / repo / "model.safetensors").write_bytes(b"other")
     assert find_model(repo).weights.read_bytes() == b"other"
     assert hub.requests == []
+
+
+def test_a_folder_that_is_not_there_is_said(hub: Any, repo: str) -> None:
+    for path in (Path("runs/best"), Path(repo)):
+        with pytest.raises(WeightsNotFoundError, match=rf"^There is no folder {path}\."):
+            find_model(path)
+    assert hub.requests == []
+    taken = "^There is no folder runs/best here, so that it was taken for a repository on the Hub. "
+    with pytest.raises(NotOnThisComputerError, match=taken):
+        find_model("runs/best", local_files_only=True)
+    with pytest.raises(WeightsNotFoundError, match=taken + ".*there is no repository runs/best"):
+        find_model("runs/best", token=hub.TOKEN)
+    with pytest.raises(WeightsAccessError, match=taken):
+        find_model("runs/best")
 
 
 def test_parts_of_models_are_told_from_models() -> None:

@@ -5,10 +5,12 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from vrpsam_app import movie_files
 from vrpsam_app.errors import ImageError, ImageFileError, MissingExtraError, OutputError
 from vrpsam_app.movie_files import MovieFile, MovieWriter, is_movie
 from vrpsam_app.stacks.stack_files import open_stack
@@ -55,6 +57,48 @@ def test_frames_come_in_any_order(clip: Path):
     order = [0, 29, 28, 27, 3, 4, 4, 15, 0]
     with MovieFile(clip) as movie:
         assert [number_of(movie.frame(n)) for n in order] == order
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec"),
+    [(".ts", "libx264"), (".ts", "mpeg2video"), (".avi", "libx264"), (".avi", "mpeg4")],
+)
+def test_frames_that_are_stored_in_another_order_than_shown(
+    tmp_path: Path, suffix: str, codec: str, monkeypatch: pytest.MonkeyPatch
+):
+    path = tmp_path / f"clip{suffix}"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.height, stream.width, stream.pix_fmt = 48, 64, "yuv420p"
+        stream.bit_rate = 4_000_000
+        stream.codec_context.max_b_frames, stream.codec_context.gop_size = 2, 6
+        for number in range(COUNT):
+            shown = av.VideoFrame.from_ndarray(frame(number), format="rgb24")
+            container.mux(stream.encode(shown))
+        container.mux(stream.encode(None))
+    monkeypatch.setattr(movie_files, "_NEAR", 2)
+    order = [*range(COUNT), 29, 17, 9, 10, 0, 25, 1]
+    with MovieFile(path) as movie:
+        assert len(movie) == COUNT
+        assert [number_of(movie.frame(n)) for n in order] == order
+
+
+def test_a_jump_in_a_broadcast_does_not_begin_at_the_beginning(tmp_path: Path):
+    path = tmp_path / "clip.ts"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg2video", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 48, 64, "yuv420p"
+        stream.codec_context.max_b_frames, stream.codec_context.gop_size = 2, 12
+        for number in range(240):
+            shown = av.VideoFrame.from_ndarray(frame(number % 30), format="rgb24")
+            container.mux(stream.encode(shown))
+        container.mux(stream.encode(None))
+    with MovieFile(path) as movie:
+        restarts: list[None] = []
+        movie._restart = lambda: restarts.append(None)  # type: ignore[method-assign]
+        for number in (200, 40, 125):
+            movie.frame(number)
+        assert not restarts
 
 
 def test_going_back_decodes_once(clip: Path):

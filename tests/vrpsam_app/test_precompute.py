@@ -26,7 +26,7 @@ from vrpsam_app.progress import CancelToken
 from vrpsam_app.references import Reference
 from vrpsam_app.stack_runs.lazy_result import predict_stack
 from vrpsam_app.stacks.stack_files import open_stack
-from vrpsam_app.tiles.plan import TileOptions
+from vrpsam_app.tiles.plan import TileOptions, plan_tiles
 from vrpsam_app.tiles.tiling import predict_tiled
 
 
@@ -153,6 +153,22 @@ def test_large_plane_is_encoded_in_the_tiles_that_are_asked_for(model, tmp_path:
     later, _ = opened(model, tmp_path / "store")
     predict_tiled(later, read_image(path), reference(), tiling=tiles)
     assert model.encoded == before
+
+
+def test_tiles_are_as_large_as_a_clicked_object_asks_for(model, tmp_path: Path):
+    path = tmp_path / "large.png"
+    Image.fromarray(np.tile(scene(1), (11, 1))).save(path)
+    clicked = Reference.from_annotations(scene(9), [Point(15, 15)])
+    predictor, store = opened(model, tmp_path / "store")
+    (result,) = encode_files(predictor, store, [path], references=[clicked])
+    assert result.error is None
+    before = model.encoded
+    later, _ = opened(model, tmp_path / "store")
+    plan = plan_tiles(later, (528, 64), [clicked])
+    assert plan.grid is not None
+    assert plan.grid.tile_hw[0] < 512  # what was clicked is small
+    predict_tiled(later, read_image(path), clicked)
+    assert model.encoded == before + 1  # the reference, cut to a tile
 
 
 def test_what_cannot_be_kept_is_an_error(

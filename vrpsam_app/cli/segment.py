@@ -145,8 +145,8 @@ def _add_stack_options(parser: argparse.ArgumentParser) -> None:
         type=memory_options,
         help="go through movies and stacks in order, with sure planes as further references: "
         "object (each label is one object, wherever it goes; the default), or kind (all that "
-        "looks like it); then size=N planes kept, every=N planes between, agreement=P; with "
-        "commas between",
+        "looks like it); then size=N planes kept, every=N planes between, agreement=P; axis=z, "
+        "along which, start=N, from which plane both ways; with commas between",
     )
     group.add_argument(
         "--mask-frames",

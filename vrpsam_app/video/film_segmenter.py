@@ -13,9 +13,12 @@ from vrpsam_app.errors import ConfigError
 from vrpsam_app.images import IntensityRange, has_finite, plane_key
 from vrpsam_app.references import Reference, labels_of
 from vrpsam_app.segmenter import Prediction, Segmenter, class_labels
+from vrpsam_app.stacks.stack import PixelSize
+from vrpsam_app.tiles.object_scale import pixel_ratio, reference_windows
 from vrpsam_app.tiles.plan import TileOptions, plan_tiles
 from vrpsam_app.tiles.rows import Verdict
 from vrpsam_app.tiles.tiling import predict_tiled
+from vrpsam_app.video.film_scale import at_film_scale
 from vrpsam_app.video.following import Following
 from vrpsam_app.video.memory import LabelMemory
 from vrpsam_app.video.options import MemoryOptions
@@ -70,6 +73,7 @@ class FilmSegmenter:
     hw : rows and columns of the frames
     options : MemoryOptions
     tiling : how large frames are shown; settled once for all of them
+    pixel_size : physical size of the frames' pixels
     intensity_range : of the film and the references, None for 8 bits
     threshold : on the probability
 
@@ -90,6 +94,7 @@ class FilmSegmenter:
         options: MemoryOptions,
         *,
         tiling: TileOptions | None = None,
+        pixel_size: PixelSize | None = None,
         intensity_range: IntensityRange | None = None,
         threshold: float = 0.5,
     ) -> None:
@@ -99,14 +104,19 @@ class FilmSegmenter:
         self._hw = hw
         self._range = intensity_range
         self._threshold = threshold
+        tiling = tiling or TileOptions()
         plan = plan_tiles(
-            segmenter, hw, references, tiling or TileOptions(), intensity_range=intensity_range
-        )
+            segmenter, hw, references, tiling,
+            pixel_size=pixel_size, intensity_range=intensity_range,
+        )  # fmt: skip
         self._tiling = (
             TileOptions("whole")
             if plan.grid is None
             else TileOptions("tiles", tile=plan.grid.tile_hw[0], object_pixels=plan.object_pixels)
         )
+        # From here on all pixels are of the film's size, as those of frames that are remembered.
+        if (ratio := pixel_ratio(tiling.reference_pixel_size, pixel_size)) != 1:
+            references = at_film_scale(plan, ratio)
         self._grid = Grid.of(hw)
         self.step_count = 0
         self.memories = {
@@ -158,20 +168,21 @@ class FilmSegmenter:
         return answer
 
     def _ask(self, picture: NDArray[np.generic], references: Sequence[Reference]) -> Prediction:
-        if picture.shape[:2] != self._hw or self._tiling.tiling == "whole":
-            return self._segmenter.predict(
+        in_tiles = self._tiling.tiling == "tiles"
+        if in_tiles and picture.shape[:2] == self._hw:
+            return predict_tiled(
+                self._segmenter,
                 picture,
                 references,
+                tiling=self._tiling,
                 intensity_range=self._range,
                 threshold=self._threshold,
             )
-        return predict_tiled(
-            self._segmenter,
-            picture,
-            references,
-            tiling=self._tiling,
-            intensity_range=self._range,
-            threshold=self._threshold,
+        if in_tiles:  # the picture of a reference: of large frames as much is shown beside it
+            side = max(picture.shape[:2])
+            references = [w for r in references for w in reference_windows(r, side, 1)]
+        return self._segmenter.predict(
+            picture, references, intensity_range=self._range, threshold=self._threshold
         )
 
     def _ask_for(self, name: str, frame: NDArray[np.generic]) -> Prediction:

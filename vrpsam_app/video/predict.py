@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vrpsam_app.errors import ImageError
+from vrpsam_app.errors import ConfigError, ImageError
 from vrpsam_app.images import IntensityRange, check_plane, intensity_range_of
 from vrpsam_app.progress import CancelToken
 from vrpsam_app.reference_segmenter import References, as_sequence
@@ -62,6 +62,8 @@ def predict_video(
     ------
     Cancelled
         If that was asked for.
+    ConfigError
+        If the memory names an axis or a start: frames come one after the other, from the first.
     ImageError
         If the film has no frame, several axes, or a frame of another size than the first.
     AnnotationError, EmptyReferenceError
@@ -74,6 +76,11 @@ def predict_video(
     """
     references = as_sequence(references)
     options = memory if isinstance(memory, MemoryOptions) else MemoryOptions.from_text(memory)
+    if options.axis is not None or options.start is not None:
+        raise ConfigError(
+            f"The memory is {options}: expected no axis and no start, because frames are taken one "
+            "after the other, from the first. Leave them out, or call segment_video."
+        )
     if isinstance(film, str | Path):
         film = open_stack(film)
     if isinstance(film, Stack):
@@ -103,6 +110,7 @@ def predict_video(
         (first.shape[0], first.shape[1]),
         options,
         tiling=tiling if isinstance(tiling, TileOptions) else TileOptions(tiling),
+        pixel_size=film.pixel_size if isinstance(film, Stack) else None,
         intensity_range=intensity_range,
         threshold=threshold,
     )

@@ -55,8 +55,6 @@ def segment_video(
     out: str | Path,
     *,
     memory: MemoryOptions | str = "object",
-    axis: str | None = None,
-    start: int | None = None,
     tiling: Tiling | TileOptions = "auto",
     intensity_range: IntensityRange | None = None,
     threshold: float = 0.5,
@@ -78,10 +76,7 @@ def segment_video(
     out : a name that ends in .ome.zarr, .zarr or .tif
         Labels: 0 where nothing is, else 1 + the index of the label. What stands beside it is
         said for :func:`vrpsam_app.stack_runs.run.segment_stack`.
-    memory : MemoryOptions, or as text such as ``"kind,size=5"``
-    axis : along which it goes; None takes t where there is one, else the last one
-    start : plane along the axis at which objects are marked; from there it goes to the end, and
-        then back to the beginning. None looks for the plane that a reference shows.
+    memory : MemoryOptions, or as text such as ``"kind,size=5,axis=z,start=3"``
     tiling, intensity_range, threshold, resume, overwrite, recipe, sections, cancel, progress :
         As for :func:`vrpsam_app.stack_runs.run.segment_stack`.
 
@@ -109,10 +104,11 @@ def segment_video(
     references = as_sequence(references)
     labels_of(references)
     options = memory if isinstance(memory, MemoryOptions) else MemoryOptions.from_text(memory)
-    route = Route.along(stack, axis)
+    route = Route.along(stack, options.axis)
+    start = options.start
     if start is None:
         start = marked_plane(stack, route.axis, references)
-    route = Route.along(stack, axis, start)
+    route = Route.along(stack, route.axis, start)
     target = StackOutput.of(out)
     tiles = tiling if isinstance(tiling, TileOptions) else TileOptions(tiling)
     sample = sample_stack(stack, references, intensity_range)
@@ -121,16 +117,21 @@ def segment_video(
         intensity_range=sample.intensity_range, threshold=threshold,
     )  # fmt: skip
     made_by: dict[str, Any] = getattr(segmenter, "describe", dict)()
-    remembered = {**options.to_json(), "axis": route.axis, "start": route.start}
+    way = {"axis": route.axis, "start": route.start}
     sections = {
         **(sections or {}),
-        "stack": {"axes": list(stack.axes), "planes": stack.plane_count, "output": "labels"},
+        "stack": {
+            "axes": list(stack.axes),
+            "planes": stack.plane_count,
+            "output": "labels",
+            **way,
+        },
         "tiling": tiles.to_json(),
-        "memory": remembered,
+        "memory": options.to_json(),
     }
     manifest = {
         **run_manifest(stack, references, work, plan, sample, made_by),
-        "memory": remembered,
+        "memory": {**options.to_json(), **way},
     }
     begun = is_begun(target, manifest, resume=resume, overwrite=overwrite)
 
@@ -154,7 +155,8 @@ def segment_video(
         stack, route, work, result,
         lambda: FilmSegmenter(
             work.segmenter, references, stack.plane_hw, options, tiling=tiles,
-            intensity_range=work.task.intensity_range, threshold=threshold,
+            pixel_size=stack.pixel_size, intensity_range=work.task.intensity_range,
+            threshold=threshold,
         ),
     )  # fmt: skip
     try:

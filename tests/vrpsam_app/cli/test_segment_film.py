@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -67,6 +68,10 @@ def test_a_movie_with_memory_follows_the_one_that_was_marked(vrpsam):
         "clip_labels.ome.zarr", "clip_labels_planes.csv", "clip_labels_recipe.json",
         "clip_masks", "clip_overlay.mp4",
     ]  # fmt: skip
+    page = (Path(__file__).parents[3] / "docs/video.md").read_text("utf-8")
+    written = re.findall(r"`(clip_[^`]+)`", page)
+    assert len(written) == len(names)
+    assert all((Path("results") / file).exists() for file in written)
     with MovieFile("results/clip_overlay.mp4") as movie:
         assert len(movie) == COUNT
         assert movie.rate == 12
@@ -86,7 +91,7 @@ def test_marked_in_the_middle(vrpsam):
     assert vrpsam("segment", *marked, "--target", "clip.mp4", *TO, "--memory").code == 0
     assert walked(labels()) == [4, 8, 12, 16, 20, 24]
     recipe = json.loads(Path("results/clip_labels_recipe.json").read_text())
-    assert recipe["sections"]["memory"]["start"] == 3
+    assert recipe["sections"]["stack"]["start"] == 3
 
 
 def test_a_recipe_replays_the_memory(vrpsam):

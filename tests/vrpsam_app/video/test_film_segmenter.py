@@ -11,10 +11,13 @@ from vrpsam_app.annotations import Box, Point
 from vrpsam_app.errors import ConfigError
 from vrpsam_app.images import IntensityRange
 from vrpsam_app.references import Reference
+from vrpsam_app.stacks.stack import PixelSize
+from vrpsam_app.tiles.plan import TileOptions
 from vrpsam_app.video.film_segmenter import FilmSegmenter, FrameAnswer
 from vrpsam_app.video.options import MemoryOptions
 
 COUNT = 12
+MICRON = PixelSize(1, 1)
 RIGHTWARD = [(20, 6 + 4 * i) for i in range(COUNT)]
 
 
@@ -192,6 +195,43 @@ def test_large_frames_are_compared_on_a_coarse_grid(finder: Any):
     segmenter = FilmSegmenter(finder, [reference], (300, 500), MemoryOptions(size=0))
     for frame in film:
         assert np.array_equal(segmenter.step(frame).mask("object"), frame[..., 0] == 220)
+
+
+@pytest.mark.parametrize(
+    ("tiling", "given", "kept"),
+    [
+        # A frame of 20 x 15 micrometres stands beside as much of a reference.
+        (TileOptions("whole", reference_pixel_size=MICRON), (20, 20), (60, 80)),
+        # All are of 10 x 10 micrometres, in pixels of the film.
+        (TileOptions("tiles", tile=40, reference_pixel_size=MICRON), (40, 40), (40, 40)),
+    ],
+)
+def test_known_pixel_sizes_bring_references_to_the_film_s_scale(
+    finder: Any, squares: Any, red: Any, tiling: TileOptions,
+    given: tuple[int, int], kept: tuple[int, int],
+):  # fmt: skip
+    film = squares((red, RIGHTWARD))
+    image = np.full((60, 80, 3), 120, np.uint8)
+    image[30:33, 40:43] = red
+    reference = Reference.from_mask(image, image[..., 0] == 220)
+    asked: set[Any] = set()
+    predict = finder.predict
+
+    def record(target: Any, references: Any, **settings: Any) -> Any:
+        asked.add((target.shape[:2], *(r.image.shape[:2] for r in references)))
+        return predict(target, references, **settings)
+
+    finder.predict = record
+    segmenter = FilmSegmenter(
+        finder, [reference], (60, 80), MemoryOptions(size=2, every=2),
+        tiling=tiling, pixel_size=PixelSize(0.25, 0.25),
+    )  # fmt: skip
+    for number in range(5):
+        answer = segmenter.step(film.frame(number))
+        assert np.array_equal(answer.mask("object"), film.truth(0, number))
+    # Alone, with frames that are kept, and the reference itself by what is kept.
+    assert {(kept, given), (kept, given, kept), (given, kept)} <= asked
+    assert {shape for shapes in asked for shape in shapes} == {given, kept}
 
 
 def test_unknown_labels_are_refused(finder: Any, squares: Any, red: Any):

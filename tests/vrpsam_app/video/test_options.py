@@ -7,15 +7,16 @@ from vrpsam_app.video.options import MemoryOptions
 
 
 def test_text_and_json_come_back():
-    options = MemoryOptions.from_text("kind,size=5,every=2,agreement=0.5")
-    assert options == MemoryOptions("kind", 5, 2, 0.5)
-    assert MemoryOptions.from_text(options.to_text()) == options
-    assert MemoryOptions.from_run({**options.to_json(), "axis": "t", "start": 0}) == options
+    options = MemoryOptions.from_text("kind,size=5,every=2,agreement=0.5,axis=z,start=4")
+    assert options == MemoryOptions("kind", 5, 2, 0.5, "z", 4)
+    assert MemoryOptions.from_text(str(options)) == options
+    assert MemoryOptions.from_json(options.to_json()) == options
     assert MemoryOptions.from_text("") == MemoryOptions()
 
 
 @pytest.mark.parametrize(
-    "text", ["other", "size=-1", "every=0", "agreement=1.5", "size=1.5", "size=1,size=2"]
+    "text",
+    ["other", "size=-1", "every=0", "agreement=1.5", "size=1.5", "start=-1", "size=1,size=2"],
 )
 def test_senseless_options_are_refused(text: str):
     with pytest.raises(ConfigError):

@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from numpy.typing import NDArray
 
 from vrpsam_app.errors import Cancelled, ConfigError, OutputError
+from vrpsam_app.folder_run import replay
 from vrpsam_app.movie_files import MovieFile, MovieWriter
 from vrpsam_app.progress import CancelToken, Progress
 from vrpsam_app.recipe import Recipe
@@ -16,6 +18,7 @@ from vrpsam_app.stacks.stack import Stack
 from vrpsam_app.stacks.stack_files import open_stack
 from vrpsam_app.video import run as video_run
 from vrpsam_app.video.film_state import restore_state
+from vrpsam_app.video.options import MemoryOptions
 from vrpsam_app.video.pictures import write_mask_frames, write_overlay_movie
 from vrpsam_app.video.predict import predict_video
 from vrpsam_app.video.route import Leg, Route
@@ -62,8 +65,10 @@ def test_a_film_becomes_labels_a_table_and_a_recipe(
     assert len((tmp_path / "found_planes.csv").read_text().splitlines()) == COUNT + 1
     recipe = Recipe.load(tmp_path / "found_recipe.json")
     assert recipe.sections["memory"] == {
-        "follow": "object", "size": 2, "every": 3, "agreement": 0.75, "axis": "t", "start": 0,
+        "follow": "object", "size": 2, "every": 3, "agreement": 0.75, "axis": None, "start": None,
     }  # fmt: skip
+    assert recipe.sections["stack"]["axis"] == "t"
+    assert recipe.sections["stack"]["start"] == 0
     assert not list(tmp_path.rglob(video_run.STATE))
 
 
@@ -133,7 +138,7 @@ def test_from_a_marked_plane_in_the_middle_it_goes_both_ways(
 ):
     stack = Stack.from_array(film.frames(), axes=("z",))
     reference = film.reference(0, 5)
-    segment_video(finder, stack, reference, tmp_path / "a.zarr", memory="object", start=5)
+    segment_video(finder, stack, reference, tmp_path / "a.zarr", memory="object,start=5")
     found = planes(tmp_path / "a.zarr")
     for number in range(COUNT):
         assert np.array_equal(found[number] > 0, film.truth(0, number))
@@ -144,15 +149,16 @@ def test_stopped_on_the_way_back(tmp_path: Path, finder: Any, film: Any):
     reference = film.reference(0, 5)
     for name in ("whole", "stopped"):
         (tmp_path / name).mkdir()
-    segment_video(finder, stack, reference, tmp_path / "whole/a.zarr", memory=HOW, start=5)
+    how = f"{HOW},start=5"
+    segment_video(finder, stack, reference, tmp_path / "whole/a.zarr", memory=how)
     token = CancelToken()
     out = tmp_path / "stopped/a.zarr"
     with pytest.raises(Cancelled):
         segment_video(
-            finder, stack, reference, out, memory=HOW, start=5, cancel=token,
+            finder, stack, reference, out, memory=how, cancel=token,
             progress=lambda p: token.cancel() if p.done == 12 else None,
         )  # fmt: skip
-    segment_video(finder, stack, reference, out, memory=HOW, start=5, resume=True)
+    segment_video(finder, stack, reference, out, memory=how, resume=True)
     assert contents(tmp_path / "whole") == contents(tmp_path / "stopped")
 
 
@@ -240,6 +246,20 @@ def test_recipes_hold_the_memory_as_plain_values(tmp_path: Path, finder: Any, fi
     assert json.loads(text)["sections"]["memory"]["follow"] == "kind"
 
 
+def test_a_recipe_replays_the_way_through_a_stack(tmp_path: Path, finder: Any, film: Any):
+    both = np.stack([film.frames(), film.frames()[:, ::-1]])
+    path = tmp_path / "film.tif"
+    tifffile.imwrite(path, both[:, :4], imagej=True, metadata={"axes": "TZYXS"})
+    reference = film.reference(0, 2)
+    memory = MemoryOptions(axis="z", start=1)
+    segment_video(finder, path, reference, tmp_path / "a.tif", memory=memory)
+    (outcome,) = replay(tmp_path / "a_recipe.json", finder, path, tmp_path / "again")
+    recipe = Recipe.load(tmp_path / "again/film_labels_recipe.json")
+    assert recipe.sections["stack"]["axis"] == "z"
+    assert recipe.sections["stack"]["start"] == 1
+    assert np.array_equal(planes(outcome.target.out), planes(tmp_path / "a.tif"))
+
+
 def test_frames_as_they_come_are_answered_as_they_come(finder: Any, film: Any):
     taken: list[int] = []
 
@@ -273,6 +293,8 @@ def test_films_that_are_none(finder: Any, film: Any):
     deep = Stack.from_array(np.zeros((2, 2, 20, 20), np.uint8))
     with pytest.raises(ImageError, match="expected one"):
         next(predict_video(finder, deep, reference))
+    with pytest.raises(ConfigError, match="no axis and no start"):
+        next(predict_video(finder, film.frames(), reference, memory="object,start=2"))
     token = CancelToken()
     token.cancel()
     with pytest.raises(Cancelled):
