@@ -11,15 +11,12 @@ from superqt import QCollapsible
 
 from napari_plugin.image_choice import ImageChoice
 from napari_plugin.model_choice import EMBEDDED, ModelChoice
-from vrpsam_app.methods import METHODS
+from vrpsam_app.methods import METHODS, usable_methods
 from vrpsam_app.objects.instances import ObjectOptions
 from vrpsam_app.objects.linking import LinkOptions
 
 _OWN_SAM = "the model's own"
 _OWN_FEATURES = "that of the SAM or model"
-# What a person would choose; guards and peers are for measuring.
-_FOR_MEASURING = frozenset({"everything", "nothing", "ignore_reference"})
-_METHODS = [name for name in METHODS if name not in _FOR_MEASURING]
 _NO_AXIS = ("none", -1)
 _TIP = 3  # Qt's role of what is shown beside the pointer
 
@@ -48,9 +45,7 @@ class AdvancedForm(QCollapsible):
             "Only ids", "Only these objects of the layer that marks are taken from: 3, 7", "all"
         )
         self.model = _names("Model", "Name, folder, or organisation/name on the Hub.", EMBEDDED)
-        self.method = _combo("Method", "How references are turned into an answer.", *_METHODS)
-        for i, name in enumerate(_METHODS):
-            self.method.native.setItemData(i, METHODS[name].summary, _TIP)
+        self.method = _combo("Method", "How references are turned into an answer.")
         self.sam = _names("SAM", "SAM's weights for methods that need a SAM.", _OWN_SAM)
         self.features = _names(
             "Features", "A backbone's weights for matching, such as DINOv2.", _OWN_FEATURES
@@ -103,11 +98,15 @@ class AdvancedForm(QCollapsible):
         self.setContent(inside)
         # By its text: what an odd preference names and a list has not is passed over.
         self.model.native.setCurrentText(choice.model)
+        self._list_methods()
         self.method.native.setCurrentText(choice.method)
         self.device.native.setCurrentText(choice.device)
         self.collapse(animate=False)
         self._listed = False
         self.toggled.connect(self._list_weights)
+        # Before anybody else hears of another model.
+        self.model.native.lineEdit().editingFinished.connect(self._list_methods)
+        self.model.changed.connect(self._list_methods)
 
     def changes(self) -> list[Any]:
         """Return the signals that tell of another value; edited text counts when it is complete."""
@@ -162,6 +161,16 @@ class AdvancedForm(QCollapsible):
         with self.channel_axis.changed.blocked():
             self.channel_axis.choices = [_NO_AXIS, *((name, i) for i, name in enumerate(names))]
             self.channel_axis.value = _NO_AXIS[1]
+
+    def _list_methods(self) -> None:
+        """List what can be used with the model; a SAM may be named for those that need one."""
+        embedded = self.choice()["model"] == EMBEDDED
+        names = usable_methods(embedded=embedded, sam=True)
+        if names != list(self.method.choices):
+            self.method.choices = names
+            for i in range(len(names)):  # new ones stand behind those that stay
+                name = self.method.native.itemText(i)
+                self.method.native.setItemData(i, METHODS[name].summary, _TIP)
 
     def _list_weights(self, opened: bool = True) -> None:
         """List what is here and what can be had, once somebody looks."""

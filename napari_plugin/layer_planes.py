@@ -41,7 +41,8 @@ class LayerPlanes:
     rows_cols : result axes of rows and columns
     name : of the layer, or of all of them
     key : what is the same as long as layers, their data, resolution and channels are
-    source : file that the layer was opened from; None for several, or data that are no file's
+    source : file that the layer was opened from; None for several layers, and for data that are no
+        file's as far as :func:`follow_data` saw
     channels : that were chosen of the channel axis; None for what there is
     """
 
@@ -275,6 +276,22 @@ def _data_key(layer: Any) -> str:
     number += seen is not data
     _DATA_SEEN[layer] = data, number
     return f"{getattr(layer, 'unique_id', id(layer))}.{number}"
+
+
+def follow_data(layer: Any) -> None:
+    """Count from now on how often an image layer is given other data; no layer of another kind.
+
+    Only so :attr:`LayerPlanes.source` can tell that data are no longer those of the file: what was
+    put into a layer earlier, or changed within the array, nobody knows.
+    """
+    layer = getattr(layer, "__wrapped__", layer)
+    if hasattr(layer, "rgb"):
+        _data_key(layer)
+        layer.events.data.connect(_count_data)
+
+
+def _count_data(event: Any) -> None:
+    _data_key(event.source)
 
 
 def _file_of(layer: Any) -> Path | None:

@@ -20,10 +20,10 @@ from napari_plugin.measure_work import (
     measure_layer,
     planes_of,
 )
-from napari_plugin.number_classes import as_features, as_metadata, name_only
+from napari_plugin.number_classes import as_features, as_metadata, holds_measured, without_measured
 from napari_plugin.panel import Panel, button, is_kind, quiet, title
 from napari_plugin.placement import laid_out, placement_of
-from napari_plugin.result_files import from_table, save, to_table
+from napari_plugin.result_files import from_table, save, to_table, with_written
 from napari_plugin.result_record import METADATA_KEY, ResultRecord
 from napari_plugin.session import unwrapped
 from vrpsam_app.errors import ConfigError
@@ -146,12 +146,13 @@ class MeasureWidget(Panel):
         """Measure the objects; the table becomes the layer's features."""
         with self.saying_errors():
             layer, record = self._layer(), self.record
-            labels = planes_of(layer, record).stack
-            image = image_for(self.image.layer, record, self.session)
+            planes = planes_of(layer, record)
+            labels, image = planes.stack, image_for(self.image.layer, planes, record, self.session)
             classes = classes_of_layer(layer, record)
 
             def show(measured: Measured) -> None:
-                layer.features = from_table(measured.objects)
+                written = without_measured(layer.features)
+                layer.features = from_table(with_written(measured.objects, written))
                 self._measured = measured
                 self.summary.setText(measured.words())
                 self.summary.show()
@@ -251,7 +252,7 @@ class MeasureWidget(Panel):
                 raise ConfigError("Nothing is measured in several slices yet: press Measure first.")
             return self._measured.planes
         features = self._layer().features
-        if name_only(features) or (table := to_table(features)) is None:
+        if not holds_measured(features) or (table := to_table(features)) is None:
             raise ConfigError("Nothing is measured yet: press Measure first.")
         return table
 
@@ -308,7 +309,7 @@ class MeasureWidget(Panel):
 
     def _features_changed(self, event: Any = None) -> None:
         """Forget what was measured of a layer that has been painted or segmented since."""
-        if name_only(self._followed.features):
+        if not holds_measured(self._followed.features):
             self._forget_measured()
             self._enable()
 
@@ -324,7 +325,7 @@ class MeasureWidget(Panel):
         ):  # fmt: skip
             part.setEnabled(ready)
         tabled = ready and to_table(layer.features) is not None
-        self.csv_button.setEnabled(tabled and not name_only(layer.features))
+        self.csv_button.setEnabled(tabled and holds_measured(layer.features))
         self.table_button.setEnabled(tabled)
         measured = self._measured
         self.planes_button.setEnabled(

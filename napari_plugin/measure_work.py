@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from napari_plugin.layer_planes import LayerPlanes
 from napari_plugin.number_classes import from_features, from_metadata
 from napari_plugin.result_numbers import Numbered
-from napari_plugin.result_record import METADATA_KEY, ResultRecord
+from napari_plugin.result_record import METADATA_KEY, ROWS_COLS, ResultRecord
 from napari_plugin.session import Session, unwrapped
 from vrpsam_app.label_files import holds_masks
 from vrpsam_app.objects.instances import DEFAULT_OBJECTS, ObjectOptions
@@ -89,36 +89,38 @@ class Linked:
 def planes_of(layer: Any, record: ResultRecord | None) -> LayerPlanes:
     """Return the planes of a Labels layer, with axes and pixel size; nothing is read.
 
-    Planes of a result are those of its image, also where its axes were turned.
+    Planes of a result are those of its image, also where its axes were turned; of labels that were
+    saved or opened their metadata say it.
 
     Raises
     ------
     ImageError
         If the layer is none that has planes.
     """
-    return LayerPlanes.of(layer, shown=None if record is None else record.planes.rows_cols)
+    shown = _rows_cols(layer) if record is None else record.planes.rows_cols
+    return LayerPlanes.of(layer, shown=shown)
 
 
-def image_for(layer: Any, record: ResultRecord | None, session: Session) -> Stack | None:
+def image_for(
+    layer: Any, labels: LayerPlanes, record: ResultRecord | None, session: Session
+) -> Stack | None:
     """Return the intensities of an image layer, None where none is chosen.
 
     Parameters
     ----------
+    labels : of the objects
     record : of the objects; of an image that they were found in, the planes that were asked about
     session : knows what is chosen of any other image
     """
     if layer is None:
         return None
-    choice, shown = session.image_choice(layer), None
-    if record is not None:
-        planes = record.planes
-        if planes.shows(unwrapped(layer)):
-            return planes.stack
-        rows, cols = planes.rows_cols
-        shown = (rows - len(planes.shape), cols - len(planes.shape))
+    if record is not None and record.planes.shows(unwrapped(layer)):
+        return record.planes.stack
+    choice = session.image_choice(layer)
+    rows, cols = labels.rows_cols
     return LayerPlanes.of(
         layer,
-        shown=shown,
+        shown=(rows - len(labels.shape), cols - len(labels.shape)),
         level=choice.level,
         channel_axis=choice.channel_axis,
         channels=choice.channels,
@@ -148,6 +150,14 @@ def holds_classes(layer: Any, record: ResultRecord | None) -> bool | None:
     if record is not None:
         return not record.counts_objects
     return False if "numbers" in _said(layer) else None
+
+
+def _rows_cols(layer: Any) -> tuple[int, int] | None:
+    """Return the axes that a layer's metadata name as those of its planes, if it has them."""
+    match _said(layer).get(ROWS_COLS):
+        case [int(rows), int(cols)] if 0 <= rows < cols < layer.ndim:
+            return rows, cols
+    return None
 
 
 def _said(layer: Any) -> Mapping[str, Any]:

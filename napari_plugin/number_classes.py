@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vrpsam_app.label_images import MOST_OBJECTS, count_objects
-from vrpsam_app.objects.tables import classes_in
+from vrpsam_app.objects.tables import classes_in, measured_columns
 
 INDEX, CLASS = "index", "class"
 """Columns of features: the number, as napari wants it, and the class."""
@@ -84,9 +84,49 @@ def from_features(features: Any) -> dict[int, str]:
     return {} if features is None else classes_in(features, INDEX)
 
 
-def name_only(features: Any) -> bool:
-    """Whether features hold nothing beside numbers and classes, so that nothing was measured."""
-    return features is None or not len(features) or set(features.columns) <= {INDEX, CLASS}
+def holds_measured(features: Any) -> bool:
+    """Whether features hold what this program measures."""
+    return features is not None and len(features) > 0 and bool(measured_columns(features.columns))
+
+
+def without_measured(features: Any) -> Any:
+    """Return the features that a person wrote beside numbers and classes, None for no such.
+
+    A table of times keeps the columns before the number: they say of which time a row is.
+    """
+    if features is None or not len(features):
+        return None
+    if INDEX not in features:
+        features = features.assign(**{INDEX: features.index})
+    names = list(features.columns)
+    measured = measured_columns(names)
+    times = names[: names.index(INDEX)] if measured else []
+    written = [name for name in names if name not in {*measured, *times, INDEX, CLASS}]
+    kept = features.drop(columns=measured).dropna(how="all", subset=written)
+    kept = kept[kept[INDEX].notna()].astype({INDEX: int})
+    return kept if written and len(kept) else None
+
+
+def named_anew(features: Any, named: Mapping[int, str]) -> Any:
+    """Return features that name classes; of those of now what a person wrote stays, by number.
+
+    Parameters
+    ----------
+    features : of the layer
+    named : class by number; empty where numbers have none
+    """
+    kept = without_measured(features)
+    if kept is None:
+        return as_features(named)
+    kept = kept.drop(columns=CLASS, errors="ignore")
+    if not named:
+        return kept
+    kept = kept[kept[INDEX].isin(list(named))].reset_index(drop=True)
+    numbers = [*kept[INDEX], *(named.keys() - set(kept[INDEX]))]
+    rows = kept.reindex(range(len(numbers)))
+    rows[INDEX] = numbers
+    rows.insert(rows.columns.get_loc(INDEX) + 1, CLASS, rows[INDEX].map(named))
+    return rows.sort_values(INDEX, kind="stable", ignore_index=True)
 
 
 def as_metadata(named: Mapping[int, str]) -> dict[str, list[int]]:

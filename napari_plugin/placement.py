@@ -14,6 +14,7 @@ from vrpsam_app.stacks.stack import Stack
 
 SETTING = "layer"
 """Under which the settings of a saved recipe hold it."""
+_ARGUMENTS = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 
 
 def placement_of(layer: Any, planes: LayerPlanes) -> dict[str, Any]:
@@ -37,18 +38,26 @@ def placement_of(layer: Any, planes: LayerPlanes) -> dict[str, Any]:
     }
 
 
-def placed(stack: Stack, said: object) -> tuple[Any, dict[str, Any]]:
-    """Return saved labels as their layer had them, and the arguments that place it.
+def placed(stack: Stack, said: object) -> tuple[Any, dict[str, Any], list[int]]:
+    """Return saved labels as their layer had them, what places it, and its rows and columns.
 
     Parameters
     ----------
     stack : the labels that were read
     said : as `placement_of` gave it; where it is of others, the file alone tells
+
+    Returns
+    -------
+    data : of the layer
+    arguments : of the layer
+    rows_cols : axes of the layer that are rows and columns of the planes
     """
     if not isinstance(said, Mapping) or not _is_of(stack, said):
-        return stack.data, placed_like(stack)
-    arguments = {name: given for name, given in said.items() if name not in ("shape", "planes")}
-    return laid_out(stack.data, said["planes"], said["shape"]), arguments
+        ndim = stack.data.ndim
+        return stack.data, placed_like(stack), [ndim - 2, ndim - 1]
+    arguments = {name: said[name] for name in _ARGUMENTS if name in said}
+    axes = list(said["planes"])
+    return laid_out(stack.data, axes, said["shape"]), arguments, axes[-2:]
 
 
 def laid_out(values: Any, axes: Sequence[int], shape: Sequence[int]) -> Any:

@@ -13,9 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from napari_plugin.number_classes import INDEX, as_metadata, name_only
+from napari_plugin.number_classes import (
+    CLASS,
+    INDEX,
+    as_metadata,
+    holds_measured,
+    without_measured,
+)
 from napari_plugin.placement import SETTING, placed, placement_of
-from napari_plugin.result_record import METADATA_KEY
+from napari_plugin.result_record import METADATA_KEY, ROWS_COLS
 from vrpsam_app.references import Reference
 from vrpsam_app.stacks.stack import Stack
 
@@ -60,7 +66,7 @@ def read_result(path: str) -> list[LayerData]:
     found = SavedLabels.open(path)
     said: dict[str, Any] = {}
     settings = {} if found.recipe is None else found.recipe.settings
-    data, arguments = placed(found.stack, settings.get(SETTING))
+    data, arguments, rows_cols = placed(found.stack, settings.get(SETTING))
     arguments["name"] = found.stack.name
     if found.recipe is not None:
         classes = tuple(
@@ -71,6 +77,7 @@ def read_result(path: str) -> list[LayerData]:
             "classes": list(classes),
             "edited": settings.get("edited_planes", []),
             "path": str(path),
+            ROWS_COLS: rows_cols,
         }
     cut = found.recipe is None or "objects" in found.recipe.sections
     if cut and len(set(found.classes.values())) > 1:
@@ -133,15 +140,14 @@ def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     """
     from napari.layers import Labels
 
-    from napari_plugin.layer_planes import LayerPlanes
-    from napari_plugin.measure_work import classes_of_layer
+    from napari_plugin.measure_work import classes_of_layer, planes_of
 
     kept = (
         "name", "scale", "translate", "rotate", "shear", "affine", "units", "axis_labels",
         "multiscale", "metadata", "features",
     )  # fmt: skip
     layer = Labels(data, **{k: attributes[k] for k in kept if attributes.get(k) is not None})
-    planes = LayerPlanes.of(layer)
+    planes = planes_of(layer, None)
     said = layer.metadata.get(METADATA_KEY) or {}
     where = placement_of(layer, planes)
     return save(path, planes.stack, said, layer.features, classes_of_layer(layer, None), where)
@@ -163,11 +169,13 @@ def save(
     said : what the layer's metadata hold under the plugin's name
     features : of the layer
         Where they hold no more than classes, or what was measured of other pixels, the table is
-        measured now.
+        measured now; what a person wrote stays in it.
     classes : of the numbers, or of all
     where : the layer lies, see :func:`napari_plugin.placement.placement_of`
     """
     from dataclasses import replace
+
+    from napari.utils.notifications import show_info
 
     from vrpsam_app.objects.saved_labels import recipe_of_metadata, save_labels
     from vrpsam_app.objects.tables import measure_stack, name_classes
@@ -178,10 +186,15 @@ def save(
         if said.get("edited"):
             settings["edited_planes"] = [list(i) for i in said["edited"]]
         recipe = replace(recipe, settings=settings)
-    measured = measure_stack(labels, classes=classes).objects
-    table = None if name_only(features) else to_table(features)
-    if table is None or not _agree(table, measured):
-        table = measured
+    sizes = measure_stack(labels, classes=classes, shapes=False).objects
+    written = without_measured(features)
+    table = None if written is None and not holds_measured(features) else to_table(features)
+    if table is None or not _agree(table, sizes):
+        measured = sizes if labels.axes else measure_stack(labels, classes=classes).objects
+        anew = with_written(measured, written)
+        if table is not None and set(table.columns) - set(anew.columns):
+            show_info(f"{labels.name} was measured anew, without intensities: its pixels changed.")
+        table = anew
     elif classes is not None:
         name_classes(table, classes)
     written = save_labels(path, labels, recipe=recipe, table=table, overwrite=True)
@@ -198,6 +211,16 @@ def to_table(features: Any) -> Any:
     if features is None or not len(features) or INDEX not in features:
         return None
     return features.rename(columns={INDEX: "label"})
+
+
+def with_written(measured: Any, written: Any) -> Any:
+    """Return a table of objects with the features that a person wrote of them, None for none."""
+    table = to_table(written)
+    if table is None:
+        return measured
+    table = table.drop(columns=CLASS, errors="ignore")
+    keys = [name for name in table.columns if name in measured.columns]
+    return measured.merge(table.drop_duplicates(keys), on=keys, how="left")
 
 
 def _agree(table: Any, measured: Any) -> bool:

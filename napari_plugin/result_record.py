@@ -11,7 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_plugin.number_classes import as_features, as_metadata, from_features, name_only
+from napari_plugin.number_classes import (
+    as_metadata,
+    from_features,
+    holds_measured,
+    named_anew,
+    without_measured,
+)
 from napari_plugin.run_state import Index, PlaneFinding, RunState
 from vrpsam_app.recipe import Recipe, TargetRecord
 
@@ -22,6 +28,8 @@ if TYPE_CHECKING:
 
 METADATA_KEY = "vrpsam-app"
 """Under which a result layer's metadata hold its recipe."""
+ROWS_COLS = "rows_cols"
+"""Under which they hold the layer's axes that are rows and columns of its planes."""
 
 
 class ResultRecord:
@@ -146,8 +154,10 @@ class ResultRecord:
     def begin(self, state: RunState) -> None:
         """Start a run that can be reverted: `state` takes the place of the one that is there."""
         self._before = [self.state]  # one step back: more would hold several stacks in memory
-        self.state = state
-        self._show_data()
+        layer = self.layer
+        self.state.written = None if layer is None else without_measured(layer.features)
+        goes_on = bool(state.findings or state.edited)  # else numbers are given to other objects
+        self._show(state, self.state.written if goes_on else None)
         self.changed.emit()
 
     def revert(self) -> None:
@@ -158,9 +168,9 @@ class ResultRecord:
         if not self._before:
             return
         accepted = self.state.edited - set(self.edited_since_run)
-        self.state = self._before.pop()
-        self.state.edited |= accepted
-        self._show_data()
+        before = self._before.pop()
+        before.edited |= accepted
+        self._show(before, before.written)
         self.tell_layer()
         self.changed.emit()
 
@@ -213,13 +223,14 @@ class ResultRecord:
     def metadata(self) -> dict[str, Any]:
         """Return what the layer's metadata hold.
 
-        The recipe, which planes a person edited, and where there are several classes of objects the
-        numbers of each.
+        The recipe, which planes a person edited, which axes of the layer planes have, and where
+        there are several classes of objects the numbers of each.
         """
         said = {
             "recipe": self.recipe().to_json(),
             "classes": list(self.classes),
             "edited": [list(i) for i in sorted(self.state.edited)],
+            ROWS_COLS: list(self.planes.rows_cols),
             "path": None if self.state.path is None else str(self.state.path),
         }
         if self.counts_objects and self.state.numbers:
@@ -234,7 +245,7 @@ class ResultRecord:
         layer.metadata[METADATA_KEY] = self.metadata()
         named = self._given_classes()
         if named and from_features(layer.features) != named:
-            layer.features = as_features(named)
+            layer.features = named_anew(layer.features, named)
 
     def take_features(self) -> None:
         """Take classes that a person wrote into the layer's features, before others are given."""
@@ -245,20 +256,27 @@ class ResultRecord:
         """Return class by number as runs gave them; empty where there is one class of objects."""
         return self.state.numbers.now() if self.counts_objects else self.named
 
-    def _show_data(self) -> None:
-        """Let the layer show the data of the state, of which nothing is measured."""
+    def _show(self, state: RunState, written: Any) -> None:
+        """Let the layer show the data of a state, of which nothing is measured.
+
+        Parameters
+        ----------
+        written : features that a person gave the objects of these data, if any
+        """
+        self.state = state
         layer = self.layer
         if layer is not None:
             with self.writing():
-                layer.data = self.state.data
-            layer.features = as_features(self._given_classes())
+                layer.data = state.data
+            layer.features = named_anew(written, self._given_classes())
             self.forget_undo()
 
     def _forget_measured(self) -> None:
         """Take from the layer's features what was measured of pixels that are there no longer."""
         layer = self.layer
-        if layer is not None and not name_only(layer.features):
-            layer.features = as_features(self.named or from_features(layer.features))
+        if layer is not None and holds_measured(layer.features):
+            named = self.named or from_features(layer.features)
+            layer.features = named_anew(layer.features, named)
 
     def _was_undone(self, index: Index) -> bool:
         """Tell whether Ctrl+Z took an answer back, of which napari tells nobody."""

@@ -73,6 +73,7 @@ class RunState:
     undoable : planes that were answered one at a time, so that Ctrl+Z may have emptied them
     path : of a result on disk
     numbers : class of each object's number, where there are several, and the largest
+    written : features that a person had given the layer when the next run began, if any
     """
 
     data: Any
@@ -85,6 +86,7 @@ class RunState:
     undoable: set[Index] = field(default_factory=set)
     path: Path | None = None
     numbers: NumberClasses = field(default_factory=NumberClasses)
+    written: Any = None
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 
 from napari_plugin.image_choice import ImageChoice
+from napari_plugin.layer_planes import follow_data
 from napari_plugin.model_choice import ModelChoice, ModelShelf
 from napari_plugin.preferences import Preferences
 from napari_plugin.reference_items import ReferenceItem, free_name, name_of
@@ -71,6 +72,9 @@ class Session:
         real = unwrapped(viewer)
         if real not in _SESSIONS:
             _SESSIONS[real] = cls()
+            for layer in real.layers:
+                follow_data(layer)
+            real.layers.events.inserted.connect(_follow_inserted)
         return _SESSIONS[real]
 
     @property
@@ -296,6 +300,10 @@ class Session:
             return DiskEmbeddingStore(max_disk_bytes=size)
         except OutputError:
             return EmbeddingStore()
+
+
+def _follow_inserted(event: Any) -> None:
+    follow_data(event.value)
 
 
 def unwrapped(thing: Any) -> Any:

@@ -11,7 +11,7 @@ from napari.layers import Image
 from napari_plugin.advanced_form import AdvancedForm
 from napari_plugin.image_choice import ImageChoice
 from napari_plugin.model_choice import EMBEDDED, ModelChoice
-from vrpsam_app.methods import METHODS
+from vrpsam_app.methods import GUARDS, METHODS
 
 
 @pytest.fixture
@@ -57,6 +57,26 @@ def test_another_model_may_be_typed_or_come_with_the_choice(form, qtbot, told):
     qtbot.addWidget(other)
     assert other.choice()["model"] == "lab/other-model"
     assert other.choice()["device"] == "auto"  # what is not in a list is passed over
+
+
+def test_methods_are_those_that_the_model_can_answer_by(form, told):
+    listed = set(form.method.choices)
+    assert "geometric_box" not in listed
+    assert {"matching", "sam"} <= listed
+    assert listed.isdisjoint(GUARDS)
+    form.model.native.setCurrentText("lab/other-model")
+    form.model.native.lineEdit().editingFinished.emit()
+    assert "geometric_box" in form.method.choices
+    assert form.method.value == "training_free_prior"
+    box = form.method.native
+    shown = {box.itemText(i): box.itemData(i, 3) for i in range(box.count())}
+    assert shown == {name: METHODS[name].summary for name in form.method.choices}
+    assert told == [1]
+    form.method.value = "geometric_box"
+    form.model.native.setCurrentText(EMBEDDED)
+    form.model.native.lineEdit().editingFinished.emit()
+    assert form.method.value == "vrp_sam"
+    assert set(form.method.choices) == listed
 
 
 def test_every_choice_is_told_and_text_when_it_is_complete(form, told):

@@ -194,6 +194,38 @@ def test_classes_are_named_and_cut_apart(result, viewer, done):
     assert again == named
 
 
+def test_what_a_person_wrote_stays_until_numbers_are_given_anew(result, done, qtbot, tmp_path):
+    panel, record = result, result.record
+    disc = panel.session.references[:1]
+    objects = ObjectOptions(method="components")
+    run(panel, record.planes, qtbot, disc, objects=objects)
+    record = panel.session.results[-1]
+    layer = record.layer
+    panel.labels.choose(layer)
+    layer.features = {"index": [1, 2], "note": ["dividing", "dead"]}
+
+    def notes():
+        features = layer.features
+        return [] if "note" not in features else features["note"].dropna().tolist()
+
+    panel.measure_button.click()
+    done(panel)
+    assert layer.features["voxels"].tolist() == [113 * 6] * 2
+    assert notes() == ["dividing", "dead"]
+    layer.paint((1, 40, 5), 2)
+    assert "voxels" not in layer.features
+    assert notes() == ["dividing", "dead"]
+    assert not panel.csv_button.isEnabled()
+    write_undoable(record, (1,), np.zeros_like(record.plane((1,))))
+    run(panel, record.planes, qtbot, disc, objects=objects, threshold=0.7)
+    assert notes() == ["dividing", "dead"]  # a painted slice stays, so numbers go on
+    record.release(record.edited)
+    run(panel, record.planes, qtbot, disc, objects=objects, threshold=0.6)
+    assert notes() == []
+    record.revert()
+    assert notes() == ["dividing", "dead"]
+
+
 @pytest.mark.parametrize("change", ["run", "revert", "slice", "paint"])
 def test_what_was_measured_goes_with_the_pixels_it_was_of(result, done, qtbot, tmp_path, change):
     panel, record = result, result.record

@@ -13,7 +13,9 @@ from napari_plugin.number_classes import (
     class_plane,
     from_features,
     from_metadata,
-    name_only,
+    holds_measured,
+    named_anew,
+    without_measured,
 )
 
 NAMED = {1: "nucleus", 2: "rod", 7: "nucleus", 9: ""}
@@ -51,10 +53,37 @@ def test_features_may_have_empty_cells_and_other_columns():
     assert from_features(None) == {}
 
 
-def test_what_was_measured_is_more_than_names():
-    assert name_only(None)
-    assert name_only(pd.DataFrame(as_features(NAMED)))
-    assert not name_only(pd.DataFrame({"index": [1], "area_px": [4]}))
+def test_what_was_measured_is_more_than_names_and_notes():
+    assert not holds_measured(None)
+    assert not holds_measured(pd.DataFrame(as_features(NAMED) | {"note": list("abcd")}))
+    assert holds_measured(pd.DataFrame({"index": [1], "area_px": [4]}))
+
+
+def test_what_a_person_wrote_stays_when_classes_are_named_anew():
+    table = pd.DataFrame(
+        {
+            "index": [1, 2, 7],
+            "class": ["rod", "rod", ""],
+            "area_px": [3, 4, 5],
+            "note": ["dead", np.nan, "odd"],
+        }
+    )
+    assert without_measured(table[["index", "class", "area_px"]]) is None
+    kept = named_anew(table, {1: "nucleus", 9: "rod"})
+    assert kept.columns.tolist() == ["index", "class", "note"]
+    assert kept["class"].tolist() == ["nucleus", "rod"]
+    assert kept["note"].fillna("").tolist() == ["dead", ""]
+    assert named_anew(table, {}).to_dict("list") == {"index": [1, 7], "note": ["dead", "odd"]}
+    assert named_anew(table.drop(columns="note"), NAMED) == as_features(NAMED)
+
+
+def test_notes_of_a_time_lapse_are_of_an_object_and_a_time():
+    table = pd.DataFrame(
+        {"t": [0, 1, 1], "index": [3, 3, 4], "voxels": [9, 8, 7], "note": ["a", "b", "c"]}
+    )
+    kept = named_anew(table, {3: "rod", 4: "rod"})
+    rows = kept[["t", "index", "note"]].to_numpy().tolist()
+    assert rows == [[0, 3, "a"], [1, 3, "b"], [1, 4, "c"]]
 
 
 def test_pixels_have_the_class_of_their_object():

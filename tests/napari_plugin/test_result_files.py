@@ -1,19 +1,26 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 from pathlib import Path
 
 import npe2
 import numpy as np
+import pandas as pd
 import pytest
 import tifffile
+from napari.utils.notifications import notification_manager
 
 import napari_plugin
 from napari_plugin.layer_frame import matrix_of
-from napari_plugin.result_files import read_result, reader_of, write_labels
+from napari_plugin.layer_planes import LayerPlanes
+from napari_plugin.measure_work import planes_of
+from napari_plugin.placement import SETTING
+from napari_plugin.result_files import from_table, read_result, reader_of, write_labels
 from napari_plugin.result_record import METADATA_KEY
 from vrpsam_app.library.reference_library import ReferenceLibrary
 from vrpsam_app.objects.saved_labels import SavedLabels
+from vrpsam_app.objects.tables import measure_stack
 from vrpsam_app.recipe import Recipe, TargetRecord
 from vrpsam_app.references import Reference
 
@@ -113,11 +120,58 @@ def test_a_table_of_other_pixels_is_measured_anew(viewer, tmp_path, labels):
     again.features["intensity_mean"] = [200.0]
     write_labels(path, *again.as_layer_data_tuple()[:2])
     assert SavedLabels.open(path).table["intensity_mean"].tolist() == [200]
+    again.features["mine"] = ["odd"]
     again.paint((1, 40, 5), 3)  # no result of this viewer: nobody takes its table away
     write_labels(path, *again.as_layer_data_tuple()[:2])
     table = SavedLabels.open(path).table
+    assert "without intensities" in notification_manager.records[-1].message
+    assert table["mine"].tolist() == ["odd"]
     assert table["voxels"].tolist() == [np.count_nonzero(again.data)]
     assert "intensity_mean" not in table
+
+
+def test_a_table_of_these_pixels_is_written_without_measuring_shapes(
+    viewer, tmp_path, labels, monkeypatch
+):
+    for values in (labels, labels[0]):
+        layer = viewer.add_labels(values)
+        layer.features = from_table(measure_stack(LayerPlanes.of(layer).stack).objects)
+        before = layer.features.copy()
+        with monkeypatch.context() as patched:
+            patched.setattr("vrpsam_app.objects.measurements._shapes", None)
+            write_labels(str(tmp_path / "a.tif"), *layer.as_layer_data_tuple()[:2])
+        table = from_table(SavedLabels.open(tmp_path / "a.tif").table)
+        pd.testing.assert_frame_equal(table, before, check_dtype=False, check_exact=False)
+
+
+def test_a_turned_result_keeps_its_table_and_its_planes(viewer, tmp_path, labels, recipe):
+    labels = labels.swapaxes(0, 1)  # rows, slices, columns
+    said = {"recipe": recipe.to_json(), "classes": ["disc"], "rows_cols": [0, 2]}
+    layer = viewer.add_labels(labels, metadata={METADATA_KEY: said})
+    planes = planes_of(layer, None)
+    assert planes.rows_cols == (0, 2)
+    layer.features = from_table(measure_stack(planes.stack, planes.stack).objects)
+    path = str(tmp_path / "a.tif")
+    for _ in range(2):
+        write_labels(path, *layer.as_layer_data_tuple()[:2])
+        assert SavedLabels.open(path).table["intensity_mean"].tolist() == [3]
+        ((data, arguments, _),) = read_result(path)
+        assert np.array_equal(data, labels)
+        layer = viewer.add_labels(data, **arguments)
+        assert planes_of(layer, None).rows_cols == (0, 2)
+
+
+def test_only_what_places_a_layer_is_taken_from_a_file(viewer, tmp_path, labels, recipe):
+    said = {METADATA_KEY: {"recipe": recipe.to_json(), "classes": ["disc"]}}
+    layer = viewer.add_labels(labels, metadata=said, translate=(5, 5, 5))
+    path = tmp_path / "a.tif"
+    write_labels(str(path), *layer.as_layer_data_tuple()[:2])
+    beside = tmp_path / "a_recipe.json"
+    saved = Recipe.load(beside)
+    settings = {**saved.settings, SETTING: {**saved.settings[SETTING], "colour": "red"}}
+    replace(saved, settings=settings).save(beside, overwrite=True)
+    ((data, arguments, _),) = read_result(str(path))
+    assert viewer.add_labels(data, **arguments).translate.tolist() == [5, 5, 5]
 
 
 def test_what_has_only_names_is_measured_and_keeps_them(viewer, tmp_path, labels):

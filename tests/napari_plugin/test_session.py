@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from napari.layers._source import layer_source
 
+from napari_plugin.layer_planes import LayerPlanes
 from napari_plugin.model_choice import ModelChoice, ModelShelf
 from napari_plugin.session import Session
 from vrpsam_app.annotations import Point
@@ -38,6 +40,23 @@ def test_each_viewer_has_one_that_ends_with_it():
     del other
     gc.collect()
     assert len(_SESSIONS) == count - 1
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_data_that_a_script_put_into_a_layer_are_no_file_s(when, tmp_path):
+    viewer = ViewerModel()
+    if when == "after":
+        Session.of(viewer)
+    with layer_source(path=str(tmp_path / "raw.tif")):
+        layer = viewer.add_image(np.zeros((8, 8), np.uint8))
+        viewer.add_points()
+    Session.of(viewer)
+    assert LayerPlanes.of(layer).source == tmp_path / "raw.tif"
+    with layer_source(path=str(tmp_path / "raw.tif")):
+        other = viewer.add_image(np.zeros((8, 8), np.uint8))
+    for changed in (layer, other):
+        changed.data = 255 - changed.data
+        assert LayerPlanes.of(changed).source is None
 
 
 def test_references_come_go_and_change(session: Session):

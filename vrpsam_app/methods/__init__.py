@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
+from importlib.util import find_spec
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
@@ -19,7 +20,16 @@ if TYPE_CHECKING:
     from vrpsam_app.methods.geometric_prompts import PromptKind
     from vrpsam_app.reference_segmenter import ReferenceSegmenter
 
-__all__ = ["GUARDS", "METHODS", "PEERS", "SLOW", "Method", "MethodSources", "Need"]
+__all__ = [
+    "GUARDS",
+    "METHODS",
+    "PEERS",
+    "SLOW",
+    "Method",
+    "MethodSources",
+    "Need",
+    "usable_methods",
+]
 
 Need = Literal["model", "model's sam", "sam", "prompts", "features", "scikit-learn"]
 """What a method cannot do without, see :attr:`Method.needs`."""
@@ -176,3 +186,23 @@ SLOW = ("persam_f", "persam_f_paper", "pixel_forest", "prompt_learning")
 
 GUARDS = ("everything", "nothing", "ignore_reference")
 """A test that one of these passes tests nothing."""
+
+
+def usable_methods(*, embedded: bool, sam: bool) -> list[str]:
+    """Return the methods that a person can choose on this computer.
+
+    Parameters
+    ----------
+    embedded : whether the model is the embedded one, which has no SAM of its own that answers
+        prompts by itself
+    sam : whether there is, or may be, a SAM for methods that need one
+    """
+    forest = find_spec("sklearn") is not None
+    return [
+        name
+        for name, method in METHODS.items()
+        if name not in GUARDS
+        and (forest or "scikit-learn" not in method.needs)
+        and (sam or "sam" not in method.needs)
+        and not (embedded and "model's sam" in method.needs)
+    ]

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
 from vrpsam_app.errors import ImageError
+from vrpsam_app.objects.intensities import STATISTICS
 from vrpsam_app.objects.measurements import measure, measure_planes, per_object
 from vrpsam_app.progress import ProgressMeter
-from vrpsam_app.stacks.stack import Stack
+from vrpsam_app.stacks.stack import PIXEL_UNIT, Stack
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_AREA = re.compile(r"(?:mean_|largest_)?area_(.+)2")
+_AREAS = ("", "mean_", "largest_")
+_LENGTHS = (
+    "row", "col", "plane", "top", "left", "bottom", "right",
+    "diameter", "perimeter", "major_axis", "minor_axis",
+)  # fmt: skip
+_WITHOUT_UNIT = frozenset(
+    {"circularity", "eccentricity", "orientation_deg", "planes", "frames", "voxels"}
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +49,7 @@ def measure_stack(
     *,
     classes: Mapping[int, str] | str | None = None,
     channels: Sequence[str] | None = None,
+    shapes: bool = True,
     meter: ProgressMeter | None = None,
 ) -> ObjectTables:
     """Measure the objects of a stack, in the pixel size of the labels or else of the image.
@@ -48,6 +61,7 @@ def measure_stack(
     classes : class of each object, by number, or the one of all
     channels : names of the intensities, see :func:`vrpsam_app.objects.measurements.measure`; None
         takes those of the image
+    shapes : False measures sizes and places only: all that is told of an object in several planes
     meter : told after each plane
 
     Returns
@@ -88,12 +102,13 @@ def measure_stack(
             axes=labels.axes,
             pixel_size=size,
             channels=channels,
+            shapes=shapes,
         )
         objects = per_object(every, over=labels.axes[-1], pixel_size=size)
     else:
         (plane,) = planes()
         picture = None if images is None else next(images)
-        objects = measure(plane, picture, pixel_size=size, channels=channels)
+        objects = measure(plane, picture, pixel_size=size, channels=channels, shapes=shapes)
     if classes is not None:
         for table in (objects,) if every is None else (objects, every):
             name_classes(table, classes)
@@ -138,6 +153,31 @@ def classes_in(table: pd.DataFrame, number: str = "label") -> dict[int, str]:
     known = table[table[number].notna()]
     names = known["class"].fillna("")
     return {int(n): str(name) for n, name in zip(known[number], names, strict=True)}
+
+
+def measured_columns(columns: Iterable[str]) -> list[str]:
+    """Return which columns of a table :func:`measure_stack` may have written, by their names.
+
+    Examples
+    --------
+    >>> measured_columns(["label", "class", "area_px", "circularity", "note", "row"])
+    ['area_px', 'circularity']
+    """
+    there = dict.fromkeys(columns)
+    units = {PIXEL_UNIT, *(found[1] for name in there if (found := _AREA.fullmatch(name)))}
+    names = {f"{name}_{unit}" for name in _LENGTHS for unit in units}
+    names |= {f"{kind}area_{PIXEL_UNIT}" for kind in _AREAS}
+    names |= {f"{kind}area_{unit}2" for kind in _AREAS for unit in units}
+    names |= {f"volume_{unit}3" for unit in units} | _WITHOUT_UNIT
+    for axis in (name.removeprefix("first_") for name in there if name.startswith("first_")):
+        if f"last_{axis}" in there:
+            names |= {f"first_{axis}", f"last_{axis}", f"plane_{axis}"}
+    channels = {name.removesuffix("_mean") for name in there if name.endswith("_mean")}
+    for channel in channels:
+        statistics = {f"{channel}_{statistic}" for statistic in STATISTICS}
+        if channel == "intensity" or statistics <= there.keys():
+            names |= statistics
+    return [name for name in there if name in names]
 
 
 def _check_same_planes(labels: Stack, other: Stack) -> None:

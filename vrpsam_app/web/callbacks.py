@@ -115,7 +115,8 @@ def preview(inquiry: Inquiry) -> Iterator[Progress]:
 def find(inquiry: Inquiry) -> Iterator[Progress]:
     """Look in every target, the visible one first; what is known already is not asked again.
 
-    A target that fails is answered by the reason; the others go on.
+    What came with a project is: it says nothing of what this model finds. A target that fails is
+    answered by the reason; the others go on.
 
     Yields
     ------
@@ -137,7 +138,11 @@ def find(inquiry: Inquiry) -> Iterator[Progress]:
         raise ImageFileError(NO_TARGET)
     answers = inquiry.known
     start, total = time.monotonic(), len(session.targets)
-    waiting = [t for t in session.targets if not answers.has(t.id, asked.corrected(t))]
+    waiting = [
+        target
+        for target in session.targets
+        if inquiry.opened(target) or not answers.has(target.id, asked.corrected(target))
+    ]
     waiting.sort(key=lambda target: target.id != asked.shown)
     for done, target in enumerate(waiting, start=total - len(waiting)):
         yield Progress(answers, target, done, total, time.monotonic() - start)

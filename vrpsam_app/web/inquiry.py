@@ -65,7 +65,7 @@ class Inquiry:
 
     @property
     def known(self) -> Answers:
-        """The answers to this very question."""
+        """The answers to this very question, and what came with a project and stands."""
         return known_answers(self.session, self.asked, self.answers)
 
     def opened(self, target: Picture) -> OpenedFinding | None:
@@ -74,31 +74,33 @@ class Inquiry:
 
 
 def known_answers(session: Session, asked: Asked, answers: Answers | None) -> Answers:
-    """Return the answers if they are to what the page asks now, none otherwise."""
-    return (answers or Answers()).to(Question.of(asked.references, session))
+    """Return the answers if they are to what the page asks now, else what was opened and stands."""
+    answers, question = answers or Answers(), Question.of(asked.references, session)
+    known = answers.to(question)
+    if known is answers:
+        return answers
+    for target in session.targets:
+        if (opened := opened_finding(asked, answers, target)) is not None:
+            known = known.with_finding(target.id, opened)
+    return known
 
 
 def opened_finding(asked: Asked, answers: Answers, target: Picture) -> OpenedFinding | None:
-    """Return what came with a project while nothing was asked since, and nothing else is marked."""
+    """Return what came with a project while it was not asked again, and nothing else is marked."""
     finding = answers.findings.get(target.id)
-    if not isinstance(finding, OpenedFinding) or finding.corrected != asked.corrected(target):
-        return None
-    classes = {item["label"] for item in asked.references}
-    return finding if classes == {found.label for found in finding.classes} else None
+    if isinstance(finding, OpenedFinding) and finding.answers(asked, target):
+        return finding
+    return None
 
 
 def with_standing_decisions(session: Session, asked: Asked, answers: Answers) -> Asked:
     """Return what is asked without acceptances of results that answer it no longer.
 
-    The page may not know yet: it hears of it with the first answer to what is marked now. Results
-    that came with a project answer no question of the page, and stay accepted.
+    The page may not know yet: it hears of it with the first answer to what is marked now.
     """
     known = known_answers(session, asked, answers)
     answered = {
-        target.id
-        for target in session.targets
-        if known.has(target.id, asked.corrected(target))
-        or opened_finding(asked, answers, target) is not None
+        target.id for target in session.targets if known.has(target.id, asked.corrected(target))
     }
     decisions = {
         key: verdict

@@ -58,6 +58,22 @@ class Asked:
         marks = self.corrections.get(target.id)
         return content_hash(marks) if marks else ""
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Classes that are asked for, in order."""
+        return tuple(dict.fromkeys(str(item["label"]) for item in self.references))
+
+    @property
+    def marks(self) -> str:
+        """A hash of what is marked as what, the same however the page groups and orders it."""
+        marks = [
+            content_hash([item["image"], item["label"], _as_sent(mark)])
+            for item in self.references
+            for mark in item["marks"]
+        ]
+        whole = {(item["image"], item["label"]) for item in self.references if item["exhaustive"]}
+        return content_hash([sorted(marks), sorted(whole)])
+
 
 def read_page(session: Session, canvas: object, board: object) -> Asked:
     """Take apart what the canvas and the board sent.
@@ -191,6 +207,13 @@ def _kept_whole(session: Session, item: Item) -> Reference | None:
     if sides != {side for side, there in marked.items() if there}:
         return None
     return dataclasses.replace(kept, exhaustive=item["exhaustive"], label=item["label"])
+
+
+def _as_sent(mark: object) -> object:
+    """Return of a mark what the page sends of it."""
+    if isinstance(mark, Mapping) and _is_kept(mark):
+        return [str(mark.get("key")), mark.get("positive", True) is True]
+    return mark
 
 
 def _is_kept(mark: object) -> bool:

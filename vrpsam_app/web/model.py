@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
 import platform
 import shutil
 import threading
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from vrpsam_app.embeddings.store import EmbeddingStore
 from vrpsam_app.errors import ConfigError, WeightsError
 from vrpsam_app.images import IntensityRange
-from vrpsam_app.methods import GUARDS, METHODS, MethodSources
+from vrpsam_app.methods import METHODS, MethodSources, usable_methods
 from vrpsam_app.references import Reference
 from vrpsam_app.segmenter import ClassPredictions, Prediction, Segmenter
 from vrpsam_app.web.limits import on_space
@@ -225,17 +224,8 @@ def known_models() -> list[KnownWeights]:
 
 def method_names(model: str = EMBEDDED) -> list[str]:
     """Return the methods that can be used on this computer, with a model."""
-    forest = importlib.util.find_spec("sklearn") is not None
-    # The embedded model has no SAM of its own that answers prompts by itself.
-    sam = model != EMBEDDED or _sam_here() is not None
-    return [
-        name
-        for name, method in METHODS.items()
-        if name not in GUARDS
-        and (forest or "scikit-learn" not in method.needs)
-        and (sam or "sam" not in method.needs)
-        and (model != EMBEDDED or "model's sam" not in method.needs)
-    ]
+    embedded = model == EMBEDDED
+    return usable_methods(embedded=embedded, sam=not embedded or _sam_here() is not None)
 
 
 def device_names() -> list[str]:

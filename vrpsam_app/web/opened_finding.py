@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from vrpsam_app.review.project import ReviewProject
 from vrpsam_app.review.run import take_result
 from vrpsam_app.review.state import PictureState
 from vrpsam_app.segmenter import Prediction
+from vrpsam_app.web.marked import Asked
 from vrpsam_app.web.pictures import Picture
 from vrpsam_app.web.session import ClassFinding, Finding
 
@@ -29,11 +30,14 @@ class OpenedFinding(Finding):
         As it knows the target.
     hw
         Height and width of the target in pixels.
+    marks
+        Hash of what was marked when it was opened.
     """
 
     project: ReviewProject
     picture: PictureState
     hw: tuple[int, int]
+    marks: str
 
     @classmethod
     def read(
@@ -41,17 +45,15 @@ class OpenedFinding(Finding):
         project: ReviewProject,
         picture: PictureState,
         target: Picture,
-        labels: Iterable[str],
+        asked: Asked,
         specks: Mapping[str, object],
-        corrected: str,
     ) -> OpenedFinding:
         """Keep what the page needs of a target's masks, and where they lie.
 
         Parameters
         ----------
-        labels : of the classes that are asked for; a mask of another one is kept as well
+        asked : by the page as it opens; a mask of a class that is not asked for is kept as well
         specks : by class, as the project holds them
-        corrected : hash of the corrections that the masks take into account
 
         Raises
         ------
@@ -61,7 +63,7 @@ class OpenedFinding(Finding):
         masks = _read_masks(project, picture, target.hw)
         nothing = np.zeros(target.hw, np.bool_)
         classes = []
-        for label in dict.fromkeys([*labels, *masks]):
+        for label in dict.fromkeys([*asked.labels, *masks]):
             said, speck = picture.classes.get(label), specks.get(label)
             kept = ClassFinding.from_mask(
                 label,
@@ -72,8 +74,19 @@ class OpenedFinding(Finding):
                 speck=float(speck) if isinstance(speck, int | float) else 0.0,
             )
             classes.append(kept)
-        found, hw = tuple(classes), target.hw
-        return cls(found, corrected, project=project, picture=picture, hw=hw)
+        return cls(
+            tuple(classes),
+            asked.corrected(target),
+            project=project,
+            picture=picture,
+            hw=target.hw,
+            marks=asked.marks,
+        )
+
+    def answers(self, asked: Asked, target: Picture) -> bool:
+        """Tell whether the page still asks what it asked when this was opened."""
+        same = self.marks == asked.marks and self.corrected == asked.corrected(target)
+        return same and set(asked.labels) == {found.label for found in self.classes}
 
     def at_full_size(self, threshold: float) -> dict[str, Prediction]:
         """Return the classes with the masks of the project, the same at every threshold.

@@ -321,15 +321,13 @@ def _answers(
     """Return the masks of a project as answers to a question that was not asked here."""
     answers = Answers()
     specks = as_mapping(page.get("specks"))
-    labels = [str(item["label"]) for item in asked.references]
     for picture in project.state.pictures():
         if picture.name not in targets or not picture.masks:
             continue
         target = targets[picture.name]
-        marks = asked.corrected(target)
         known = as_mapping(specks.get(picture.name))
         try:
-            finding = OpenedFinding.read(project, picture, target, labels, known, marks)
+            finding = OpenedFinding.read(project, picture, target, asked, known)
         except VRPSAMError:
             continue  # it will be asked for again
         answers = answers.with_finding(target.id, finding)

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from vrpsam_app.errors import Cancelled, ImageError
-from vrpsam_app.objects.tables import classes_in, measure_stack, name_classes
+from vrpsam_app.objects.tables import (
+    classes_in,
+    measure_stack,
+    measured_columns,
+    name_classes,
+)
 from vrpsam_app.progress import CancelToken, ProgressMeter
 from vrpsam_app.stacks.stack import PixelSize, Stack
 
@@ -37,6 +42,27 @@ def test_volumes_and_intensities_in_the_unit_of_the_labels(values):
     assert tables.planes[["z", "label"]].values.tolist() == [[0, 5], [1, 5], [1, 9], [2, 5], [2, 9]]
     double = measure_stack(stack(values, PixelSize(1.0, 1.0, 4.0))).objects
     assert (double["volume_um3"] / tables.objects["volume_um3"]).tolist() == [8, 8]
+
+
+@pytest.mark.parametrize("axes", ["z", "t", "tz", ""])
+@pytest.mark.parametrize("size", [None, SIZE])
+def test_what_was_measured_is_known_by_its_name(values, size, axes):
+    shaped = {"": values[1], "tz": values[None]}.get(axes, values)
+    labels = stack(shaped, size, tuple(axes))
+    for image in (None, labels):
+        table = measure_stack(labels, image, classes="cell").objects
+        table["red_mean"], table["row"], table["first_z_seen"] = 1, 2, 3
+        own = set(table.columns) - set(measured_columns(table.columns))
+        assert own == {"label", "class", "red_mean", "row", "first_z_seen", *axes[:-1]}
+    assert measured_columns([f"red_{s}" for s in ("mean", "std", "min", "max", "sum")])
+
+
+def test_sizes_and_places_are_the_same_without_shapes(values):
+    for axes, shaped in (("z",), values), ((), values[1]):
+        labels = stack(shaped, axes=axes)
+        whole, quick = measure_stack(labels).objects, measure_stack(labels, shapes=False).objects
+        assert quick.equals(whole[quick.columns])
+        assert set(whole) == set(quick) if axes else "circularity" not in quick
 
 
 def test_the_image_says_the_size_where_labels_do_not(values):

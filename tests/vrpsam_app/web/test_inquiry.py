@@ -48,15 +48,37 @@ def test_who_accepted_a_result_has_not_accepted_another(inquiry, asked, red_box,
     assert stand(red_box, {"type": "point", "xy": [5, 5]}) == rejected
     point = {"type": "point", "xy": [5, 5]}
     assert stand(red_box, corrections={first: {"object": [point]}}) == rejected
-    of_a_project = Answers(None, {second: opened("object")})
+    marks = asked(red_box).marks
+    of_a_project = Answers(None, {second: opened("object", marks)})
     assert stand(red_box, known=of_a_project) == {second: "accept"} | rejected
     assert stand(red_box, corrections={second: {"object": [point]}}, known=of_a_project) == rejected
-    assert stand(red_box, known=Answers(None, {second: opened("cell")})) == rejected
+    assert stand(red_box, {"type": "point", "xy": [5, 5]}, known=of_a_project) == rejected
+    assert stand(red_box, known=Answers(None, {second: opened("cell", marks)})) == rejected
     assert stand(red_box, known=Answers()) == rejected
 
 
-def opened(label: str) -> OpenedFinding:
-    """Return a result of one class that came with some project."""
+def test_marks_are_the_same_however_the_page_groups_them(session, asked):
+    def marks(*items: tuple[str, bool, list[dict[str, Any]]]) -> str:
+        image = session.marked[0].id
+        references = [
+            {"image": image, "label": label, "exhaustive": whole, "marks": kept}
+            for label, whole, kept in items
+        ]
+        return asked(canvas={"references": references}).marks
+
+    one, two, three = (
+        {"type": "kept", "key": key, "positive": True, "name": f"{key}.png"} for key in "abc"
+    )
+    sent = [{key: mark[key] for key in ("type", "key", "positive")} for mark in (one, two, three)]
+    given = marks(("cell", True, [one]), ("dust", False, [two]), ("cell", False, [three]))
+    assert marks(("cell", True, [sent[0], sent[2]]), ("dust", False, [sent[1]])) == given
+    assert marks(("cell", False, [sent[0], sent[2]]), ("dust", False, [sent[1]])) != given
+    assert marks(("cell", True, [sent[0]]), ("dust", False, [sent[1]])) != given
+    assert marks(("dust", True, [sent[0], sent[2]]), ("cell", False, [sent[1]])) != given
+
+
+def opened(label: str, marks: str) -> OpenedFinding:
+    """Return a result of one class that came with some project while this was marked."""
     nowhere: Any = None
     classes = (ClassFinding(label, b"", 1.0, 1.0, True),)
-    return OpenedFinding(classes, project=nowhere, picture=nowhere, hw=(10, 10))
+    return OpenedFinding(classes, project=nowhere, picture=nowhere, hw=(10, 10), marks=marks)

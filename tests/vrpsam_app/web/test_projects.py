@@ -15,8 +15,10 @@ from vrpsam_app.references import Reference
 from vrpsam_app.review.archive import pack_project, unpack_project
 from vrpsam_app.review.project import ReviewProject
 from vrpsam_app.review.run import recipe_path
-from vrpsam_app.web import downloads, projects, view
+from vrpsam_app.web import callbacks, downloads, projects, view
+from vrpsam_app.web.inquiry import with_standing_decisions
 from vrpsam_app.web.marked import marked_references, read_page
+from vrpsam_app.web.session import Finding
 from vrpsam_app.web.visitor import Visitor
 
 
@@ -235,18 +237,59 @@ def test_what_is_opened_is_saved_as_it_is(
 
 
 def test_what_is_marked_on_an_opened_result_is_asked(
-    session, inquiry, asked, zipped, red_box, other, segmenter
+    session, inquiry, asked, zipped, red_box, segmenter
 ):
+    decisions = {session.targets[1].id: "accept"}
+    visitor = Visitor()
+    given = projects.open_project(visitor.session, zipped(asked(red_box, decisions=decisions)))
+    opened = visitor.change(given.added_to, given.answers)
+    first, second, third = opened.targets
+    mark = {"type": "point", "xy": [40, 40], "positive": False}
+    of_project = visitor.answers.findings
+
+    def question(canvas=None, **board):
+        page = read_page(opened, canvas or sent_back(given), {**given.board, **board})
+        return inquiry(page, visitor.answers, of=opened)
+
+    def answered(asks) -> int:
+        """Answer what the page shows, and return how often the model was asked."""
+        before = len(segmenter.asked)
+        for progress in callbacks.preview(asks):
+            visitor.answer(progress.answers)
+        return len(segmenter.asked) - before
+
+    corrected = {"shown": first.id, "corrections": {first.id: {"object": [mark]}}}
+    asks = question(**corrected)
+    assert asks.opened(first) is None
+    before = len(segmenter.asked)
+    downloads.save_mask(asks)
+    assert len(segmenter.asked) == before + 1
+    assert answered(asks) == 1
+    for others in (asks, question(**corrected)):  # before the answer and after it
+        assert others.opened(first) is None
+        assert others.opened(second) is of_project[second.id]
+        assert others.opened(third) is of_project[third.id]
+    page = with_standing_decisions(opened, asks.asked, visitor.answers)
+    assert page.decisions == {second.id: "accept"}
+    assert answered(question(**{**corrected, "shown": second.id})) == 0
+
+    more = sent_back(given)
+    more["references"][0]["marks"].append({"type": "point", "xy": [50, 60]})
+    asks = question(more, shown=second.id)
+    assert [asks.opened(target) for target in opened.targets] == [None] * 3
+    assert answered(asks) == 1
+    assert set(visitor.answers.findings) == {second.id}
+    visitor.close()
+
+
+def test_find_asks_for_what_was_opened(session, search, asked, zipped, red_box, other, segmenter):
     given = projects.open_project(other, zipped(asked(red_box)))
     opened = given.added_to(other)
-    mark = {"type": "point", "xy": [40, 40], "positive": False}
-    board = {**given.board, "corrections": {opened.targets[0].id: {"object": [mark]}}}
-    question = inquiry(read_page(opened, sent_back(given), board), given.answers, of=opened)
-    assert question.opened(opened.targets[0]) is None
-    assert question.opened(opened.targets[1]) is not None
     before = len(segmenter.asked)
-    downloads.save_mask(question)
-    assert len(segmenter.asked) == before + 1
+    found = search(read_page(opened, sent_back(given), given.board), given.answers, of=opened)
+    assert len(segmenter.asked) == before + 3
+    kinds = [type(found.answers.findings[target.id]) for target in opened.targets]
+    assert kinds == [Finding] * 3
 
 
 def test_objects_are_counted_as_before(session, inquiry, asked, zipped, red_box, other, search):
