@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,8 +22,8 @@ from vrpsam_app.objects.finding import find_objects
 from vrpsam_app.objects.instances import ObjectOptions
 from vrpsam_app.objects.saved_labels import label_classes
 from vrpsam_app.output_paths import (
+    by_result_stem,
     image_stem,
-    may_name_results_of,
     plan_outputs,
     prepare_folder,
     result_stems,
@@ -146,13 +146,13 @@ class FoundOnDisk:
     Attributes
     ----------
     folder : where they are
-    photos : among which no other may have the mask of one
+    photos : by the names that their masks may have; no other may have the mask of one
     """
 
     folder: Path
     intensity_range: IntensityRange | None = None
     classes: tuple[str, ...] = ("object",)
-    photos: Sequence[Path] = ()
+    photos: Mapping[str, Sequence[Path]] = field(default_factory=dict)
 
     def find(self, photo: Path, image: NDArray[Any]) -> dict[str, FoundInPhoto]:
         """Read the first that is there; a mask or class of several parts is several objects.
@@ -168,7 +168,7 @@ class FoundOnDisk:
             raise ImageFileError(
                 f"{self.folder} holds no mask of {photo.name}: expected one of {', '.join(names)}."
             )
-        alike = (p for p in self.photos if p != photo and may_name_results_of(stem, p))
+        alike = (p for p in self.photos.get(stem, ()) if p != photo)
         if (other := next((p for p in alike if self._mask_of(p)[0] == path), None)) is not None:
             raise ImageFileError(
                 f"{path} may be the mask of {photo} and of {other}: expected one for each. Leave "
@@ -246,7 +246,7 @@ def cut_out_files(
     """
     options = options or CutoutOptions()
     if isinstance(finder, FoundOnDisk):
-        finder = replace(finder, photos=tuple(photos))
+        finder = replace(finder, photos=by_result_stem(photos))
     folder = prepare_folder(Path(folder).expanduser())
     plan = plan_outputs(list(photos), folder, finder.classes)
     inputs = {photo.resolve() for photo in photos}

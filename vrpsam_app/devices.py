@@ -31,7 +31,7 @@ def choose_device(name: str = "auto") -> torch.device:
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         device = torch.device(name)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError) as error:
         raise DeviceError(
             f"{name!r} is no device: expected auto, cpu, cuda, cuda:0 or mps."
         ) from error

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vrpsam_app.batch import FileResult, object_paths, segment_files, shared_intensity_range
-from vrpsam_app.errors import Cancelled, OutputError, VRPSAMError
-from vrpsam_app.image_files import MAX_PIXELS, find_files
+from vrpsam_app.errors import Cancelled, ConfigError, OutputError, VRPSAMError
+from vrpsam_app.image_files import MAX_PIXELS, find_files, write_whole
 from vrpsam_app.output_paths import OutputPaths, check_outputs, plan_outputs, prepare_folder
 from vrpsam_app.progress import CancelToken, ProgressCallback
-from vrpsam_app.recipe import Recipe, TargetRecord
+from vrpsam_app.recipe import Recipe, TargetRecord, joined_targets
 from vrpsam_app.reference_segmenter import References, as_sequence
 from vrpsam_app.references import Reference, labels_of
 from vrpsam_app.replay_promise import differing_keys
@@ -117,7 +117,9 @@ class FolderRun:
         ConfigError
             If a stack is to be drawn that has several axes.
         OutputError
-            If a result exists, is one of the inputs, or the folder cannot be made.
+            If a result exists, is one of the inputs, or the folder cannot be made; if pictures
+            are to go on, and nobody knows what was asked of them. Stacks know it by themselves:
+            where there are some, only the pictures fail, each with this error.
         """
         asked, reading = tuple(as_sequence(references)), reading or StackReading()
         folder = Path(folder).expanduser()
@@ -140,11 +142,11 @@ class FolderRun:
             overlay=overlay,
             mask_frames=mask_frames,
         )
-        # Without a recipe nobody knows what was asked.
-        goes_on = resume and run.recipe_path.is_file()
         check_outputs(
-            run.picture_files(), [*inputs, *found.pictures], overwrite=overwrite or goes_on
+            run.picture_files(), [*inputs, *found.pictures], overwrite=overwrite or resume
         )
+        if not run.stacks and (unknown := run._unknown_results()) is not None:
+            raise unknown
         prepare_folder(folder)
         return run
 
@@ -171,7 +173,7 @@ class FolderRun:
         cancel: CancelToken | None = None,
         progress: ProgressCallback | None = None,
     ) -> Iterator[FileResult]:
-        """Segment the pictures and write their recipe, also if they are stopped.
+        """Segment the pictures and write their recipe: at once, so that no stop leaves none.
 
         Parameters
         ----------
@@ -190,7 +192,10 @@ class FolderRun:
         """
         if not self.pictures:
             return
-        settings, records = self.settings, list[TargetRecord]()
+        if (unknown := self._unknown_results()) is not None:
+            yield from (FileResult(outputs, error=unknown) for outputs in self.pictures)
+            return
+        settings, records, earlier = self.settings, list[TargetRecord](), list[TargetRecord]()
         smallest = settings.smallest_piece
         targets = [outputs.target for outputs in self.pictures]
         shared = settings.intensity_range or shared_intensity_range(
@@ -201,15 +206,14 @@ class FolderRun:
             made_by: dict[str, object] = getattr(segmenter, "describe", dict)()
             return Recipe.from_run(
                 self.references,
-                records,
+                joined_targets(records, earlier),
                 made_by,
                 intensity_range=shared,
                 settings={"threshold": settings.threshold, "smallest_piece": smallest},
                 sections={**settings.sections(), **self._reading_section()},
             )
 
-        if self.resume and self.recipe_path.is_file():
-            self._check_same_question(recipe())
+        earlier += self._earlier_targets(recipe())
         results = segment_files(
             segmenter,
             self.references,
@@ -227,6 +231,8 @@ class FolderRun:
             cancel=cancel,
             progress=progress,
         )
+        before = self.recipe_path.read_bytes() if self.recipe_path.is_file() else None
+        recipe().save(self.recipe_path, overwrite=self.overwrite or self.resume)
         try:
             for result in results:
                 if result.record is not None:
@@ -235,16 +241,48 @@ class FolderRun:
                 yield result
         finally:
             if records:
-                recipe().save(self.recipe_path, overwrite=self.overwrite or self.resume)
+                recipe().save(self.recipe_path, overwrite=True)
+            elif before is not None:
+                write_whole(self.recipe_path, before, overwrite=True)
+            elif not any(path.exists() for outputs in self.pictures for path in outputs):
+                self.recipe_path.unlink(missing_ok=True)
 
-    def _check_same_question(self, asked: Recipe) -> None:
-        """Make sure that results of another question are not replaced."""
-        begun = Recipe.load(self.recipe_path).question()
-        if differing := differing_keys(begun, asked.question()):
+    def _unknown_results(self) -> OutputError | None:
+        """Return why the pictures cannot go on: what was asked of them stands in the recipe."""
+        if not self.resume or self.recipe_path.is_file():
+            return None
+        there = next((path for path in self.picture_files() if path.exists()), None)
+        if there is None:
+            return None
+        return OutputError(
+            f"{there} exists already, and there is no {self.recipe_path} that tells what was "
+            "asked: the pictures cannot go on. Move their results away, replace them by "
+            "overwrite, or choose another folder."
+        )
+
+    def _earlier_targets(self, asked: Recipe) -> Sequence[TargetRecord]:
+        """Return the pictures in the folder of which the same was asked.
+
+        Raises
+        ------
+        OutputError
+            If the run is to go on and something else was asked.
+        """
+        if not self.recipe_path.is_file():
+            return ()
+        try:
+            begun = Recipe.load(self.recipe_path)
+        except ConfigError:
+            if self.overwrite:
+                return ()
+            raise
+        differing = differing_keys(begun.question(), asked.question())
+        if differing and self.resume:
             raise OutputError(
                 f"{self.recipe_path}: the pictures were begun with another {', '.join(differing)}. "
                 "Go on with the same, replace them by overwrite, or choose another folder."
             )
+        return () if differing else begun.targets
 
     def _remove_old_objects(self, outputs: OutputPaths) -> None:
         """Remove objects that were cut from masks that are replaced, where none are cut now."""

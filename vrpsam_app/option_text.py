@@ -6,6 +6,7 @@ import dataclasses
 import math
 import types
 from collections.abc import Mapping
+from numbers import Real
 from typing import (
     Any,
     ClassVar,
@@ -72,8 +73,13 @@ def options_from_text(kind: type[OptionsT], text: str) -> OptionsT:
     Raises
     ------
     ConfigError
-        If a part is unknown, comes twice, or has no number where one is expected.
+        If it is no text, or a part is unknown, comes twice, or has no number where one is expected.
     """
+    if not isinstance(text, str):
+        raise ConfigError(
+            f"There is {text!r} in the place of {kind.__name__}: expected these or text, empty for "
+            "what is usual."
+        )
     first, *_ = fields = [field.name for field in dataclasses.fields(kind)]
     hints = get_type_hints(kind)
     given: dict[str, object] = {}
@@ -164,7 +170,7 @@ def check_number(
     value = getattr(options, name)
     if value is None:
         return
-    fits = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    fits = not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)
     if not fits or not low <= value <= high or (whole and value != int(value)):
         span = f"from {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
         what = "a whole number" if whole else "a number"

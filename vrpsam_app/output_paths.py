@@ -114,6 +114,15 @@ def may_name_results_of(stem: str, target: Path) -> bool:
     return stem == image_stem(target) or (longer and stem == _longer_stem(target))
 
 
+def by_result_stem(targets: Iterable[Path]) -> dict[str, list[Path]]:
+    """Return targets by each of their :func:`result_stems`: for many results of many targets."""
+    named: dict[str, list[Path]] = {}
+    for target in targets:
+        for stem in result_stems(target):
+            named.setdefault(stem, []).append(target)
+    return named
+
+
 def file_names(labels: Sequence[str]) -> dict[str, str]:
     """Give each label a spelling that is safe in a file name and different from the others.
 

@@ -34,7 +34,7 @@ from vrpsam_app.reference_segmenter import (
     only_label,
     range_of,
 )
-from vrpsam_app.references import Reference
+from vrpsam_app.references import Reference, spelled_out
 from vrpsam_app.segmenter import Prediction
 
 
@@ -232,7 +232,15 @@ class VRPSAMPredictor(ReferenceSegmenter):
     def prepare(
         self, image: NDArray[np.generic], *, intensity_range: IntensityRange | None = None
     ) -> None:
-        """Encode an image now, so that a later call with it is quick."""
+        """Encode an image now, so that a later call with it is quick.
+
+        Parameters
+        ----------
+        image : shape (H, W), (H, W, 3) or (H, W, 4)
+        intensity_range : that of the later call, such as ``intensity_range_of([target,
+            reference.image])``; in another one the image has to be encoded again
+            None takes the image's own. Images of 8 bits have none.
+        """
         self.embed(image, intensity_range=intensity_range)
 
     def embed(
@@ -257,6 +265,11 @@ class VRPSAMPredictor(ReferenceSegmenter):
 
         An embedding may differ in its last digits from that of an image encoded alone; among equal
         batch sizes it is the same whatever else is in the batch.
+
+        Parameters
+        ----------
+        images : as for :meth:`prepare`
+        intensity_range : that of the later calls; None takes each image's own
         """
         self._encodings.pictures([to_rgb(check_plane(i), intensity_range) for i in images])
 
@@ -308,7 +321,7 @@ class VRPSAMPredictor(ReferenceSegmenter):
         references = as_sequence(references)
         target = check_plane(target, name="target")
         check_settings(target, prompts, intensity_range, threshold)
-        question = Question(only_label(references), references, prompts)
+        question = Question(only_label(references), spelled_out(references), prompts)
         intensity_range = intensity_range or range_of(target, references)
         seen = look_at(self._encodings, target, intensity_range)
         (found,) = answer(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -125,7 +126,7 @@ class Recipe:
     Examples
     --------
     >>> recipe = Recipe.from_run(references, targets, predictor.describe())  # doctest: +SKIP
-    >>> recipe.save(Path("results/recipe.json"))  # doctest: +SKIP
+    >>> recipe.save("results/recipe.json")  # doctest: +SKIP
     """
 
     references: tuple[Reference, ...]
@@ -177,15 +178,15 @@ class Recipe:
         Raises
         ------
         ConfigError
-            If the settings hold one that is not between 0 and 1.
+            If the settings hold something else than a number in [0, 1].
         """
         value = self.settings.get("threshold", 0.5)
-        if not isinstance(value, int | float) or not 0 < value < 1:
-            raise ConfigError(
-                f"The recipe's threshold is {value!r}: expected a number between 0 and 1. Use a "
-                "copy of the original recipe."
-            )
-        return float(value)
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:
+            return float(value)
+        raise ConfigError(
+            f"The recipe's threshold is {value!r}: expected a number from 0 to 1. Use a copy of "
+            "the original recipe."
+        )
 
     @property
     def model(self) -> str | None:
@@ -225,7 +226,7 @@ class Recipe:
             **references_to_json(self.references),
         }
 
-    def save(self, path: Path, *, overwrite: bool = False) -> Path:
+    def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write the recipe to `path`: the whole file or nothing.
 
         Raises
@@ -233,6 +234,7 @@ class Recipe:
         OutputError
             If `path` exists and `overwrite` is False, or cannot be written.
         """
+        path = Path(path).expanduser()
         text = json.dumps(self.to_json(), indent=1) + "\n"
         write_whole(path, text.encode("utf-8"), overwrite=overwrite)
         return path
@@ -268,7 +270,7 @@ class Recipe:
         )
 
     @classmethod
-    def load(cls, path: Path) -> Recipe:
+    def load(cls, path: str | Path) -> Recipe:
         """Read the recipe at `path`.
 
         Raises
@@ -276,6 +278,7 @@ class Recipe:
         ConfigError
             If the file is missing, is not JSON, or is not a recipe of this release.
         """
+        path = Path(path).expanduser()
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
@@ -305,6 +308,25 @@ class Recipe:
         """
         now = current_environment() if environment is None else environment
         return replay_promise(self.made_by, self.environment, _plain(made_by), _plain(now))
+
+
+def joined_targets(
+    records: Sequence[TargetRecord], earlier: Iterable[TargetRecord]
+) -> list[TargetRecord]:
+    """Return the records of a run, then those of an earlier one that it has not replaced.
+
+    Parameters
+    ----------
+    records, earlier : a name may come several times; each record replaces one of its name
+    """
+    replaced = Counter(record.name for record in records)
+    kept = []
+    for record in earlier:
+        if replaced[record.name]:
+            replaced[record.name] -= 1
+        else:
+            kept.append(record)
+    return [*records, *kept]
 
 
 def pixels_sha256(image: NDArray[Any]) -> str:

@@ -13,7 +13,7 @@ from vrpsam_app.annotation_types import check_same_size
 from vrpsam_app.corrections import Corrections
 from vrpsam_app.errors import AnnotationError, EmptyReferenceError, ImageError
 from vrpsam_app.images import IntensityRange, check_plane, intensity_range_of
-from vrpsam_app.references import Reference
+from vrpsam_app.references import Reference, references_for, spelled_out
 from vrpsam_app.segmenter import ClassPredictions, Prediction, check_threshold
 
 References = Reference | Sequence[Reference]
@@ -26,7 +26,7 @@ class Question:
     Attributes
     ----------
     label : of the class
-    references : of it, and "not this" ones
+    references : of it, and "not this" ones, spelled out
     corrections : marks on the target
     """
 
@@ -88,7 +88,9 @@ class ReferenceSegmenter(ABC):
         target = check_plane(target, name="target")
         check_settings(target, corrections, intensity_range, threshold)
         intensity_range = intensity_range or range_of(target, references)
-        return self._predict_one(target, references, label, corrections, intensity_range, threshold)
+        return self._predict_one(
+            target, spelled_out(references), label, corrections, intensity_range, threshold
+        )
 
     def predict_classes(
         self,
@@ -110,9 +112,8 @@ class ReferenceSegmenter(ABC):
         intensity_range = intensity_range or range_of(target, references)
         questions: list[Question] = []
         for name in dict.fromkeys(r.label for r in references):
-            own = [r for r in references if r.label == name]
-            others = [r.as_not_this() for r in references if r.label != name and r.positive.any()]
-            questions.append(Question(name, own + others, None if questions else corrections))
+            asked = spelled_out(references_for(references, name))
+            questions.append(Question(name, asked, None if questions else corrections))
         found = self._predict_each(target, questions, intensity_range, threshold)
         names = [question.label for question in questions]
         return ClassPredictions.compete(dict(zip(names, found, strict=True)))
@@ -163,13 +164,12 @@ def as_sequence(references: References) -> Sequence[Reference]:
                 "Reference or a list of them. Make one with "
                 "Reference.from_annotations(image, marks)."
             )
-    sequence = [part for reference in given for part in reference.spelled_out()]
-    if not sequence:
+    if not given:
         raise EmptyReferenceError(
             "No reference was given: expected at least one annotated image. "
             "Make one with Reference.from_annotations(image, marks)."
         )
-    return sequence
+    return given
 
 
 def check_settings(

@@ -251,6 +251,19 @@ def references_for(references: Iterable[Reference], label: str) -> list[Referenc
     ]
 
 
+def spelled_out(references: Iterable[Reference]) -> list[Reference]:
+    """Return the references of one class, each with what :meth:`Reference.spelled_out` adds.
+
+    What is spelled out already stays as it is: a method may ask another segmenter in its turn.
+    """
+    given = list(references)
+    parts = [part for reference in given for part in reference.spelled_out()]
+    if len(parts) == len(given):
+        return given
+    known = {reference.content_key for reference in given}
+    return [part for part in parts if part in given or part.content_key not in known]
+
+
 def _rings(boxes: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return the surroundings of each box among the marks."""
     from scipy import ndimage

@@ -39,6 +39,9 @@ class Prediction:
     instance_labels : shape (H, W), int32, or None
         Objects that the method told apart, 1 to N, 0 outside the mask. None where it knows only
         which pixels belong to the class.
+    won : shape (H, W), bool, or None
+        Of a class that competed: where it goes before the others, at any threshold. The mask is
+        empty elsewhere.
     """
 
     mask: NDArray[np.bool_]
@@ -52,12 +55,13 @@ class Prediction:
     threshold: float = 0.5
     found_in: NDArray[np.bool_] | None = None
     instance_labels: NDArray[np.int32] | None = None
+    won: NDArray[np.bool_] | None = None
 
     def at_threshold(self, threshold: float) -> Prediction:
         """Return the same prediction cut at another probability, without asking the model again.
 
-        The mask of an object that was judged absent stays empty. Objects that were told apart do
-        not grow into what a lower threshold adds.
+        The mask of an object that was judged absent stays empty, and so do pixels that another
+        class won. Objects that were told apart do not grow into what a lower threshold adds.
 
         Raises
         ------
@@ -65,11 +69,17 @@ class Prediction:
             If `threshold` is not in [0, 1].
         """
         threshold = check_threshold(threshold)
-        mask = (self.probability > threshold) & self.present
-        if self.found_in is not None:
-            mask &= self.found_in
+        mask = (self.probability > threshold) & self._allowed()
         objects = _objects_within(self.instance_labels, mask)
         return replace(self, mask=mask, threshold=threshold, instance_labels=objects)
+
+    def _allowed(self) -> NDArray[np.bool_]:
+        """Return where the mask may be, however low the threshold."""
+        allowed = np.full(self.probability.shape, self.present, np.bool_)
+        for part in (self.found_in, self.won):
+            if part is not None:
+                allowed &= part
+        return allowed
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,15 +114,30 @@ class ClassPredictions:
         """
         names = tuple(alone)
         labels = class_labels([(p.mask, p.probability) for p in alone.values()])
+        lowest = class_labels([(p._allowed(), p.probability) for p in alone.values()])
+        winner = np.where(labels > 0, labels, lowest)
         predictions = {
             name: replace(
                 p,
                 mask=labels == number,
                 instance_labels=_objects_within(p.instance_labels, labels == number),
+                won=winner == number,
             )
             for number, (name, p) in enumerate(alone.items(), start=1)
         }
         return cls(predictions, labels, names)
+
+    def at_threshold(self, threshold: float) -> ClassPredictions:
+        """Return the same classes cut at another probability; each pixel has one class again.
+
+        Raises
+        ------
+        ConfigError
+            If `threshold` is not in [0, 1].
+        """
+        return self.compete(
+            {name: p.at_threshold(threshold) for name, p in self.predictions.items()}
+        )
 
 
 def check_threshold(threshold: float) -> float:

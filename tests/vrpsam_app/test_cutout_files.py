@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from vrpsam_app import output_paths
 from vrpsam_app.cutout_files import FoundBySegmenter, FoundOnDisk, cut_out_files
 from vrpsam_app.cutouts import CutoutOptions
 from vrpsam_app.errors import Cancelled, ImageError, ImageFileError, OutputError
@@ -137,6 +138,28 @@ def test_a_mask_that_may_be_of_two_photos_is_that_of_none(tmp_path: Path, namesa
     for result, other in zip(results, reversed(namesakes), strict=True):
         assert "x_mask.png may be the mask of" in str(result.error)
         assert str(other) in str(result.error)
+
+
+def test_the_work_grows_with_the_number_of_photos(tmp_path: Path, monkeypatch: Any):
+    names: list[Path] = []
+    named = output_paths._longer_stem
+    monkeypatch.setattr(
+        output_paths,
+        "_longer_stem",
+        lambda photo, **how: names.append(photo) or named(photo, **how),
+    )
+    done = []
+    for count in (10, 20):
+        photos = [tmp_path / f"{count}" / f"x{number}.png" for number in range(count)]
+        photos[0].parent.mkdir()
+        for photo in photos:
+            Image.fromarray(picture((4, 4, RED))).save(photo)
+            Image.fromarray(np.ones((50, 70), np.uint8)).save(tmp_path / f"{photo.stem}_mask.png")
+        names.clear()
+        results = list(cut_out_files(FoundOnDisk(tmp_path), photos, tmp_path / f"out{count}"))
+        assert all(result.error is None for result in results)
+        done.append(len(names))
+    assert done[1] == 2 * done[0]
 
 
 def test_photos_whose_ending_has_two_parts(tmp_path: Path, photos: list[Path]):

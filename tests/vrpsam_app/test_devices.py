@@ -14,8 +14,9 @@ def test_auto_is_a_device_that_is_there() -> None:
 
 
 def test_nonsense_is_explained() -> None:
-    with pytest.raises(DeviceError, match="expected auto, cpu"):
-        choose_device("toaster")
+    for name in ("toaster", None):
+        with pytest.raises(DeviceError, match=f"{name!r} is no device: expected auto, cpu"):
+            choose_device(name)  # type: ignore[arg-type]
 
 
 def test_a_device_that_is_not_there_is_explained() -> None:

@@ -212,9 +212,65 @@ def test_pictures_go_on_with_the_same_question_only(
     assert contents(out) == first
     assert [r.error for r in again()] == [None, None]
     assert contents(out) == first
+
+
+def test_without_a_recipe_the_stacks_alone_go_on(
+    reference: Reference, targets: list[Path], tmp_path: Path
+):
+    out = tmp_path / "out"
+    list(FolderRun.of(reference, targets[:2], out).carry_out(Echo()))
     (out / "recipe.json").unlink()
-    with pytest.raises(OutputError, match=r"exists already"):
-        again()
+    left = contents(out)
+    picture, stack = FolderRun.of(reference, targets[:2], out, resume=True).carry_out(Echo())
+    asked_for = r"a_mask\.png exists already, and there is no .*recipe\.json .* cannot go on"
+    with pytest.raises(OutputError, match=asked_for):
+        raise picture.error or AssertionError
+    assert isinstance(stack, StackOutcome)
+    assert stack.result is not None
+    assert (stack.error, stack.result.asked, contents(out)) == (None, 0, left)
+    with pytest.raises(OutputError, match=asked_for):  # nothing else is there to do
+        FolderRun.of(reference, targets[:1], out, resume=True)
+
+
+@pytest.mark.parametrize("choice", ["resume", "overwrite"])
+def test_a_stop_leaves_a_recipe_of_all_that_is_there(
+    reference: Reference, targets: list[Path], tmp_path: Path, choice: str
+):
+    names, out = ["a.png", "b.png", "c.png"], tmp_path / "out"
+    paths = [targets[0].with_name(name) for name in names]
+    for path in paths[1:]:
+        Image.open(targets[0]).save(path)
+
+    def recorded() -> list[str]:
+        return [target.name for target in Recipe.load(out / "recipe.json").targets]
+
+    killed = FolderRun.of(reference, paths, out).carry_out(Echo())
+    next(killed)
+    assert recorded() == []  # what a kill would leave
+    killed.close()
+    settings: dict[str, Any] = {choice: True}
+    list(FolderRun.of(reference, paths, out, **settings).carry_out(Echo()))
+    stopped = FolderRun.of(reference, paths, out, **settings).carry_out(Echo())
+    next(stopped)
+    assert recorded() == names
+    stopped.close()
+    assert recorded() == names
+
+
+def test_what_is_replaced_by_another_question_is_no_longer_recorded(
+    reference: Reference, targets: list[Path], tmp_path: Path
+):
+    both, out = [targets[0], targets[0].with_name("b.png")], tmp_path / "out"
+    Image.open(targets[0]).save(both[1])
+    list(FolderRun.of(reference, both, out).carry_out(Echo()))
+    first = contents(out)
+    other = RunSettings(threshold=0.4)
+    both[0].write_bytes(b"broken")
+    (failed,) = FolderRun.of(reference, both[:1], out, other, overwrite=True).carry_out(Echo())
+    assert failed.error is not None
+    assert contents(out) == first
+    list(FolderRun.of(reference, both[1:], out, other, overwrite=True).carry_out(Echo()))
+    assert [t.name for t in Recipe.load(out / "recipe.json").targets] == ["b.png"]
 
 
 def test_stopped_pictures_go_on(reference: Reference, targets: list[Path], tmp_path: Path):

@@ -57,6 +57,12 @@ def test_text_that_cannot_be_read_is_named(text, words):
         ObjectOptions.from_text(text)
 
 
+@pytest.mark.parametrize("other", [None, 3])
+def test_what_is_no_text_is_named(other):
+    with pytest.raises(ConfigError, match=f"There is {other} in the place of LinkOptions"):
+        LinkOptions.from_text(other)
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

@@ -8,6 +8,7 @@ import pytest
 
 from vrpsam_app.errors import OutputError
 from vrpsam_app.output_paths import (
+    by_result_stem,
     check_outputs,
     may_name_results_of,
     plan_outputs,
@@ -53,6 +54,7 @@ def test_a_target_is_found_again_by_the_names_of_its_results(targets: list[str])
         others = [Path(t) for t in targets if Path(t) != target]
         assert may_name_results_of(stem, target)
         assert not any(may_name_results_of(stem, other) for other in others)
+        assert by_result_stem(map(Path, targets))[stem] == [target]
 
 
 def test_folders_that_say_nothing_are_left_out():

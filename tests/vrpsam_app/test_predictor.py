@@ -17,7 +17,7 @@ from vrpsam_app.config import EMBEDDED_CONFIG
 from vrpsam_app.corrections import Corrections
 from vrpsam_app.embeddings.store import DiskEmbeddingStore, EmbeddingStore
 from vrpsam_app.errors import AnnotationError, EmptyReferenceError, ImageError, WeightsError
-from vrpsam_app.images import IntensityRange
+from vrpsam_app.images import IntensityRange, intensity_range_of
 from vrpsam_app.models.build import build_model
 from vrpsam_app.predictor import VRPSAMPredictor
 from vrpsam_app.references import Reference
@@ -322,3 +322,39 @@ def test_a_predictor_travels_to_another_process(shared: VRPSAMPredictor) -> None
     assert arrived.input_side == shared.input_side == 512
     here, there = (p.predict(scene(1), reference()) for p in (shared, arrived))
     assert here.probability.tobytes() == there.probability.tobytes()
+
+
+def test_what_was_prepared_in_the_range_of_the_call_is_not_encoded_again(counted):
+    predictor, counts = counted
+    target, shown = (scene(seed).astype(np.uint16) * 200 for seed in (1, 2))
+    shared = intensity_range_of([target, shown])
+    predictor.prepare(target, intensity_range=shared)
+    predictor.prepare_many([target], intensity_range=shared)
+    assert counts["encode_images"] == 1
+    predictor.predict(target, reference(shown))
+    predictor.predict(shown, reference(shown))
+    assert counts["encode_images"] == 2
+
+
+@pytest.mark.parametrize("model", [None, 3, ["embedded"]])
+def test_a_model_is_a_name_or_a_folder(model: Any):
+    with pytest.raises(WeightsError, match="expected a name such as 'embedded', a folder"):
+        VRPSAMPredictor.from_pretrained(model, device="cpu")
+
+
+def test_what_was_pointed_at_in_a_whole_picture_is_heard_once(counted):
+    predictor, counts = counted
+    mask, beside = np.zeros((2, 80, 60), bool)
+    mask[20:40, 10:30], beside[60:70, 40:50] = True, True
+    shown = Reference.from_mask(scene(), mask, negative=beside, exhaustive=True)
+    target, marks = scene(1), Corrections((Point(30, 20),))
+    found = predictor.predict(target, shown)
+    assert counts["encode_reference"] == 2
+    (other,) = predictor.predict_many([target], shown)
+    np.testing.assert_array_equal(other.probability, found.probability)
+    by_prompts = [
+        predictor.predict_from_prompts(target, references, marks).probability
+        for references in (shown, shown.spelled_out())
+    ]
+    np.testing.assert_array_equal(*by_prompts)
+    assert counts["encode_reference"] == 2

@@ -13,8 +13,9 @@ from vrpsam_app.annotations import Box
 from vrpsam_app.environment import current_environment
 from vrpsam_app.errors import ConfigError, OutputError
 from vrpsam_app.images import IntensityRange
-from vrpsam_app.recipe import Recipe, TargetRecord, pixels_sha256
+from vrpsam_app.recipe import Recipe, TargetRecord, joined_targets, pixels_sha256
 from vrpsam_app.references import Reference
+from vrpsam_app.segmenter import check_threshold
 
 MADE_BY = {
     "method": "vrp_sam",
@@ -60,6 +61,14 @@ def test_the_same_run_gives_the_same_bytes(tmp_path: Path):
     for path in paths:
         recipe_of(reference(picture("uint16"))).save(path)
     assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+def test_records_replace_earlier_ones_of_their_names_one_each():
+    def records(text: str) -> list[TargetRecord]:
+        return [TargetRecord(item[0], item, (4, 4)) for item in text.split()]
+
+    joined = joined_targets(records("a2 b2"), records("c1 b1 a1 b1 d1"))
+    assert [record.sha256 for record in joined] == ["a2", "b2", "c1", "b1", "d1"]
 
 
 def test_existing_file_is_kept(tmp_path: Path):
@@ -121,11 +130,24 @@ def test_other_json_is_refused(value: object):
         Recipe.from_json(value)
 
 
-@pytest.mark.parametrize("value", ["half", 0, 1, -1, None, float("nan"), [0.5]])
+@pytest.mark.parametrize("value", ["half", 1.5, -1, True, None, float("nan"), [0.5]])
 def test_strange_threshold_is_refused(value: object):
     data = damaged(lambda d: d["settings"].update(threshold=value))
     with pytest.raises(ConfigError, match="threshold is"):
         _ = Recipe.from_json(data).threshold
+
+
+@pytest.mark.parametrize("value", [0, 1])
+def test_every_threshold_that_can_be_asked_for_can_be_replayed(value: int):
+    data = damaged(lambda d: d["settings"].update(threshold=check_threshold(value)))
+    assert Recipe.from_json(data).threshold == value
+
+
+def test_a_path_may_be_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    before = Recipe.from_json(damaged(lambda _: None))
+    assert before.save("~/recipe.json") == tmp_path / "recipe.json"
+    assert Recipe.load(str(tmp_path / "recipe.json")).question() == before.question()
 
 
 def test_files_that_are_no_recipe_are_named(tmp_path: Path):

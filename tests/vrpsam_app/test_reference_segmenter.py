@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from numpy.typing import NDArray
 
 from vrpsam_app.annotations import Box, Point
@@ -16,10 +18,15 @@ from vrpsam_app.errors import (
     ImageError,
     VRPSAMError,
 )
+from vrpsam_app.folder_run import FolderRun, replay
 from vrpsam_app.images import IntensityRange, intensity_range_of
+from vrpsam_app.recipe import Recipe
 from vrpsam_app.reference_segmenter import ReferenceSegmenter, as_sequence, only_label, range_of
 from vrpsam_app.references import Reference
 from vrpsam_app.segmenter import Prediction
+from vrpsam_app.stack_runs.lazy_result import predict_stack
+from vrpsam_app.stack_runs.run import segment_stack
+from vrpsam_app.tiles.tiling import predict_classes_tiled, predict_tiled
 
 IMAGE = np.arange(600, dtype=np.uint16).reshape(20, 30)
 
@@ -126,9 +133,9 @@ def test_each_class_hears_of_the_others_as_not_this():
     against = reference("a").as_not_this()
     method.predict_classes(IMAGE, [reference("a"), reference("b"), against], corrections=marks)
     assert [a["label"] for a in method.asked] == ["a", "b"]
-    assert method.asked[0]["references"] == [("a", False), ("a", True), ("b", True)]
+    assert method.asked[0]["references"] == [("a", False), ("a", True), ("a", True)]
     # What says "not this" of one class says nothing of another.
-    assert method.asked[1]["references"] == [("b", False), ("a", True)]
+    assert method.asked[1]["references"] == [("b", False), ("b", True)]
     assert [a["corrections"] for a in method.asked] == [marks, None]
 
 
@@ -139,3 +146,47 @@ def test_the_most_probable_class_wins():
     )
     assert (found.labels == 2).all()
     assert not found.predictions["a"].mask.any()
+
+
+def pointed_at() -> Reference:
+    """Return a reference of a whole picture in which something that is not meant is marked."""
+    positive, negative = np.zeros((2, *IMAGE.shape), np.bool_)
+    positive[2:9, 2:9], negative[15:17, 20:24] = True, True
+    return Reference.from_mask(IMAGE, positive, negative=negative, exhaustive=True, label="a")
+
+
+def test_what_was_pointed_at_is_said_once_on_every_surface(tmp_path: Path):
+    method, shown = Recording(), pointed_at()
+    spelled_out = [("a", False), ("a", True)]
+    heard: dict[str, list[Any]] = {}
+
+    def hear(surface: str, _: object) -> None:
+        heard[surface] = [(a["references"], a["range"]) for a in method.asked]
+        method.asked.clear()
+
+    hear("predict", method.predict(IMAGE, shown))
+    hear("predict_classes", method.predict_classes(IMAGE, shown))
+    hear("predict_tiled", predict_tiled(method, IMAGE, shown))
+    hear("predict_classes_tiled", predict_classes_tiled(method, IMAGE, shown))
+    hear("predict_stack", predict_stack(method, IMAGE[None], shown).compute())
+    hear("segment_stack", segment_stack(method, IMAGE[None], shown, tmp_path / "s.ome.zarr"))
+    paths = [tmp_path / "a.tif"]
+    tifffile.imwrite(paths[0], IMAGE)
+    run = FolderRun.of(shown, paths, tmp_path / "first")
+    hear("FolderRun", list(run.carry_out(method)))
+    recipe = Recipe.load(run.recipe_path)
+    hear("replay", replay(recipe, method, paths, tmp_path / "again"))
+    again = Recipe.load(tmp_path / "again" / "recipe.json")
+    assert again.question() == recipe.question()
+    assert [r.content_key for r in recipe.references] == [shown.content_key]
+    assert all(said == [(spelled_out, range_of(IMAGE, [shown]))] for said in heard.values()), heard
+
+
+def test_what_is_spelled_out_already_is_not_said_again():
+    method, shown = Recording(), pointed_at()
+    method.predict(IMAGE, shown.spelled_out())
+    method.predict(IMAGE, [shown, reference("a")])
+    assert [[against for _, against in a["references"]] for a in method.asked] == [
+        [False, True],
+        [False, True, False],
+    ]

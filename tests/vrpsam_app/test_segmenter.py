@@ -68,3 +68,43 @@ def test_a_rival_takes_pixels_from_objects_too():
     both = ClassPredictions.compete({"a": told_apart(), "b": rival})
     assert both.predictions["a"].instance_labels.tolist() == [[0, 0], [0, 2]]
     assert both.predictions["b"].instance_labels is None
+
+
+def competing(**settings) -> ClassPredictions:
+    rival = prediction()
+    rival.probability[:] = [[0.3, 0.4], [0.8, 0.9]]
+    rival = replace(rival, **settings).at_threshold(0.5)
+    return ClassPredictions.compete({"a": prediction(), "b": rival})
+
+
+@pytest.mark.parametrize(
+    ("threshold", "labels"),
+    [
+        (0.1, [[2, 1], [2, 1]]),
+        (0.3, [[0, 1], [2, 1]]),
+        (0.5, [[0, 0], [2, 1]]),
+        (0.9, [[0, 0], [0, 1]]),
+    ],
+)
+def test_at_every_threshold_a_pixel_has_one_class(threshold, labels):
+    cut = competing().at_threshold(threshold)
+    assert cut.labels.tolist() == labels
+    for number, found in enumerate(cut.predictions.values(), start=1):
+        assert found.threshold == threshold
+        np.testing.assert_array_equal(found.mask, cut.labels == number)
+    alone = [p.at_threshold(threshold).mask for p in competing().predictions.values()]
+    assert (alone[0] + 2 * alone[1]).tolist() == labels
+
+
+def test_nothing_is_won_by_a_class_that_is_absent_or_was_found_elsewhere():
+    assert competing(present=False).at_threshold(0.1).labels.tolist() == [[1, 1], [1, 1]]
+    below = np.array([[False, False], [True, True]])
+    assert competing(found_in=below).at_threshold(0.1).labels.tolist() == [[1, 1], [2, 1]]
+
+
+def test_what_was_won_at_thresholds_of_their_own_is_kept():
+    rival = prediction()
+    rival.probability[:] = 0.4
+    both = ClassPredictions.compete({"a": prediction(), "b": rival.at_threshold(0.3)})
+    assert both.labels.tolist() == [[2, 2], [1, 1]]
+    assert both.at_threshold(0.3).labels.tolist() == [[2, 2], [1, 1]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,12 +77,16 @@ def run(options: argparse.Namespace) -> int:
     """Cut, link, measure and report, file by file."""
     from vrpsam_app.image_files import find_files
     from vrpsam_app.objects.measurements import require_pandas
-    from vrpsam_app.output_paths import check_outputs, prepare_folder
+    from vrpsam_app.output_paths import by_result_stem, check_outputs, prepare_folder
 
     require_pandas()
     inputs = _files(options.inputs)
     images = find_files(options.images) if options.images else []
-    sources = {path: _image_of(path, inputs, images) for path in inputs}
+    named = by_result_stem(images)
+    if len(images) == len(inputs) == 1:
+        sources: dict[Path, Path | None] = dict(zip(inputs, images, strict=True))
+    else:
+        sources = {path: _image_of(path, named) if images else None for path in inputs}
     planned = _plan(inputs, options)
     check_outputs(
         [file for paths in planned.values() for file in paths],
@@ -203,17 +207,12 @@ def _files(patterns: Sequence[str]) -> list[Path]:
     return list(found)
 
 
-def _image_of(path: Path, inputs: Sequence[Path], images: Sequence[Path]) -> Path | None:
-    """Return the image that a mask was found in."""
+def _image_of(path: Path, images: Mapping[str, Sequence[Path]]) -> Path:
+    """Return the image that a mask was found in, of images by the names of their results."""
     from vrpsam_app.exchange.picture_files import picture_stem
-    from vrpsam_app.output_paths import may_name_results_of
 
-    if not images:
-        return None
-    if len(images) == len(inputs) == 1:
-        return images[0]
     stem = picture_stem(path)
-    matches = [image for image in images if may_name_results_of(stem, image)]
+    matches = images.get(stem, ())
     if len(matches) != 1:
         raise ConfigError(
             f"{path} belongs to {len(matches)} of the images: expected one called {stem}. Rename "

@@ -77,8 +77,8 @@ def open_sets(
 
     Parameters
     ----------
-    words : DataWords, or several; data sets that share a name are told apart by the folder that
-        they lie in
+    words : DataWords, or several; data sets that share a name are told apart by whether parts count
+        as objects, and by the folders that they lie in
     lists : folder where drawn lists are kept; it is made
     episodes : number of episodes whose target shows the class
     negatives : number of episodes aimed at whose target lacks it
@@ -182,19 +182,26 @@ def _absent(dataset: LabelledDataset, rules: _Rules, count: int, least: int) -> 
 
 
 def _names(opened: Sequence[tuple[DataWords, LabelledDataset]]) -> list[str]:
-    """Return what each data set is called: by the folder around it too, where names are shared."""
-    names = [f"{data.name} (halves)" if words.one_image else data.name for words, data in opened]
-    count = Counter(names)
-    return [
-        f"{_around(words, data)}/{name}" if count[name] > 1 else name
-        for name, (words, data) in zip(names, opened, strict=True)
-    ]
+    """Return what each data set is called: no longer than it must be to be told from the others."""
+    ways = [_ways_to_call(words, dataset) for words, dataset in opened]
+    names = [way[0] for way in ways]
+    for longer in range(1, max(map(len, ways), default=0)):
+        count = Counter(map(_slug, names))
+        names = [
+            way[min(longer, len(way) - 1)] if count[_slug(name)] > 1 else name
+            for name, way in zip(names, ways, strict=True)
+        ]
+    return names
 
 
-def _around(words: DataWords, dataset: LabelledDataset) -> str:
-    """Return the name of the folder in which a data set lies."""
+def _ways_to_call(words: DataWords, dataset: LabelledDataset) -> list[str]:
+    """Return names from the shortest to one with all folders in which a data set lies."""
+    name = f"{dataset.name} (halves)" if words.one_image else dataset.name
+    full = f"{name} (components)" if words.components else name
     folder = words.folder.resolve()
-    return (folder.parent if dataset.name.startswith(folder.name) else folder).name
+    around = folder.parent if dataset.name.startswith(folder.name) else folder
+    parts = around.relative_to(around.anchor).parts
+    return [name, full, *("/".join([*parts[-n:], full]) for n in range(1, len(parts) + 1))]
 
 
 def _slug(name: str) -> str:

@@ -113,6 +113,7 @@ def read_pictures(
     """
     folder = images.parent if images is not None and images.is_file() else images
     pictures: dict[Path, list[ObjectPlane]] = {}
+    known: dict[str, set[Path]] = {}  # folders by the name of a picture in them
     for path in paths:
         stem = picture_stem(path)
         image = picture_of(stem, images)
@@ -139,13 +140,15 @@ def read_pictures(
                     "each plane of it, once. Rename one, or leave it out."
                 )
             found.setdefault(own, []).append(_classed(plane, default_class))
-        if doubled := [p for p in found if any(_may_be_one(p, other) for other in pictures)]:
+        if doubled := [p for p in found if _may_be_in(p.parent, known.get(image_stem(p), set()))]:
             raise ConfigError(
                 f"{path} and another file hold objects of {image_stem(doubled[0])!r}: expected one "
                 "file for each picture. Leave one out."
             )
         axes = None if stack is None else stack.axes
         pictures |= {own: _along(planes, axes) for own, planes in found.items()}
+        for own in found:
+            known.setdefault(image_stem(own), set()).add(own.parent)
     plan = plan_outputs(list(pictures), Path(), ["object"])
     return {
         outputs.masks["object"].name.removesuffix("_mask.png"): pictures[outputs.target]
@@ -159,10 +162,9 @@ def _place_of(name: str, folder: Path | None) -> Path:
     return file if folder is not None and file.is_file() else Path("/", name)
 
 
-def _may_be_one(picture: Path, other: Path) -> bool:
-    """Tell whether two files may hold objects of one picture, whose ending they need not know."""
-    folders = {picture.parent, other.parent}
-    return image_stem(picture) == image_stem(other) and (len(folders) == 1 or Path("/") in folders)
+def _may_be_in(folder: Path, others: Collection[Path]) -> bool:
+    """Tell whether a folder may be one of others: the root stands for one that is not known."""
+    return folder in others or Path("/") in others or (folder == Path("/") and bool(others))
 
 
 def _along(planes: Sequence[ObjectPlane], axes: Collection[str] | None) -> list[ObjectPlane]:

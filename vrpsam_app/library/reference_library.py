@@ -35,8 +35,8 @@ class ReferenceLibrary:
     Examples
     --------
     >>> library = ReferenceLibrary().add("round nucleus", reference)  # doctest: +SKIP
-    >>> library.save(Path("nuclei.zip"))  # doctest: +SKIP
-    >>> ReferenceLibrary.load(Path("nuclei.zip")).references()  # doctest: +SKIP
+    >>> library.save("nuclei.zip")  # doctest: +SKIP
+    >>> ReferenceLibrary.load("nuclei.zip").references()  # doctest: +SKIP
     """
 
     entries: tuple[LibraryEntry, ...] = ()
@@ -144,7 +144,7 @@ class ReferenceLibrary:
         )
         return ReferenceLibrary(tuple(new if entry is old else entry for entry in self.entries))
 
-    def save(self, path: Path, *, overwrite: bool = False) -> Path:
+    def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write the library to `path`: the whole file or nothing, equal bytes for equal content.
 
         Raises
@@ -152,6 +152,7 @@ class ReferenceLibrary:
         OutputError
             If `path` exists and `overwrite` is False, or cannot be written.
         """
+        path = Path(path).expanduser()
         files: dict[str, bytes] = {}
         items = []
         for number, entry in enumerate(self.entries, start=1):
@@ -185,7 +186,7 @@ class ReferenceLibrary:
         return path
 
     @classmethod
-    def load(cls, path: Path, *, max_bytes: int = MAX_BYTES) -> ReferenceLibrary:
+    def load(cls, path: str | Path, *, max_bytes: int = MAX_BYTES) -> ReferenceLibrary:
         """Read the library at `path`, which may come from anyone.
 
         Pictures are compared with their checksums now and decoded when they are asked for.
@@ -199,6 +200,7 @@ class ReferenceLibrary:
         ConfigError
             If the file is missing, is no library of this release, is damaged, or made to do harm.
         """
+        path = Path(path).expanduser()
         document, files = read_archive(path, max_bytes=max_bytes)
         if document.get("format") != FORMAT or document.get("schema_version") != SCHEMA_VERSION:
             raise ConfigError(

@@ -82,8 +82,6 @@ class GeometricPrompts(ReferenceSegmenter):
     ) -> Prediction:
         given = corrections or Corrections()
         marked = [*references, *given.as_references(target, label)]
-        # References of other classes only say "not this": their label does not matter.
-        marked = [r if r.label == label else replace(r, label=label) for r in marked]
         first = self._predictor.predict(target, marked, intensity_range=intensity_range)
         height, width = target.shape[:2]
         prompts = prompts_of(first.pseudo_mask, (height, width), self.kind)

@@ -13,7 +13,7 @@ One Shot Using All-Purpose Feature Matching, ICLR 2024, arXiv:2305.13310; the re
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -119,11 +119,7 @@ class Matching(ReferenceSegmenter):
         asked = AskedTarget(
             target,
             to_rgb(target, intensity_range),
-            [
-                # References of rival classes only say "not this": their label does not matter.
-                r if r.label == label else replace(r, label=label)
-                for r in marked_references(target, references, label, corrections)
-            ],
+            marked_references(target, references, label, corrections),
             Corrections(
                 tuple(a for a in given.annotations if not isinstance(a, Mask)), given.mask_logits
             ),

@@ -93,11 +93,7 @@ class ModelPromptLearning(FittedPrompts):
     ) -> Prediction:
         learned = self._learned_for(target, references, label, corrections, intensity_range)
         whole = self.predictor.predict(
-            target,
-            # References of rival classes only say "not this": their label does not matter.
-            [r if r.label == label else replace(r, label=label) for r in references],
-            corrections=corrections,
-            intensity_range=intensity_range,
+            target, references, corrections=corrections, intensity_range=intensity_range
         )
         picture = self.model.open(to_rgb(target, intensity_range))
         learner = learned.build(self.model.device)

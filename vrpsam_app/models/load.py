@@ -45,6 +45,11 @@ def load_model(
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    if not isinstance(name_or_folder, str | Path):
+        raise WeightsError(
+            f"The model is {name_or_folder!r}: expected a name such as 'embedded', a folder, or "
+            "organisation/name on the Hub."
+        )
     with weights_errors():
         folder = find_model(
             name_or_folder,

@@ -39,7 +39,11 @@ class Bench(Protocol):
         ...
 
     def training_sources(self, variant: Variant) -> Mapping[str, str]:
-        """Return what of this computer a model is made of: sums of weights, roots of data."""
+        """Return what of this computer a model is made of: sums of weights."""
+        ...
+
+    def training_roots(self, variant: Variant) -> Mapping[str, str]:
+        """Return where the data lie that a model learns from: the same may lie elsewhere."""
         ...
 
     def trial_sources(self, run: Run) -> Mapping[str, str]:

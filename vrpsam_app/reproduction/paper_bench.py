@@ -147,13 +147,16 @@ class PaperBench:
         return {"episodes": self.episodes}
 
     def training_sources(self, variant: Variant) -> Mapping[str, str]:
-        """Return the sums of the weights, and where the pictures lie."""
+        """Return the sums of the weights."""
         encoder = self.files.encoder(variant.backbone)
         return {
             "sam_sha256": _sum(self.files.sam),
             "encoder_sha256": _sum(self.files.backbones[encoder]) if encoder else "",
-            "learned_from": _place(self.files.root(variant.benchmark)),
         }
+
+    def training_roots(self, variant: Variant) -> Mapping[str, str]:
+        """Return where the pictures lie."""
+        return {"learned_from": _place(self.files.root(variant.benchmark))}
 
     def trial_sources(self, run: Run) -> Mapping[str, str]:
         """Return where the pictures lie."""

@@ -27,6 +27,7 @@ from vrpsam_app.models.load import load_model
 from vrpsam_app.models.vrp_encoder import VRPEncoder
 from vrpsam_app.output_paths import prepare_folder
 from vrpsam_app.predictor import VRPSAMPredictor
+from vrpsam_app.replay_promise import differing_keys
 from vrpsam_app.reproduction.bench import Bench, Report
 from vrpsam_app.reproduction.experiments import ALL_FOLDS, Backbone, Experiment, Run, Test, Variant
 from vrpsam_app.reproduction.measured import Measured, class_iou_error
@@ -174,18 +175,21 @@ class Runner:
     def _model(self, variant: Variant, fold: int) -> Path:
         """Return the folder of a model, which is trained if it is not there."""
         settings = self.bench.training_settings(variant)
-        sources = self.bench.training_sources(variant)
-        made_of = digest((asdict(variant), fold, {**settings, **sources}))
-        name = f"{variant.benchmark}-{fold}-{variant.marks}-{made_of}"
-        folder = self.folder / "models" / name
+        sources = self._training_sources(variant)
+        folder = self._model_folder(variant, fold)
         done = folder / "trained.json"
         if done.is_file():
             known = json.loads(done.read_text(encoding="utf-8"))
-            # Days of training are not thrown away because a line of code is another one.
+            # Days of training are not thrown away because a line of code is another one, or the
+            # data lie elsewhere.
+            differing = []
             if known.get("code") != code_version(_TRAINING_CODE):
+                differing.append("by another version of the program")
+            if others := differing_keys(known.get("sources", {}), sources):
+                differing.append(f"with another {', '.join(others)}, or it does not tell which")
+            for how in differing:
                 self._report(
-                    f"{folder} was trained by another version of the program: to train it anew, "
-                    "give another folder with --out"
+                    f"{folder} was trained {how}: to train it anew, give another folder with --out"
                 )
             return folder / known["model"]
         begun = time.monotonic()
@@ -198,11 +202,25 @@ class Runner:
             "variant": asdict(variant),
             "fold": fold,
             "settings": dict(settings),
-            "sources": dict(sources),
+            "sources": sources,
             "code": code_version(_TRAINING_CODE),
         }
         write_whole(done, (json.dumps(facts, indent=2) + "\n").encode("utf-8"))
         return model
+
+    def _model_folder(self, variant: Variant, fold: int) -> Path:
+        """Return where a model lies or will lie, by all that it is made of but the data's place."""
+        settings = self.bench.training_settings(variant)
+        start = self.folder / "models" / f"{variant.benchmark}-{fold}-{variant.marks}"
+        named = [
+            start.with_name(f"{start.name}-{digest((asdict(variant), fold, made_of))}")
+            # Models whose weights were not asked for are named by the settings alone.
+            for made_of in ({**settings, **self.bench.training_sources(variant)}, settings)
+        ]
+        return next((folder for folder in named if (folder / "trained.json").is_file()), named[0])
+
+    def _training_sources(self, variant: Variant) -> dict[str, str]:
+        return {**self.bench.training_sources(variant), **self.bench.training_roots(variant)}
 
     def _count(self, variant: Variant) -> Measured:
         """Count what a published VRP encoder learns, in millions."""
@@ -224,7 +242,7 @@ class Runner:
         return {**self.bench.training_settings(run.variant), **self.bench.trial_settings(run)}
 
     def _key(self, run: Run) -> str:
-        sources = {**self.bench.training_sources(run.variant), **self.bench.trial_sources(run)}
+        sources = {**self._training_sources(run.variant), **self.bench.trial_sources(run)}
         made_of = {**self._settings(run), **sources, "code": code_version(ANSWER_CODE)}
         return digest((self.bench.scale, asdict(run), made_of))
 

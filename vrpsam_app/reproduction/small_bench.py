@@ -99,6 +99,10 @@ class SmallBench:
         """Return nothing: everything is made here, by the settings."""
         return {}
 
+    def training_roots(self, variant: Variant) -> Mapping[str, str]:
+        """Return nothing: scenes are drawn by the settings."""
+        return {}
+
     def trial_sources(self, run: Run) -> Mapping[str, str]:
         """Return nothing: scenes are drawn by the settings."""
         return {}

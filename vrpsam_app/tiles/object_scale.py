@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -107,7 +107,7 @@ def reference_windows(reference: Reference, side: int, most: int) -> list[Refere
     for top, left in shown:
         elsewhere[max(top, 0) : top + side, max(left, 0) : left + side] = False
     shown += _corners(elsewhere, side, max(1, most - len(shown)))
-    return [_window(reference, top, left, side) for top, left in shown]
+    return [part for top, left in shown for part in _window(reference, top, left, side)]
 
 
 def _size_in(reference: Reference) -> float | None:
@@ -161,25 +161,33 @@ def _count(marks: NDArray[np.bool_], top: int, left: int, side: int) -> int:
     return int(marks[max(top, 0) : top + side, max(left, 0) : left + side].sum())
 
 
-def _window(reference: Reference, top: int, left: int, side: int) -> Reference:
+def _window(reference: Reference, top: int, left: int, side: int) -> Iterator[Reference]:
+    """Yield a window; one that is continued is spelled out, as it no longer can be later."""
     height, width = reference.positive.shape
     rows = slice(max(top, 0), min(top + side, height))
     cols = slice(max(left, 0), min(left + side, width))
     before = (rows.start - top, cols.start - left)
     after = (top + side - rows.stop, left + side - cols.stop)
     edges = tuple(zip(before, after, strict=True))
-    positive, image = reference.positive[rows, cols], reference.image[rows, cols]
-    if not any(map(any, edges)):
-        return replace(
-            reference, image=image, positive=positive, negative=reference.negative[rows, cols]
-        )
-    # Outside nothing is known, so that "everything is marked" becomes marks where it was said.
-    negative = reference.known_background().certain[rows, cols]
-    colours = ((0, 0),) * (image.ndim - 2)
-    return replace(
+    positive = reference.positive[rows, cols]
+    cut = replace(
         reference,
-        image=np.pad(image, (*edges, *colours), mode="symmetric"),
-        positive=np.pad(positive, edges),
-        negative=np.pad(negative, edges),
-        exhaustive=False,
+        image=reference.image[rows, cols],
+        positive=positive,
+        negative=reference.negative[rows, cols],
+        # What somebody pointed at would drown; the object's windows show background enough.
+        exhaustive=reference.exhaustive and (reference.is_not_this or bool(positive.any())),
     )
+    if not any(map(any, edges)):
+        yield cut
+        return
+    colours = ((0, 0),) * (cut.image.ndim - 2)
+    # Outside nothing is known, so that "everything is marked" becomes marks where it was said.
+    for part in cut.spelled_out():
+        yield replace(
+            part,
+            image=np.pad(part.image, (*edges, *colours), mode="symmetric"),
+            positive=np.pad(part.positive, edges),
+            negative=np.pad(part.known_background().certain, edges),
+            exhaustive=False,
+        )

@@ -22,6 +22,7 @@ from typing import Any, Literal, get_args
 
 from vrpsam_app.errors import ConfigError
 from vrpsam_app.images import IntensityRange
+from vrpsam_app.option_text import check_number
 from vrpsam_app.references import Reference
 from vrpsam_app.segmenter import Segmenter
 from vrpsam_app.stacks.stack import PixelSize
@@ -72,10 +73,14 @@ class TileOptions:
             raise ConfigError(
                 f"Tiling is {self.tiling!r}: expected one of {', '.join(get_args(Tiling))}."
             )
-        for name in ("tile", "object_pixels"):
-            value = getattr(self, name)
-            if value is not None and not (math.isfinite(value) and value >= 1):
-                raise ConfigError(f"{name} is {value}: expected a number of pixels, at least 1.")
+        check_number(self, "tile", 1, whole=True)
+        check_number(self, "overlap", 0, whole=True)
+        check_number(self, "object_pixels", 1)
+        if not isinstance(self.reference_pixel_size, PixelSize | None):
+            raise ConfigError(
+                f"Reference-pixel-size is {self.reference_pixel_size!r}: expected "
+                "PixelSize(row, col)."
+            )
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values, from which :meth:`from_json` makes equal options."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -8,7 +9,6 @@ import pytest
 from tests.vrpsam_app.evaluation.conftest import write
 from vrpsam_app.data.data_words import DataWords
 from vrpsam_app.errors import ConfigError
-from vrpsam_app.evaluation.episode_list import EpisodeList
 from vrpsam_app.evaluation.evaluation_set import open_sets
 
 
@@ -36,32 +36,11 @@ def test_lists_are_kept_and_the_same_data_give_the_same(pets_folder: Path, tmp_p
         "pets-seed-0-absent.json",
         "pets-seed-0.json",
     ]
-    kept = EpisodeList.load(tmp_path / "lists" / "pets-seed-0.json")
-    assert kept.episodes == drawn.positives
-    (tmp_path / "lists" / "pets-seed-0-absent.json").write_text("damaged", encoding="utf-8")
+    kept = json.loads((tmp_path / "lists" / "pets-seed-0.json").read_text(encoding="utf-8"))
+    assert [e["target"] for e in kept["episodes"]] == [e.target.picture for e in drawn.positives]
     (again,) = open_sets(words, tmp_path / "lists", episodes=4, negatives=4)
     assert again.positives == drawn.positives[:4]
     assert again.negatives == drawn.negatives != ()
-
-
-def test_a_list_of_other_rules_is_drawn_again(pets_folder: Path, tmp_path: Path):
-    path = tmp_path / "lists" / "pets-seed-0.json"
-    (small,) = open_sets(DataWords(pets_folder), tmp_path / "lists", episodes=2, negatives=0)
-    known = EpisodeList.load(path)
-    rules = {**known.rules, "least_area": 9999}
-    EpisodeList(known.dataset, known.seed, rules, known.episodes[:0]).save(path, overwrite=True)
-    (again,) = open_sets(DataWords(pets_folder), tmp_path / "lists", episodes=2, negatives=0)
-    assert again.positives == small.positives
-
-
-def test_a_list_of_pictures_that_are_gone_is_drawn_again(pets_folder: Path, tmp_path: Path):
-    open_sets(DataWords(pets_folder), tmp_path / "lists", episodes=6, negatives=0)
-    for part in ("images", "masks"):
-        for name in ("p0", "p1", "p2", "p4"):
-            (pets_folder / part / f"{name}.png").unlink()
-    (rest,) = open_sets(DataWords(pets_folder), tmp_path / "lists", episodes=6, negatives=0)
-    places = {p.picture for e in rest.positives for p in (e.target, *e.references)}
-    assert places == {"p3", "p6", "p7"}
 
 
 def test_new_pictures_are_asked_and_shown(pets_folder: Path, tmp_path: Path):
@@ -88,6 +67,18 @@ def test_data_sets_of_one_name_are_told_apart_by_their_folders(pets_folder: Path
     opened = open_sets(words, tmp_path / "lists", episodes=2, negatives=0)
     assert [s.name for s in opened] == [f"{tmp_path.name}/pets", "clinic/pets"]
     assert len(list((tmp_path / "lists").iterdir())) == 2
+
+
+def test_names_are_as_long_as_it_takes_to_tell_data_sets_apart(pets_folder: Path, tmp_path: Path):
+    folders = [tmp_path / name / "x" / "pets" for name in ("r1", "r2")]
+    for folder in folders:
+        shutil.copytree(pets_folder, folder)
+    words = [DataWords(f) for f in folders] + [DataWords(folders[0], components=True)]
+    opened = open_sets(words, tmp_path / "lists", episodes=2, negatives=0)
+    assert [s.name for s in opened] == ["r1/x/pets", "r2/x/pets", "pets (components)"]
+    assert len(list((tmp_path / "lists").iterdir())) == 3
+    alone = open_sets(words[2], tmp_path / "lists", episodes=2, negatives=0)
+    assert [s.name for s in alone] == ["pets"]
 
 
 def test_halves_have_a_name_of_their_own_and_no_negatives(particles, tmp_path: Path):

@@ -9,6 +9,7 @@ import tifffile
 from PIL import Image
 
 from vrpsam_app.errors import AnnotationError, ConfigError, ObjectFileError
+from vrpsam_app.exchange import picture_files
 from vrpsam_app.exchange.coco import write_coco
 from vrpsam_app.exchange.imagej_rois import write_rois
 from vrpsam_app.exchange.picture_files import (
@@ -113,6 +114,17 @@ def test_two_files_for_one_picture_are_refused(tmp_path, plane):
         write_labels(tmp_path / name, plane.labels)
     with pytest.raises(ConfigError, match="another file hold objects of 'cells'"):
         read_pictures(sorted(tmp_path.iterdir()))
+
+
+def test_the_work_grows_with_the_number_of_files(tmp_path, plane, monkeypatch):
+    paths = [write_labels(tmp_path / f"x{i}_labels.png", plane.labels) for i in range(20)]
+    names: list[Path] = []
+    stem = picture_files.image_stem
+    monkeypatch.setattr(picture_files, "image_stem", lambda path: names.append(path) or stem(path))
+    assert len(read_pictures(paths[:10])) == 10
+    first = len(names)
+    assert len(read_pictures(paths)) == 20
+    assert len(names) - first == 2 * first
 
 
 def test_pictures_of_one_name_in_several_folders_are_all_read(tmp_path, plane, second_plane):

@@ -56,6 +56,11 @@ def test_every_image_comes_back_equal(tmp_path: Path, image: np.ndarray):
     assert (entry.kind, entry.exhaustive, entry.not_this) == ("box", True, False)
 
 
+def test_a_path_may_be_text(tmp_path: Path):
+    path = ReferenceLibrary().add("one", reference()).save(str(tmp_path / "lib.zip"))
+    assert ReferenceLibrary.load(str(path)).names == ("one",)
+
+
 def test_what_is_not_meant_stays_so(tmp_path: Path):
     path = ReferenceLibrary().add("dirt", reference().as_not_this()).save(tmp_path / "lib.zip")
     (entry,) = ReferenceLibrary.load(path).entries

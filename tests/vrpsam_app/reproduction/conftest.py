@@ -70,6 +70,9 @@ class FakeBench:
     def training_sources(self, variant: Variant) -> Mapping[str, str]:
         return {"sam": self.weights}
 
+    def training_roots(self, variant: Variant) -> Mapping[str, str]:
+        return {"learned_from": self.data}
+
     def trial_sources(self, run: Run) -> Mapping[str, str]:
         return {"data": self.data}
 

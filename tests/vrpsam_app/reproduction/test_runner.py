@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from vrpsam_app.reproduction import runner
 from vrpsam_app.reproduction.experiments import Cell, Experiment, Trial, Variant
 from vrpsam_app.reproduction.paper_tables import experiment
 from vrpsam_app.reproduction.runner import Runner, described
+from vrpsam_app.reproduction.small_scale import digest
 
 PASCAL = Variant(benchmark="pascal5i")
 
@@ -100,6 +103,31 @@ def test_other_code_asks_again_and_keeps_the_model(start, bench, lines, monkeypa
     assert len(bench.trained) == 1
     assert first[0].key != second[0].key
     assert any("trained by another version of the program" in line for line in lines)
+
+
+def test_data_that_lie_elsewhere_keep_the_model_and_are_told(start, bench, lines) -> None:
+    start().run([table(cell())], (0,))
+    bench.data = "elsewhere"
+    lines.clear()
+    start().run([table(cell())], (0,))
+    assert len(bench.trained) == 1
+    assert any("was trained with another learned_from" in line for line in lines)
+
+
+def test_a_model_named_by_its_settings_alone_is_kept(start, bench, lines, tmp_path: Path) -> None:
+    start().run([table(cell())], (0,))
+    (folder,) = (tmp_path / "out" / "models").iterdir()
+    facts = json.loads((folder / "trained.json").read_text())
+    del facts["sources"], facts["code"]
+    (folder / "trained.json").write_text(json.dumps(facts))
+    made_of = digest((asdict(PASCAL), 0, bench.training_settings(PASCAL)))
+    folder.rename(folder.with_name(f"pascal5i-0-mask-{made_of}"))
+    (tmp_path / "out" / "results.jsonl").unlink()
+    lines.clear()
+    start().run([table(cell())], (0,))
+    assert len(bench.trained) == 1
+    assert any("another learned_from, sam, or it does not tell which" in line for line in lines)
+    assert any("another version of the program" in line for line in lines)
 
 
 def test_what_lacks_something_is_left_out_and_named(start, bench) -> None:

@@ -102,6 +102,19 @@ def test_what_is_not_the_object_is_kept():
     assert windows[1].negative.sum() == reference.negative.sum()
 
 
+def test_in_windows_too_a_background_does_not_drown_what_was_pointed_at():
+    far = Point(280, 380, positive=False, radius=5)
+    near = Point(25, 25, positive=False, radius=2)
+    cut = reference_windows(marked(Box(10, 10, 20, 20), far, near, exhaustive=True), 64, 4)
+    assert [(w.is_not_this, w.exhaustive) for w in cut] == [(False, True), (True, False)]
+    background, strokes = cut[0].spelled_out()
+    small = marked(Box(5, 5, 15, 15), near, image=IMAGE[:40, :50], exhaustive=True)
+    continued = reference_windows(small, 120, 4)
+    assert [len(window.spelled_out()) for window in (*cut, *continued)] == [2, 1, 1, 1]
+    known = [int(w.known_background().certain.sum()) for w in (background, strokes, *continued)]
+    assert known == [64 * 64 - 100, 12, 40 * 50 - 100, 12]
+
+
 def test_a_small_reference_is_continued_and_nothing_is_known_there():
     image = IMAGE[:40, :50]
     reference = marked(Box(5, 5, 15, 15), image=image, exhaustive=True)

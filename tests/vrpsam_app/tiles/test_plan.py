@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -132,6 +133,29 @@ def test_options_survive_json():
 def test_damaged_options_are_refused(data: dict[str, Any]):
     with pytest.raises(ConfigError):
         TileOptions.from_json(data)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("tile", "512", "a whole number from 1"),
+        ("tile", 128.5, "a whole number from 1"),
+        ("overlap", "a", "a whole number from 0"),
+        ("overlap", -1, "a whole number from 0"),
+        ("object_pixels", "x", "a number from 1"),
+        ("object_pixels", float("nan"), "a number from 1"),
+        ("reference_pixel_size", 0.5, "PixelSize"),
+    ],
+)
+def test_options_of_another_kind_are_refused(name: str, value: Any, expected: str):
+    said = f"{name.replace('_', '-').capitalize()} is {value!r}: expected {expected}"
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        TileOptions("tiles", **{name: value})
+
+
+def test_numbers_of_an_array_become_plain_ones():
+    options = TileOptions("tiles", tile=np.int64(512), object_pixels=np.float32(40))
+    assert json.loads(json.dumps(options.to_json())) == options.to_json()
 
 
 def test_the_plan_is_recorded(colour_segmenter):
