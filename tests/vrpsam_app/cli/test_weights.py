@@ -138,7 +138,7 @@ def test_a_model_made_here_is_not_removed_by_a_slip(
 def test_errors_are_one_sentence(hub: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["weights", "download", "nobody/nothing"]) == 2
     said = capsys.readouterr().err
-    assert said.startswith("vrpsam: There is no folder nobody/nothing here, so that it was taken for")
+    assert said.startswith("vrpsam: There is no folder nobody/nothing here, so that it was")
     assert "nobody/nothing/config.json: the Hub shows nothing of" in said
     assert "Traceback" not in said
 
