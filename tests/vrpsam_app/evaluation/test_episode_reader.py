@@ -156,18 +156,11 @@ def test_target_and_references_share_their_range_of_intensities(paper):
     assert image.shape[2] == 3
 
 
-class Crowded:
+class Crowded(Bright):
     """Two pictures of one class, with a crowd of it and a border."""
 
     name = "crowded"
-    names = ("a", "b")
     class_names = ("person", "dog")
-    groups = dict.fromkeys(names, "")
-    fields = {name: name for name in names}  # noqa: RUF012
-    has_instances = True
-
-    def __len__(self):
-        return 2
 
     def load(self, index):
         classes = np.zeros((50, 70), np.int32)
@@ -178,9 +171,6 @@ class Crowded:
         ignored[45:50] = 2
         image = np.zeros((50, 70, 3), np.uint8)
         return LabelledImage(self.names[index], image, classes, classes, self.class_names, ignored)
-
-    def shown(self, index):
-        return {1: 400}
 
 
 def test_what_nobody_knows_is_neither_truth_nor_background():
