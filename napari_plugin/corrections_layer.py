@@ -135,6 +135,8 @@ def corrected_plane(
         plane,
         question.references,
         corrections,
+        tiling=settings.tiling,
+        pixel_size=stack.pixel_size,
         intensity_range=ready.intensity_range,
         threshold=settings.threshold,
         cancel=cancel,

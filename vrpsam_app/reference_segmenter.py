@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from numpy.typing import NDArray
 
@@ -40,7 +40,14 @@ class ReferenceSegmenter(ABC):
 
     A subclass says in :meth:`_predict_one` where one class is; the rules about labels, intensities
     and several classes are the same for all.
+
+    Attributes
+    ----------
+    answers_marks : whether marks on the target are the question itself, and not corrections of what
+        the references find
     """
+
+    answers_marks: ClassVar[bool] = False
 
     @abstractmethod
     def describe(self) -> dict[str, object]:

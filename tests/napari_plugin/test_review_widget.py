@@ -38,11 +38,12 @@ class ClickedSegmenter:
         self.clicks.append(
             [(mark.row, mark.col, mark.positive) for mark in corrections.annotations]
         )
-        mask = found.mask.copy()
+        mask, probability = found.mask.copy(), found.probability.copy()
         rows, cols = np.mgrid[: mask.shape[0], : mask.shape[1]] + 0.5
         for mark in corrections.annotations:
-            mask[(rows - mark.row) ** 2 + (cols - mark.col) ** 2 <= 25] = mark.positive
-        return replace(found, mask=mask, score=0.9)
+            near = (rows - mark.row) ** 2 + (cols - mark.col) ** 2 <= 25
+            mask[near], probability[near] = mark.positive, 0.9 * mark.positive
+        return replace(found, mask=mask, probability=probability, score=0.9)
 
     def predict_classes(self, target, references, **settings):
         return self.grey.predict_classes(target, references, **settings)

@@ -1,11 +1,13 @@
-"""Marks on the target, for one class or several."""
+"""Marks on the target: what they touch changes, the rest stays."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from vrpsam_app.annotations import Box, Point
+from vrpsam_app.annotations import Box, Mask, Point, Scribble
 from vrpsam_app.corrected import predict_corrected
 from vrpsam_app.corrections import Corrections
 from vrpsam_app.errors import Cancelled, ConfigError
@@ -13,26 +15,41 @@ from vrpsam_app.progress import CancelToken
 from vrpsam_app.reference_segmenter import ReferenceSegmenter
 from vrpsam_app.references import Reference, references_for
 from vrpsam_app.segmenter import Prediction
+from vrpsam_app.tiles.plan import TileOptions
+
+HW = (60, 90)
 
 
-class Echo(ReferenceSegmenter):
-    """Finds the pixels that are marked on the target, and half a chance everywhere else."""
+class Bright(ReferenceSegmenter):
+    """Finds what is brighter than 100; after hearing marks, what is as bright as these."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[str, int]] = []
+        self.asked: list[tuple[str, tuple[int, ...], int]] = []
 
     def describe(self) -> dict[str, object]:
         return {}
 
     def _predict_one(self, target, references, label, corrections, intensity_range, threshold):
-        self.asked.append((label, sum(r.is_not_this for r in references)))
-        probability = np.full(target.shape, 0.4, np.float32)
+        marks = 0 if corrections is None else len(corrections.annotations)
+        self.asked.append((label, target.shape, marks))
+        probability = np.where(target > 100, 0.9, 0.1).astype(np.float32)
         if corrections is not None:
-            (marks,) = corrections.as_references(target, label)
-            probability[marks.positive] = 0.9
-        return Prediction(
-            probability > threshold, probability, 0.5, 1.0, True, probability, label, {}
-        )
+            (own,) = corrections.as_references(target, label)
+            if own.positive.any():
+                like = np.isin(target, np.unique(target[own.positive]))
+                probability = np.where(like, 0.8, 0.1).astype(np.float32)
+        mask = probability > threshold
+        return Prediction(mask, probability, 0.5, 1.0, bool(mask.any()), probability, label, {})
+
+
+@pytest.fixture
+def target() -> np.ndarray:
+    """Two bright discs that touch, one beside them, two dim ones, and ground."""
+    rows, cols = np.indices(HW)
+    image = np.zeros(HW, np.uint8)
+    for row, col, grey in ((20, 20, 200), (20, 36, 200), (20, 70, 200), (45, 20, 60), (45, 60, 60)):
+        image[np.hypot(rows - row, cols - col) <= 8.5] = grey
+    return image
 
 
 @pytest.fixture
@@ -44,38 +61,171 @@ def references() -> list[Reference]:
     ]
 
 
-def test_marks_go_to_their_class_and_classes_compete(references):
-    segmenter, target = Echo(), np.zeros((20, 30), np.uint8)
-    marks = {"b": Corrections((Point(10, 10, radius=2),))}
-    found = predict_corrected(segmenter, target, references, marks, threshold=0.3)
-    assert segmenter.asked == [("a", 1), ("b", 1)]
+def corrected(target, references, *marks, segmenter=None, **settings) -> Prediction:
+    found = predict_corrected(
+        segmenter or Bright(), target, references[:1], {"a": Corrections(marks)}, **settings
+    )
+    return found.predictions["a"]
+
+
+def test_not_this_takes_the_clicked_object_and_nothing_else(target, references):
+    segmenter = Bright()
+    found = corrected(target, references, Point(20, 20, positive=False), segmenter=segmenter)
+    before = target > 100
+    assert not found.mask[:, :27].any()
+    np.testing.assert_array_equal(found.mask[:, 30:], before[:, 30:])
+    assert segmenter.asked == [("a", HW, 0)]
+    np.testing.assert_array_equal(found.at_threshold(0.05).mask[10:30, 10:27], False)
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        Scribble(((20, 66), (20, 74)), positive=False),
+        Box(8, 58, 32, 82, positive=False),
+        Point(20, 74, positive=False),
+    ],
+)
+def test_strokes_and_boxes_take_away_as_well(target, references, mark):
+    found = corrected(target, references, mark)
+    assert not found.mask[:, 50:].any()
+    np.testing.assert_array_equal(found.mask[:, :50], (target > 100)[:, :50])
+
+
+def test_a_painted_area_is_taken_as_it_is(target, references):
+    painted = np.zeros(HW, np.bool_)
+    painted[18:22, 66:90] = True
+    found = corrected(target, references, Mask(painted, positive=False))
+    np.testing.assert_array_equal(found.mask, (target > 100) & ~painted)
+    found = corrected(target, references, Mask(painted))
+    np.testing.assert_array_equal(found.mask, (target > 100) | painted)
+
+
+def test_this_too_adds_what_is_like_it_and_loses_nothing(target, references):
+    found = corrected(target, references, Point(45, 20))
+    np.testing.assert_array_equal(found.mask, target > 0)
+
+
+def test_of_an_object_that_stands_alone_the_model_says_what_remains(target, references):
+    target[:, :50] = 0
+    target[20:29, 62:79][target[20:29, 62:79] == 200] = 160  # the lower half is darker
+
+    class Unlike(Bright):
+        """Leaves out what is as bright as what was refused."""
+
+        def _predict_one(self, target, references, label, corrections, *rest):
+            found = super()._predict_one(target, references, label, None, *rest)
+            if corrections is None:
+                return found
+            (own,) = corrections.as_references(target, label)
+            refused = np.isin(target, np.unique(target[own.negative]))
+            return replace(found, probability=np.where(refused, 0, found.probability))
+
+    found = corrected(target, references, Point(25, 70, positive=False), segmenter=Unlike())
+    assert not found.mask[20:].any()
+    np.testing.assert_array_equal(found.mask[:20], (target > 100)[:20])
+
+
+def test_an_answer_that_runs_away_adds_the_clicked_object_only(target, references):
+    target[:, 29:50] = 0
+    target[:10], target[31:36], target[55:] = 60, 60, 60
+    found = corrected(target, references, Point(45, 20))
+    clicked = np.zeros(HW, np.bool_)
+    clicked[36:55, :40] = target[36:55, :40] == 60
+    np.testing.assert_array_equal(found.mask, (target > 100) | clicked)
+
+
+def test_what_the_model_does_not_find_is_marked_all_the_same(target, references):
+    class Deaf(Bright):
+        def _predict_one(self, target, references, label, corrections, *rest):
+            return super()._predict_one(target, references, label, None, *rest)
+
+    found = corrected(target, references, Point(45, 75, radius=3), segmenter=Deaf())
+    assert found.mask[45, 75]
+    np.testing.assert_array_equal(found.mask[:30], (target > 100)[:30])
+
+
+def test_where_nothing_was_found_a_mark_begins_the_answer(target, references):
+    target[target == 200] = 60
+    found = corrected(target, references, Point(45, 20))
+    assert found.present
+    np.testing.assert_array_equal(found.mask, target > 0)
+
+
+def test_where_all_was_refused_nothing_is_there(target, references):
+    everything = Box(0, 0, *HW, positive=False)
+    found = corrected(target, references, everything)
+    assert not found.present
+    assert not found.at_threshold(0).mask.any()
+
+
+def test_an_object_with_marks_of_both_kinds_is_as_the_model_answers(target, references):
+    target[20:29, 62:79][target[20:29, 62:79] == 200] = 160  # the lower half is darker
+    found = corrected(target, references, Point(15, 70), Point(25, 70, positive=False))
+    assert found.mask[15, 70]
+    assert not found.mask[21:, 60:].any()
+    assert found.mask[20, 20]
+
+
+def test_in_tiles_the_model_sees_the_neighbourhood_of_each_mark(target, references):
+    segmenter = Bright()
+    shown = TileOptions("tiles", tile=30, overlap=10)
+    found = corrected(target, references, Point(45, 20), segmenter=segmenter, tiling=shown)
+    asked = [size for _, size, marks in segmenter.asked if marks]
+    assert asked == [(30, 30)]
+    assert found.mask[45, 20]
+    assert not found.mask[45, 60], "too far away to be seen"
+    np.testing.assert_array_equal(found.mask[:30], (target > 100)[:30])
+
+
+def test_objects_told_apart_stay_told_apart(target, references):
+    class Numbered(Bright):
+        def _predict_one(self, *arguments):
+            found = super()._predict_one(*arguments)
+            numbers = np.zeros(HW, np.int32)
+            numbers[:, :28], numbers[:, 28:50], numbers[:, 50:] = 1, 2, 3
+            object.__setattr__(found, "instance_labels", np.where(found.mask, numbers, 0))
+            return found
+
+    marks = (Point(20, 36, positive=False), Point(45, 20))
+    found = corrected(target, references, *marks, segmenter=Numbered())
+    assert found.instance_labels is not None
+    assert found.instance_labels[20, 20] == 1
+    assert found.instance_labels[20, 36] == 0
+    assert found.instance_labels[45, 20] > 3
+    np.testing.assert_array_equal(found.instance_labels > 0, found.mask)
+
+
+def test_marks_go_to_their_class_and_what_one_got_the_other_has_not(target, references):
+    segmenter = Bright()
+    marks = {"b": Corrections((Point(20, 70),))}
+    found = predict_corrected(segmenter, target, references, marks)
+    assert segmenter.asked == [("a", HW, 0), ("b", HW, 0), ("b", HW, 1)]
     assert found.names == ("a", "b")
-    assert found.labels[10, 10] == 2
-    assert found.labels[0, 0] == 1
+    assert found.labels[20, 70] == 2, "the first of equals would have it else"
+    assert found.labels[20, 20] == 1
     assert not (found.predictions["a"].mask & found.predictions["b"].mask).any()
 
 
-def test_one_class_is_what_predict_answers(references):
-    segmenter, target = Echo(), np.zeros((20, 30), np.uint8)
-    marks = Corrections((Point(10, 10, radius=2),))
-    found = predict_corrected(segmenter, target, references[:1], {"a": marks})
-    alone = segmenter.predict(target, references[0], corrections=marks)
-    np.testing.assert_array_equal(found.predictions["a"].mask, alone.mask)
+def test_a_method_that_only_answers_marks_is_asked_by_them(target, references):
+    class Answering(Bright):
+        answers_marks = True
+
+    found = corrected(target, references, Point(45, 20), segmenter=Answering())
+    np.testing.assert_array_equal(found.mask, target == 60)
 
 
-def test_marks_of_an_unknown_class_are_a_sentence(references):
+def test_marks_of_an_unknown_class_are_a_sentence(target, references):
     with pytest.raises(ConfigError, match=r"'c'.*a, b"):
-        predict_corrected(
-            Echo(), np.zeros((20, 30), np.uint8), references, {"c": Corrections((Point(1, 1),))}
-        )
+        predict_corrected(Bright(), target, references, {"c": Corrections((Point(1, 1),))})
 
 
-def test_it_can_be_stopped(references):
+def test_it_can_be_stopped(target, references):
     token = CancelToken()
     token.cancel()
-    segmenter = Echo()
+    segmenter = Bright()
     with pytest.raises(Cancelled):
-        predict_corrected(segmenter, np.zeros((20, 30), np.uint8), references, {}, cancel=token)
+        predict_corrected(segmenter, target, references, {}, cancel=token)
     assert segmenter.asked == []
 
 

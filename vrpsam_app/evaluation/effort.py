@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vrpsam_app.annotations import Annotation, Point
+from vrpsam_app.corrected import predict_corrected
 from vrpsam_app.corrections import Corrections
 from vrpsam_app.data.annotation_simulation import click, stroke
 from vrpsam_app.errors import ConfigError
@@ -143,8 +144,9 @@ def with_reference(segmenter: Segmenter, question: Question) -> Answer:
     """Return the product's way: the references first, then corrections of the answer."""
 
     def answer(marks: tuple[Annotation, ...]) -> NDArray[np.bool_]:
-        corrections = Corrections(marks) if marks else None
-        return segmenter.predict(question.target, question.references, corrections=corrections).mask
+        corrections = {question.references[0].label: Corrections(marks)}
+        found = predict_corrected(segmenter, question.target, question.references, corrections)
+        return found.predictions[question.references[0].label].mask
 
     return answer
 

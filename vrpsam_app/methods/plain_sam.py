@@ -49,6 +49,7 @@ class PlainSAM(SAMMethod):
     """
 
     name: ClassVar[str] = "sam"
+    answers_marks: ClassVar[bool] = True
 
     def __init__(self, pictures: SAMPictures, *, settings: AutomaticSettings = DEFAULT) -> None:
         super().__init__(pictures)

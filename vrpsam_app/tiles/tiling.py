@@ -76,9 +76,9 @@ def predict_tiled(
     """
     references = as_sequence(references)
     label = only_label(references)
-    return _predict(
-        segmenter, plane, references, tiling, pixel_size, intensity_range, threshold,
-        cancel, progress,
+    return predict_each_tiled(
+        segmenter, plane, references, tiling=tiling, pixel_size=pixel_size,
+        intensity_range=intensity_range, threshold=threshold, cancel=cancel, progress=progress,
     )[label]  # fmt: skip
 
 
@@ -98,25 +98,30 @@ def predict_classes_tiled(
 
     Parameters and errors are those of :func:`predict_tiled`, but for the labels.
     """
-    alone = _predict(
-        segmenter, plane, as_sequence(references), tiling, pixel_size, intensity_range, threshold,
-        cancel, progress,
+    return ClassPredictions.compete(
+        predict_each_tiled(
+            segmenter, plane, as_sequence(references), tiling=tiling, pixel_size=pixel_size,
+            intensity_range=intensity_range, threshold=threshold, cancel=cancel, progress=progress,
+        )
     )  # fmt: skip
-    return ClassPredictions.compete(alone)
 
 
-def _predict(
+def predict_each_tiled(
     segmenter: Segmenter,
     plane: Any,
     references: Sequence[Reference],
-    tiling: Tiling | TileOptions,
-    pixel_size: PixelSize | None,
-    intensity_range: IntensityRange | None,
-    threshold: float,
-    cancel: CancelToken | None,
-    progress: ProgressCallback | None,
+    *,
+    tiling: Tiling | TileOptions = "auto",
+    pixel_size: PixelSize | None = None,
+    intensity_range: IntensityRange | None = None,
+    threshold: float = 0.5,
+    cancel: CancelToken | None = None,
+    progress: ProgressCallback | None = None,
 ) -> Mapping[str, Prediction]:
-    """Return the prediction of each class, as if it were the only one."""
+    """Find every label of the references, before those of tiles compete in the whole plane.
+
+    Parameters and errors are those of :func:`predict_tiled`, but for the labels.
+    """
     if isinstance(plane, Stack):
         pixel_size = pixel_size or plane.pixel_size
     plane = _checked(plane)
