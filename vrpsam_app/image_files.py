@@ -59,11 +59,6 @@ def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> NDArray[Any
     ------
     ImageFileError
         If the file is missing, a folder, too large, damaged, or none of these formats.
-
-    Notes
-    -----
-    PNGs with 16 bits in each of several channels are reduced to 8 by Pillow; save such images as
-    TIFF.
     """
     return read_pixels(Path(path), max_pixels, as_stored=False)[0]
 
@@ -369,7 +364,9 @@ def _check_free(path: Path, overwrite: bool) -> None:
     if not path.parent.is_dir():
         raise OutputError(f"{path} cannot be written: the folder {path.parent} does not exist.")
     if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists: choose another name, or say that it may be replaced.")
+        raise OutputError(
+            f"{path} exists: choose another name, or allow overwriting (--overwrite)."
+        )
 
 
 def _within(path: Path) -> list[Path]:

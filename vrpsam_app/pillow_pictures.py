@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from vrpsam_app.errors import ImageFileError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+    from PIL.ImageFile import ImageFile
 
 _SIGNATURES = {
     b"\x89PNG\r\n\x1a\n": "PNG",
@@ -36,6 +37,10 @@ _UPRIGHT: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
     8: lambda a: a.swapaxes(0, 1)[::-1],
 }
 _LYING = (5, 6, 7, 8)  # orientations that exchange rows and columns
+# How Pillow calls PNGs of 16 bits in each of several channels, of which it gives the upper 8.
+_DEEP_COLOURS = ("RGB;16B", "RGBA;16B", "LA;16B")
+# What it multiplies the numbers of grey PNGs of fewer bits with, so that the highest is 255.
+_STRETCHED = {"L;2": 85, "L;4": 17}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +87,12 @@ def picture_header(
     """
     with _opened(stream, file_format, name, max_pixels) as image:
         width, height = image.size
+        deep = _raw_mode(image) in _DEEP_COLOURS
         # Pillow decodes a PNG to look for EXIF behind its pixels, where hardly any file has it.
         known = file_format != "PNG" or _has_exif(image) or _has_chunk(stream, b"eXIf")
         lying = known and _exif_orientation(image) in _LYING
         mode = _mode_of(image)
-        dtype = {"1": np.bool_, "I;16": np.uint16}.get(mode, np.uint8)
+        dtype = np.uint16 if deep else {"1": np.bool_, "I;16": np.uint16}.get(mode, np.uint8)
         samples = {"RGB": 3, "RGBA": 4}.get(mode, 1)
         return PictureHeader(
             (width, height) if lying else (height, width),
@@ -104,7 +110,8 @@ def decode_picture(
     Parameters
     ----------
     stream, file_format, name, max_pixels : as for :func:`picture_header`
-    indices : whether of a picture with a palette its indices are wanted, not its colours
+    indices : whether of a picture with a palette its indices are wanted, not its colours, and of
+        grey of 2 or 4 bits the numbers it holds, not those stretched to 255
 
     Raises
     ------
@@ -112,7 +119,16 @@ def decode_picture(
         If it is too large.
     """
     with _opened(stream, file_format, name, max_pixels) as image:
-        pixels = np.asarray(image) if indices and image.mode == "P" else _pixels_of(image)
+        raw_mode = _raw_mode(image)
+        if raw_mode in _DEEP_COLOURS:
+            again = _opened(stream, file_format, name, max_pixels)
+            pixels = _deep_pixels(image, raw_mode, again)
+        elif indices and image.mode == "P":
+            pixels = np.asarray(image)
+        else:
+            pixels = _pixels_of(image)
+            if indices and raw_mode in _STRETCHED:
+                pixels = pixels // np.uint8(_STRETCHED[raw_mode])
         return upright(pixels, _exif_orientation(image))
 
 
@@ -130,7 +146,7 @@ def turned(pixels: Any, orientation: int) -> Any:
 
 
 @contextmanager
-def _opened(stream: IO[bytes], file_format: str, name: str, max_pixels: int) -> Iterator[Image]:
+def _opened(stream: IO[bytes], file_format: str, name: str, max_pixels: int) -> Iterator[ImageFile]:
     from PIL import Image
 
     Image.init()
@@ -158,12 +174,50 @@ def _mode_of(image: Image) -> str:
 
 
 def _pixels_of(image: Image) -> NDArray[Any]:
-    """Return the numbers of a Pillow image as bool, uint8 or uint16."""
+    """Return the numbers of a Pillow image as bool, uint8 or uint16, as it gives them."""
     mode = _mode_of(image)
     if mode == "I;16":
         # Older releases of Pillow open 16-bit PNGs with 32-bit pixels.
         return np.asarray(image).astype(np.uint16)
     return np.asarray(image if mode == image.mode else image.convert(mode))
+
+
+def _raw_mode(image: ImageFile) -> str:
+    """Return how a PNG stores its pixels, as Pillow calls it; decoding forgets it."""
+    stored = image.tile[0][3] if image.tile else ""
+    return stored if isinstance(stored, str) else ""
+
+
+def _deep_pixels(
+    image: ImageFile, raw_mode: str, again: AbstractContextManager[ImageFile]
+) -> NDArray[np.uint16]:
+    """Return RGB or RGBA of a PNG with 16 bits in each of several channels.
+
+    Parameters
+    ----------
+    image : not decoded yet
+    raw_mode : one of `_DEEP_COLOURS`
+    again : opens the same picture a second time
+    """
+    if raw_mode == "LA;16B":  # as many bytes for each pixel as 8-bit RGBA has
+        pairs = _decoded_as(image, "RGBA").view(">u2").astype(np.uint16)
+        return pairs[..., [0, 0, 0, 1]]
+    upper: NDArray[np.uint16] = np.left_shift(np.asarray(image), 8, dtype=np.uint16)
+    with again as other:
+        # The upper bytes, were the lower ones stored first.
+        pixels: NDArray[np.uint16] = upper | _decoded_as(other, raw_mode.replace("16B", "16L"))
+    transparent = image.info.get("transparency")
+    if transparent is None:
+        return pixels
+    opaque = np.any(pixels != np.array(transparent, np.uint16), axis=2)
+    return np.dstack([pixels, np.where(opaque, np.uint16(65535), np.uint16(0))])
+
+
+def _decoded_as(image: ImageFile, raw_mode: str) -> NDArray[np.uint8]:
+    """Decode a PNG as if its pixels were stored in another way, of as many bytes."""
+    # Older releases of Pillow have plain tuples.
+    image.tile = [(*image.tile[0][:3], raw_mode)]  # type: ignore[list-item]
+    return np.asarray(image)
 
 
 def _has_exif(image: Image) -> bool:

@@ -3,6 +3,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from tests.png_files import png_bytes
 from vrpsam_app.errors import ImageError, ImageFileError, OutputError
 from vrpsam_app.image_files import read_image
 from vrpsam_app.label_files import (
@@ -49,6 +50,15 @@ def test_masks_of_one_bit_become_numbers(tmp_path):
     read = read_labels(tmp_path / "a.png")
     assert read.dtype == np.uint8
     assert np.array_equal(read, LABELS > 1)
+
+
+@pytest.mark.parametrize("depth", [2, 4])
+def test_grey_of_few_bits_gives_numbers_not_brightness(tmp_path, depth):
+    labels = np.arange(28, dtype=np.uint8).reshape(4, 7) % 2**depth
+    (tmp_path / "a.png").write_bytes(png_bytes(labels, depth))
+    assert np.array_equal(read_labels(tmp_path / "a.png"), labels)
+    assert np.array_equal(open_labels(tmp_path / "a.png").plane(), labels)
+    assert read_image(tmp_path / "a.png").max() == 255
 
 
 def test_colours_are_refused(tmp_path):

@@ -7,7 +7,8 @@ import pytest
 import tifffile
 from PIL import Image
 
-from vrpsam_app.image_files import read_header, read_image
+from tests.png_files import png_bytes, png_chunk
+from vrpsam_app.image_files import read_header, read_image, read_mask
 
 RNG = np.random.default_rng(0)
 RGB = RNG.integers(0, 256, (24, 36, 3)).astype(np.uint8)
@@ -109,3 +110,28 @@ def test_a_damaged_second_frame_leaves_the_first(tmp_path):
     for size in range(first, first + 40):
         path.write_bytes(whole.read_bytes()[:size])
         agree(path)
+
+
+@pytest.mark.parametrize("samples", [2, 3, 4])
+@pytest.mark.parametrize("highest", [200, 4000, 65536])
+def test_several_channels_of_sixteen_bits_are_kept(tmp_path, samples, highest):
+    deep = RNG.integers(0, highest, (24, 36, samples)).astype(np.uint16)
+    path = tmp_path / "a.png"
+    path.write_bytes(png_bytes(deep, 16))
+    expected = deep[..., [0, 0, 0, 1]] if samples == 2 else deep
+    assert np.array_equal(read_image(path), expected)
+    assert np.array_equal(read_mask(path), expected[..., :3].any(axis=2))
+    agree(path)
+
+
+def test_sixteen_bits_turned_and_partly_transparent(tmp_path):
+    deep = RNG.integers(0, 65536, (24, 36, 3)).astype(np.uint16)
+    path = tmp_path / "a.png"
+    exif = png_chunk(b"eXIf", turned().tobytes().removeprefix(b"Exif\0\0"))
+    hidden = png_chunk(b"tRNS", deep[3, 5].astype(">u2").tobytes())
+    path.write_bytes(png_bytes(deep, 16, chunks=exif + hidden))
+    read = read_image(path)
+    assert np.array_equal(read[..., :3], np.rot90(deep))
+    assert np.argwhere(np.rot90(read, -1)[..., 3] == 0).tolist() == [[3, 5]]
+    assert read[..., 3].max() == 65535
+    agree(path)

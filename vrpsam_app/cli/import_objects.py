@@ -52,7 +52,8 @@ def run(options: argparse.Namespace) -> int:
     )
     prepare_folder(options.out)
     for stem, found in pictures.items():
-        planes = _write(planned[stem], found, picture_of(stem, options.images), options.overwrite)
+        picture = picture_of(stem, options.images, name=found[0].name)
+        planes = _write(planned[stem], found, picture, options.overwrite)
         write_whole(tables[stem], class_table(planes), overwrite=options.overwrite)
         count = len({number for plane in planes for number in plane.counts.ids.tolist()})
         print(f"{stem}: {count} object{'' if count == 1 else 's'} -> {planned[stem]}")

@@ -12,7 +12,7 @@ from vrpsam_app.errors import ConfigError, ObjectFileError, OutputError
 from vrpsam_app.exchange import coco, imagej_rois, labelme, qupath_geojson, yolo
 from vrpsam_app.exchange.json_files import read_json
 from vrpsam_app.exchange.object_plane import ObjectPlane
-from vrpsam_app.exchange.picture_names import pictures_named
+from vrpsam_app.exchange.picture_names import PictureFolder
 from vrpsam_app.image_files import MAX_PIXELS, read_header
 from vrpsam_app.label_files import open_labels, write_labels
 from vrpsam_app.output_paths import check_outputs
@@ -142,7 +142,7 @@ def read_objects(
     *,
     hw: tuple[int, int] | None = None,
     name: str | None = None,
-    images: Path | None = None,
+    images: Path | PictureFolder | None = None,
     position: Mapping[str, int] | None = None,
     max_pixels: int = MAX_PIXELS,
 ) -> list[ObjectPlane]:
@@ -176,7 +176,7 @@ def read_objects(
     if not path.exists():
         raise ObjectFileError(f"{path} does not exist. Check the name and the folder.")
     known_name = name or path.name
-    if suffix in (".yaml", ".yml", ".txt") or (path / "data.yaml").is_file():
+    if yolo.is_yolo(path):
         return yolo.read_yolo(path, _sizes(path, images, hw, max_pixels))
     if suffix in (".json", ".geojson"):
         document = read_json(path, _JSON)
@@ -216,15 +216,21 @@ def _known(hw: tuple[int, int] | None, path: Path) -> tuple[int, int]:
     return hw
 
 
-def _sizes(path: Path, images: Path | None, hw: tuple[int, int] | None, max_pixels: int) -> Any:
+def _sizes(
+    path: Path, images: Path | PictureFolder | None, hw: tuple[int, int] | None, max_pixels: int
+) -> Any:
     """Return a function from a name without ending to the picture's file name and size."""
-    base = path if path.is_dir() else path.parent
-    folders = [images] if images else [base / "images", base.parent / "images", base]
+    if isinstance(images, PictureFolder):
+        folders = [images]
+    else:
+        base = path if path.is_dir() else yolo.labels_folder(path)
+        beside = [base / "images", base.parent / "images", base]
+        folders = [PictureFolder(folder) for folder in ([images] if images else beside)]
 
     def size_of(name: str) -> tuple[str, tuple[int, int]]:
         place = Path(name)
-        for folder in folders:
-            found = pictures_named(folder, place.name)
+        for pictures in folders:
+            folder, found = pictures.folder, pictures.named(place.name)
             # labels/train/a.txt is of images/train/a.png, whatever else is called so.
             found = [file for file in found if file.parent == folder / place.parent] or found
             if len(found) > 1:

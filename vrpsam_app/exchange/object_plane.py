@@ -194,18 +194,18 @@ def placed_planes(
     """
     somewhere = any(plane.position for plane in planes)
     here: dict[tuple[int, ...], list[ObjectPlane]] = {}
-    taken: set[int] = set()
-    # What lies everywhere comes last: its numbers must be free in every plane.
+    # What lies at many places comes last: its numbers must be free at all of them.
     for plane in sorted(planes, key=lambda plane: len(plane.position), reverse=True):
         places = [
             [plane.position[axis]] if axis in plane.position else range(size if somewhere else 1)
             for axis, size in zip(axes, shape, strict=True)
         ]
+        where = list(itertools.product(*places))
+        taken = {n for at in where for other in here.get(at, ()) for n in other.counts.ids.tolist()}
         spread = plane if len(plane.position) == len(axes) else plane.renumbered(taken)
-        taken.update(spread.counts.ids.tolist())
-        for place in itertools.product(*places):
-            at = dict(zip(axes, place, strict=True))
-            here.setdefault(place, []).append(replace(spread, position=at))
+        for at in where:
+            position = dict(zip(axes, at, strict=True))
+            here.setdefault(at, []).append(replace(spread, position=position))
     return {place: joined_planes(same) for place, same in sorted(here.items())}
 
 

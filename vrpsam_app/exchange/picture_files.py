@@ -15,10 +15,11 @@ from vrpsam_app.annotation_types import check_same_size
 from vrpsam_app.errors import AnnotationError, ConfigError, ObjectFileError
 from vrpsam_app.exchange.formats import read_objects
 from vrpsam_app.exchange.object_plane import DEFAULT_CLASS, ObjectPlane, joined_planes
-from vrpsam_app.exchange.picture_names import pictures_named
+from vrpsam_app.exchange.picture_names import PictureFolder
+from vrpsam_app.exchange.yolo import is_yolo
 from vrpsam_app.image_files import MAX_PIXELS
 from vrpsam_app.label_images import mask_of
-from vrpsam_app.output_paths import image_stem, plan_outputs
+from vrpsam_app.output_paths import free_name, image_stem, plan_outputs, result_stems
 from vrpsam_app.stacks.stack_files import open_stack
 
 # What this program, and others, put behind the name of a picture when they write its labels; of two
@@ -102,7 +103,7 @@ def read_pictures(
     -------
     pictures : by the name of the picture without ending: its planes
         Pictures of one name in several folders are told apart as the results of a run are,
-        ``train_a_png`` and ``val_a_png``.
+        ``train_a_png`` and ``val_a_png``, also if the objects of only one are read.
 
     Raises
     ------
@@ -111,12 +112,16 @@ def read_pictures(
     ConfigError
         If two files belong to one picture, or one file has it twice.
     """
-    folder = images.parent if images is not None and images.is_file() else images
+    single = images is not None and images.is_file()
+    folder = images.parent if images is not None and single else images
+    listed = None if images is None or single else PictureFolder(images)
     pictures: dict[Path, list[ObjectPlane]] = {}
+    longer: dict[Path, str] = {}  # names of files that tell their picture from namesakes
     known: dict[str, set[Path]] = {}  # folders by the name of a picture in them
     for path in paths:
         stem = picture_stem(path)
-        image = picture_of(stem, images)
+        # YOLO's files lie as their pictures do, which tells namesakes apart.
+        image = None if listed and is_yolo(path) else picture_of(stem, listed or images)
         # Whatever its channels: only its size and axes count.
         stack = None
         if image is not None:
@@ -128,11 +133,13 @@ def read_pictures(
             path,
             hw=None if stack is None else stack.plane_hw,
             name=name,
-            images=None if images is None or images.is_file() else images,
+            images=listed,
             max_pixels=max_pixels,
         )
         found: dict[Path, list[ObjectPlane]] = {}
         for plane in with_classes(planes, path):
+            if image is not None and plane.name == image.name:  # LabelMe's are without folders
+                plane = replace(plane, name=name)
             own = _place_of(plane.name, folder)
             if any(plane.position == other.position for other in found.get(own, ())):
                 raise ConfigError(
@@ -149,10 +156,20 @@ def read_pictures(
         pictures |= {own: _along(planes, axes) for own, planes in found.items()}
         for own in found:
             known.setdefault(image_stem(own), set()).add(own.parent)
-    plan = plan_outputs(list(pictures), Path(), ["object"])
+            if stem == result_stems(own)[0]:
+                longer[own] = stem
+    names = _result_names(pictures, listed.pictures if listed else ()) | longer
+    taken: set[str] = set()
+    return {free_name(names[own], taken): planes for own, planes in pictures.items()}
+
+
+def _result_names(pictures: Collection[Path], others: Sequence[Path]) -> dict[Path, str]:
+    """Return what the results of pictures are called, with others there that may be namesakes."""
+    stems = {image_stem(own).casefold() for own in {*pictures} & {*others}}
+    namesakes = [other for other in others if image_stem(other).casefold() in stems]
+    plan = plan_outputs(sorted({*pictures, *namesakes}), Path(), ["object"])
     return {
-        outputs.masks["object"].name.removesuffix("_mask.png"): pictures[outputs.target]
-        for outputs in plan
+        outputs.target: outputs.masks["object"].name.removesuffix("_mask.png") for outputs in plan
     }
 
 
@@ -293,26 +310,31 @@ def class_table(planes: Sequence[ObjectPlane]) -> bytes:
     return text.getvalue().encode("utf-8")
 
 
-def picture_of(stem: str, images: Path | None) -> Path | None:
+def picture_of(stem: str, images: Path | PictureFolder | None, *, name: str = "") -> Path | None:
     """Return the picture of a name, None if there is none.
 
     Parameters
     ----------
     stem : its name without ending, or what results are called where several share it
     images : a folder to look in, also deeper; a single picture belongs to whatever there is
+    name : its whole name from that folder, if that is known: goes before `stem`
 
     Raises
     ------
     ConfigError
         If there are several.
     """
-    if images is None or images.is_file():
-        return images
-    found = pictures_named(images, stem)
+    if not isinstance(images, PictureFolder):
+        if images is None or images.is_file():
+            return images
+        images = PictureFolder(images)
+    if name and (images.folder / name).is_file():
+        return images.folder / name
+    found = images.named(stem)
     if len(found) > 1:
         raise ConfigError(
-            f"{images} has {len(found)} pictures called {stem}: expected one. Name the right "
-            "picture, or its folder."
+            f"{images.folder} has {len(found)} pictures called {stem}: expected one. Name the "
+            "right picture, or its folder."
         )
     return found[0] if found else None
 

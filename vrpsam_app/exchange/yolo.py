@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import numpy as np
 
@@ -27,7 +28,8 @@ def write_yolo(
     Parameters
     ----------
     folder : that exists; gets ``data.yaml`` and ``labels/<name>.txt``
-        The pictures themselves belong in ``images/``, where YOLO looks for them.
+        The pictures themselves belong in ``images/``, where YOLO looks for them: that of
+        ``labels/train/a.txt`` is ``images/train/a.png``.
     planes : one for each picture, all of different names
     names : the classes in the order of their numbers, which begin at 0; None sorts those there are
     overwrite : replace files that exist
@@ -53,21 +55,22 @@ def write_yolo(
 
     folder = Path(folder)
     classes = class_names(planes, names)
-    stems = [Path(plane.name).stem for plane in planes]
-    if doubled := sorted({stem for stem in stems if stems.count(stem) > 1}):
+    places = [_place_of(plane.name) for plane in planes]
+    if doubled := [place for place, count in Counter(places).items() if count > 1]:
         raise OutputError(
-            f"Several pictures are called {doubled[0]!r}: YOLO tells them apart by their names "
-            "without ending. Rename them."
+            f"Several pictures are called {str(min(doubled).with_suffix(''))!r}: YOLO tells them "
+            "apart by their names without ending. Rename them."
         )
-    labels = folder / "labels"
-    try:
-        labels.mkdir(exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"The folder {labels} cannot be made ({error.strerror}).") from error
     written = []
-    for plane, stem in zip(planes, stems, strict=True):
+    for plane, place in zip(planes, places, strict=True):
         lines = "".join(_line(plane, number, patch, classes) for number, patch in plane.objects())
-        path = labels / f"{stem}.txt"
+        path = folder / "labels" / place
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(
+                f"The folder {path.parent} cannot be made ({error.strerror})."
+            ) from error
         write_whole(path, lines.encode("ascii"), overwrite=overwrite)
         written.append(path)
     document = {
@@ -107,7 +110,7 @@ def read_yolo(
     """
     path = Path(path)
     if path.suffix.lower() == ".txt":
-        folder, files, classes = path.parent, [path], dict(enumerate(names or ()))
+        folder, files, classes = labels_folder(path), [path], dict(enumerate(names or ()))
     else:
         listing = path / "data.yaml" if path.is_dir() else path
         classes = _classes_in(listing)
@@ -120,6 +123,23 @@ def read_yolo(
         name, hw = size_of(file.relative_to(folder).with_suffix("").as_posix())
         planes.append(plane_of(_shapes_in(file, hw, classes), hw, name))
     return planes
+
+
+def is_yolo(path: Path) -> bool:
+    """Tell by names whether :func:`read_yolo` reads a file or folder."""
+    return path.suffix.lower() in (".yaml", ".yml", ".txt") or (path / "data.yaml").is_file()
+
+
+def labels_folder(path: Path) -> Path:
+    """Return the folder ``labels`` that a .txt lies in, in any depth, else its own."""
+    return next((folder for folder in path.parents if folder.name == "labels"), path.parent)
+
+
+def _place_of(name: str) -> PurePosixPath:
+    """Return where the .txt of a picture belongs below ``labels``: as the picture in its folder."""
+    place = PureWindowsPath(name)  # either kind of slash
+    outside = place.anchor or ".." in place.parts
+    return PurePosixPath(*place.parts[-1:] if outside else place.parts).with_suffix(".txt")
 
 
 def _line(plane: ObjectPlane, number: int, patch: Patch, classes: Sequence[str]) -> str:

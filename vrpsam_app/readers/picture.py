@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from vrpsam_app.errors import ImageFileError
 from vrpsam_app.image_files import IMAGE_SUFFIXES, read_header, read_image
 from vrpsam_app.pillow_pictures import PictureHeader
+from vrpsam_app.readers.name_gaps import warn_of_gaps
 from vrpsam_app.stacks.axes import UNKNOWN, FileImage
 from vrpsam_app.stacks.lazy_planes import PlaneSource, box_of_planes, lazy_array
 
@@ -85,6 +86,7 @@ def open_picture_folder(path: Path, *, max_pixels: int) -> FileImage:
                 f"{files[0].name} has {first.hw[0]} x {first.hw[1]} of {first.dtype}: the pictures "
                 "of a stack are alike. Move those of one kind to a folder of their own."
             )
+    warn_of_gaps(files)
     most = PictureHeader(first.hw, max(header.samples for header in headers), first.dtype)
     source = _Pictures(path, files, most, max_pixels)
     plane = ("y", "x") if most.samples == 1 else ("y", "x", "s")

@@ -13,6 +13,7 @@ import numpy as np
 from vrpsam_app.errors import ImageFileError
 from vrpsam_app.file_errors import needs_formats, reading
 from vrpsam_app.pillow_pictures import turned
+from vrpsam_app.readers.name_gaps import warn_of_gaps
 from vrpsam_app.readers.picture import open_picture
 from vrpsam_app.readers.scenes import chosen_scene
 from vrpsam_app.readers.tiff_metadata import (
@@ -129,6 +130,7 @@ def open_tiff_folder(files: Sequence[Path], path: Path, *, max_pixels: int) -> F
                 "folder of its own."
             )
         found.append(planes)
+    warn_of_gaps(files)
     places = [place for planes in found for place in planes.places]
     together = replace(
         first, axes=(UNKNOWN, *first.axes), shape=(len(files), *first.shape), places=places

@@ -132,14 +132,16 @@ def _ome_size(pixels: ElementTree.Element | None) -> PixelSize | None:
 
 
 def _imagej_size(file: Any, series: Any) -> PixelSize | None:
-    """ImageJ writes pixels per unit into the resolution, and the unit into its own text."""
+    """ImageJ writes pixels per unit into the resolution, and units into its own text.
+
+    Those of rows and planes stand there only if they are not that of the columns.
+    """
     meta = file.imagej_metadata or {}
     unit = meta.get("unit")
+    units = (meta.get("yunit", unit), unit, meta.get("zunit", unit))
     cols, rows = _resolution(series.keyframe)
     spacing = meta.get("spacing")
-    return stated_size(
-        1 / rows if rows else None, 1 / cols if cols else None, spacing, (unit, unit, unit)
-    )
+    return stated_size(1 / rows if rows else None, 1 / cols if cols else None, spacing, units)
 
 
 def _centimetre_size(page: Any) -> PixelSize | None:

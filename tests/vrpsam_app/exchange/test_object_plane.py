@@ -125,6 +125,13 @@ def test_what_has_no_place_lies_everywhere_and_keeps_one_number(plane):
     assert [p.position["z"] for p in placed.values()] == [0, 1, 2, 3]
 
 
+def test_what_lies_at_other_times_takes_no_number(plane):
+    planes = [replace(plane, position={"t": t}) for t in (0, 1)]
+    placed = placed_planes(planes, ("t", "z"), (2, 3))
+    assert len(placed) == 6
+    assert all(np.array_equal(p.labels, plane.labels) for p in placed.values())
+
+
 def test_where_nothing_has_a_place_it_is_of_the_first_plane(plane):
     assert list(placed_planes([plane], ("z",), (4,))) == [(0,)]
     assert placed_planes([plane], (), ())[()].labels is plane.labels

@@ -11,6 +11,7 @@ from PIL import Image
 from vrpsam_app.errors import AnnotationError, ConfigError, ObjectFileError
 from vrpsam_app.exchange import picture_files
 from vrpsam_app.exchange.coco import write_coco
+from vrpsam_app.exchange.formats import export_objects
 from vrpsam_app.exchange.imagej_rois import write_rois
 from vrpsam_app.exchange.picture_files import (
     class_table,
@@ -22,6 +23,7 @@ from vrpsam_app.exchange.picture_files import (
     read_pictures,
     with_classes,
 )
+from vrpsam_app.exchange.yolo import write_yolo
 from vrpsam_app.label_files import write_labels
 
 
@@ -145,6 +147,53 @@ def test_results_of_namesakes_carry_the_names_of_their_pictures(tmp_path, plane,
         "p_x_png": "p/x.png", "q_x_png": "q/x.png",
     }  # fmt: skip
     assert picture_of("q_x_png", tmp_path / "in") == tmp_path / "in" / "q" / "x.png"
+
+
+@pytest.fixture
+def namesakes(tmp_path, plane, second_plane):
+    """Three pictures, two of which share a name, in folders; and their objects."""
+    placed = {"train/a.png": plane, "val/a.png": second_plane, "train/c.png": plane}
+    for name, own in placed.items():
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        write_labels(tmp_path / "in" / name, own.labels * 0)
+    return [replace(own, name=name) for name, own in placed.items()]
+
+
+@pytest.mark.parametrize("format_name", ["geojson", "roi", "labelme", "png", "yolo"])
+def test_each_file_alone_is_named_as_all_together_are(tmp_path, namesakes, format_name):
+    images = tmp_path / "in"
+    stems = ["train_a_png", "val_a_png", "c"]
+    pictures = {stem: [own] for stem, own in zip(stems, namesakes, strict=True)}
+    written = export_objects(tmp_path, pictures, format_name)
+    files = [path for path in written if path.name != "data.yaml"]
+    for file, stem, own in zip(files, stems, namesakes, strict=True):
+        (read,) = read_pictures([file], images=images).items()
+        assert (read[0], [plane.name for plane in read[1]]) == (stem, [own.name])
+        assert picture_of(stem, images, name=own.name) == images / own.name
+    assert list(read_pictures(files, images=images)) == stems
+
+
+def test_a_name_that_tells_folder_and_ending_is_kept(tmp_path, namesakes):
+    images = tmp_path / "in" / "train"
+    path = write_labels(tmp_path / "train_a_png_labels.png", namesakes[0].labels)
+    assert list(read_pictures([path], images=images)) == ["train_a_png"]
+    assert list(read_pictures([path], images=images / "a.png")) == ["train_a_png"]
+
+
+def test_a_folder_of_pictures_is_listed_once(tmp_path, namesakes, monkeypatch):
+    listed: list[Path] = []
+    rglob = Path.rglob
+    monkeypatch.setattr(
+        Path, "rglob", lambda self, pattern: listed.append(self) or rglob(self, pattern)
+    )
+    (tmp_path / "objects").mkdir()
+    files = [
+        write_labels(tmp_path / "objects" / f"{stem}.png", own.labels)
+        for stem, own in zip(("train_a_png", "val_a_png"), namesakes[:2], strict=True)
+    ]
+    files += write_yolo(tmp_path / "objects", namesakes[2:])[:-1]
+    assert len(read_pictures(files, images=tmp_path / "in")) == 3
+    assert listed == [tmp_path / "in"]
 
 
 def test_a_file_that_has_a_picture_twice_is_refused(tmp_path, plane):

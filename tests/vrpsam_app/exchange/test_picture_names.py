@@ -2,11 +2,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vrpsam_app.exchange.picture_names import pictures_named
+from vrpsam_app.exchange.picture_names import PictureFolder
 
 
 def names(folder: Path, stem: str) -> list[str]:
-    return [file.relative_to(folder).as_posix() for file in pictures_named(folder, stem)]
+    return [file.relative_to(folder).as_posix() for file in PictureFolder(folder).named(stem)]
 
 
 def test_pictures_are_found_by_their_name_or_that_of_their_results(tmp_path):

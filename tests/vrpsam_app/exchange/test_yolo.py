@@ -64,6 +64,24 @@ def test_pictures_of_one_name_are_refused(tmp_path, plane):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_labels_lie_as_their_pictures_do(tmp_path, plane):
+    places = {
+        "train/a.png": "train/a.txt",
+        "val/a.png": "val/a.txt",
+        "val\\deep\\b.1.png": "val/deep/b.1.txt",
+        "/elsewhere/c.png": "c.txt",
+        "../d.png": "d.txt",
+        "D:\\e.png": "e.txt",
+    }
+    written = write_yolo(tmp_path, [ObjectPlane(plane.labels, name) for name in places])
+    labels = tmp_path / "labels"
+    assert written[:-1] == [labels / place for place in places.values()]
+    asked: list[str] = []
+    for path in written[:2]:
+        read_yolo(path, lambda name: asked.append(name) or (name, plane.hw))
+    assert asked == ["train/a", "val/a"]
+
+
 def test_unknown_classes_and_taken_names_are_refused(tmp_path, plane):
     with pytest.raises(ConfigError, match="'debris' is unknown"):
         write_yolo(tmp_path, [plane], names=["nucleus"])

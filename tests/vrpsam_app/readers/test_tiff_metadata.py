@@ -38,6 +38,20 @@ def test_imagej_spells_micrometres_in_several_ways(path, unit):
 
 
 @pytest.mark.parametrize(
+    ("units", "size"),
+    [
+        ({"zunit": "nm"}, PixelSize(0.25, 0.5, 0.4, "um")),
+        ({"yunit": "mm"}, PixelSize(250.0, 0.5, 400.0, "um")),
+        ({"zunit": "frame"}, PixelSize(0.25, 0.5, None, "um")),
+    ],
+)
+def test_imagej_has_units_of_rows_and_planes_where_they_differ(path, units, size):
+    metadata = {"axes": "ZYX", "unit": "um", "spacing": 400.0, **units}
+    tifffile.imwrite(path, TZ[0], imagej=True, metadata=metadata, resolution=(2, 4))
+    assert open_stack(path).pixel_size == size
+
+
+@pytest.mark.parametrize(
     ("resolution", "unit", "size"),
     [
         ((20_000, 10_000), "centimeter", PixelSize(1.0, 0.5, None, "um")),
