@@ -12,14 +12,17 @@ if TYPE_CHECKING:
     from vrpsam_app.video.options import MemoryOptions
 
 OBJECTS_HELP = (
-    "how a mask becomes objects: distance (at their necks; the default), intensity (between "
+    "how a mask becomes objects: distance (at their necks), intensity (between "
     "bright places), probability or components (as they hang together); then diameter=N of a "
     "typical one, min-area=N, max-area=N, clear-border, min-score=P, diagonal, prompts (ask the "
-    "model again for each), unit=um; with commas between"
+    "model again for each), unit=um; with commas between; what is linked through a stack (--link) "
+    "stays or goes whole: by its largest area in any plane, the border in any, its mean score "
+    "(default: distance)"
 )
 LINKS_HELP = (
-    "ids through the planes of a stack: match (the default), unique (no id twice) or separate "
-    "(each plane counts from 1); then min-overlap=P, gaps=N, through-necks; with commas between"
+    "ids through the planes of a stack: match, unique (no id twice) or separate "
+    "(each plane counts from 1); then min-overlap=P, gaps=N, through-necks; with commas between "
+    "(default: match)"
 )
 
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vrpsam_app.cli import run_report
 from vrpsam_app.cli.object_options import LINKS_HELP, OBJECTS_HELP, link_options, object_options
-from vrpsam_app.cli.reading_options import add_pixel_size_option
+from vrpsam_app.cli.reading_options import add_measuring_options
 from vrpsam_app.errors import ConfigError, VRPSAMError
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
     from vrpsam_app.objects.paths import ObjectPaths
     from vrpsam_app.stacks.stack import Stack
@@ -49,7 +50,8 @@ def add_parser(
         nargs="+",
         action="extend",
         metavar="IMAGE",
-        help="what the masks were found in, to measure intensities; matched by name",
+        help="what the masks were found in, to measure the intensities of all channels; matched by "
+        "name",
     )
     parser.add_argument(
         "--out", type=Path, required=True, metavar="FOLDER", help="results go there"
@@ -58,7 +60,10 @@ def add_parser(
         "--objects", type=object_options, default="distance", metavar="HOW", help=OBJECTS_HELP
     )
     parser.add_argument(
-        "--link", type=link_options, default="match", metavar="HOW", help=LINKS_HELP
+        "--link",
+        type=link_options,
+        metavar="HOW",
+        help=f"{LINKS_HELP}; what is numbered already keeps its numbers unless this is given",
     )
     parser.add_argument(
         "--classes",
@@ -67,7 +72,12 @@ def add_parser(
         help="the numbers are classes, 1 for the first name: the objects of each are cut and "
         "written on their own (default: those of the recipe of a run for several classes)",
     )
-    add_pixel_size_option(parser)
+    add_measuring_options(
+        parser.add_argument_group(
+            "how files are opened",
+            "Channels, axes and scene are those of --image; the pixel size is that of masks too.",
+        )
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace earlier results")
     parser.set_defaults(run=run)
     return parser
@@ -152,15 +162,21 @@ def _cut(
     from vrpsam_app.label_files import holds_masks, open_labels
     from vrpsam_app.objects.files import write_objects
     from vrpsam_app.objects.finding import cut_planes, kept_planes, linked_planes
+    from vrpsam_app.objects.linking import DEFAULT_LINKS
     from vrpsam_app.progress import Progress, ProgressMeter
-    from vrpsam_app.stacks.stack_files import open_stack
+    from vrpsam_app.stacks.stack_files import open_channels, open_stack
 
     stack = open_labels(path, pixel_size=options.pixel_size)
     if number is not None:
         stack = replace(stack, data=stack.data == number)
-    picture: Stack | None = None
+    shown: Stack | None = None
+    channels: dict[str, Stack] = {}
     if image is not None:
-        picture = open_stack(image, pixel_size=options.pixel_size)
+        reading = {k: getattr(options, k) for k in ("channels", "axes", "scene", "pixel_size")}
+        channels = open_channels(image, **reading)
+        if options.objects.method == "intensity":
+            shown = open_stack(image, **reading)
+        picture = next(iter(channels.values()))
         if (picture.leading_shape, picture.plane_hw) != (stack.leading_shape, stack.plane_hw):
             raise ConfigError(
                 f"{image} has planes of {picture.plane_hw} along {picture.leading_shape}, {path} "
@@ -168,10 +184,15 @@ def _cut(
             )
         if stack.pixel_size is None:
             stack = replace(stack, pixel_size=picture.pixel_size)
-    if number is not None or holds_masks(stack):
-        planes = cut_planes(stack, options.objects, images=picture)
-    else:
-        planes = kept_planes(stack, options.objects)
+    numbered = number is None and not holds_masks(stack)
+    links = options.link or (None if numbered else DEFAULT_LINKS)
+    whole = bool(stack.axes) if links is None else links.goes_through(stack.axes)
+    cutting = options.objects.without_filters() if whole else options.objects
+    planes = kept_planes(stack, cutting) if numbered else cut_planes(stack, cutting, images=shown)
+    if links is not None:
+        planes = linked_planes(planes, stack, links)
+    elif stack.axes:
+        print(f"{path}: objects keep their numbers; --link gives them others")
     with tqdm(total=stack.plane_count, unit="plane", disable=None, leave=False) as bar:
 
         def tell(progress: Progress) -> None:
@@ -179,16 +200,34 @@ def _cut(
 
         return write_objects(
             paths if stack.axes else replace(paths, planes=None),
-            linked_planes(planes, stack, options.link),
+            planes,
             plane_hw=stack.plane_hw,
             axes=stack.axes,
             leading_shape=stack.leading_shape,
-            images=None if picture is None else map(picture.intensities, picture.indices()),
-            channels=(picture and picture.channels) or None,
+            images=_intensities(channels) if channels else None,
+            channels=_names(channels),
             pixel_size=stack.pixel_size,
+            filters=options.objects.resolved(stack.pixel_size) if whole else None,
+            keep_numbers=links is None,
             overwrite=options.overwrite,
             meter=ProgressMeter(stack.plane_count, tell),
         )
+
+
+def _intensities(channels: Mapping[str, Stack]) -> Iterator[NDArray[Any]]:
+    """Yield the planes of all channels together, as they are measured."""
+    import numpy as np
+
+    first, *others = channels.values()
+    for index in first.indices():
+        plane = first.intensities(index)
+        yield np.stack([plane, *(o.plane(index) for o in others)], -1) if others else plane
+
+
+def _names(channels: Mapping[str, Stack]) -> Sequence[str] | None:
+    """Return the names of channels, None where the file and its kind say all."""
+    several = len(channels) > 1
+    return tuple(channels) if several else next((s.channels for s in channels.values()), ()) or None
 
 
 def _files(patterns: Sequence[str]) -> list[Path]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vrpsam_app.errors import OutputError
+from vrpsam_app.objects.instances import ObjectOptions, check_scores
 from vrpsam_app.objects.label_tiff import label_tiff
 from vrpsam_app.objects.measurements import (
     measure,
@@ -19,6 +21,7 @@ from vrpsam_app.objects.measurements import (
 )
 from vrpsam_app.objects.paths import ObjectPaths
 from vrpsam_app.objects.tables import name_classes
+from vrpsam_app.objects.whole_objects import whole_objects
 from vrpsam_app.progress import ProgressMeter
 from vrpsam_app.stacks.stack import PixelSize
 
@@ -38,7 +41,9 @@ def write_objects(
     channels: Sequence[str] | None = None,
     classes: Mapping[int, str] | None = None,
     class_name: str | None = None,
-    scores: Mapping[int, float] | None = None,
+    scores: Iterable[Mapping[int, float]] | None = None,
+    filters: ObjectOptions | None = None,
+    keep_numbers: bool = False,
     overwrite: bool = False,
     meter: ProgressMeter | None = None,
 ) -> pd.DataFrame:
@@ -53,8 +58,12 @@ def write_objects(
     images : of the same planes, for intensities
     pixel_size : None measures in pixels
     channels : names of the intensities, see :func:`vrpsam_app.objects.measurements.measure`
-    classes, scores : of the objects of a single plane, by number
+    classes : of the objects of a single plane, by number
     class_name : of all objects, in the place of `classes`
+    scores : of the objects of each plane, by number; asked for after the plane
+    filters : resolved; leaves out whole objects of a stack
+        See :func:`vrpsam_app.objects.whole_objects.whole_objects`; None leaves out nothing.
+    keep_numbers : whether the others keep their numbers, and are not counted from 1
     overwrite : replace files that exist
     meter : told after each plane
 
@@ -68,13 +77,19 @@ def write_objects(
         If a file exists, or cannot be written.
     ImageError
         If planes are lacking or of another size.
+    ConfigError
+        If objects are filtered by scores, and there are none.
     MissingExtraError
         If pandas is not installed.
     """
     require_pandas()
+    if filters is not None:
+        check_scores(filters, known=scores is not None)
     taken = [path for path in paths if path.exists()]
     if taken and not overwrite:
-        raise OutputError(f"{taken[0]} exists: choose another folder, or allow overwriting.")
+        raise OutputError(
+            f"{taken[0]} exists: choose another folder, or allow overwriting (--overwrite)."
+        )
     every: pd.DataFrame | None = None
     with label_tiff(
         paths.labels,
@@ -93,7 +108,14 @@ def write_objects(
                 axes=axes,
                 pixel_size=pixel_size,
                 channels=channels,
+                scores=scores,
             )
+            if filters is not None:
+                kept = whole_objects(every, filters, plane_hw)
+                numbers = dict(zip(kept, kept if keep_numbers else count(1), strict=False))
+                passing.renumber(numbers)
+                every = every[every["label"].isin(numbers)].reset_index(drop=True)
+                every["label"] = every["label"].map(numbers)
             table = per_object(every, over=axes[-1], pixel_size=pixel_size)
         else:
             (plane,) = passing.keep(planes)
@@ -103,7 +125,7 @@ def write_objects(
                 pixel_size=pixel_size,
                 channels=channels,
                 classes=classes if class_name is None else None,
-                scores=scores,
+                scores=None if scores is None else next(iter(scores)),
             )
     if class_name is not None:
         for measured in (table,) if every is None else (table, every):

@@ -44,6 +44,10 @@ class FoundObjects:
     instance_labels: NDArray[np.int32]
     scores: NDArray[np.float64]
 
+    def __repr__(self) -> str:
+        rows, cols = self.instance_labels.shape
+        return f"FoundObjects({len(self.scores)} in {rows} x {cols})"
+
     def scores_by_id(self) -> dict[int, float]:
         """Return the scores by the objects' numbers, as tables and exports take them."""
         return dict(enumerate(self.scores.tolist(), start=1))
@@ -98,10 +102,7 @@ def find_objects(
             "prompts out."
         )
     # Filters come after the answers, which may be larger or surer than what was asked for.
-    whole = ObjectOptions(
-        method=chosen.method, diagonal=chosen.diagonal, diameter=chosen.diameter, min_area=0
-    )
-    labels = instances_of(prediction, whole, image=image)
+    labels = instances_of(prediction, chosen.without_filters(), image=image)
     answered = prompt_objects(
         segmenter,
         image,
@@ -162,7 +163,9 @@ def cut_planes(
     ----------
     masks : not 0 where an object is
     options : ObjectOptions
-        Prompts need the model, so they are for :func:`find_objects`.
+        Prompts need the model, so they are for :func:`find_objects`. Filters look at each plane
+        by itself; for objects that go through planes see
+        :func:`vrpsam_app.objects.files.write_objects`, and give options without filters.
     images : of the same planes; needed for ``intensity``
 
     Yields
@@ -196,7 +199,11 @@ def linked_planes(
 
 
 def kept_planes(labels: Stack, options: ObjectOptions) -> Iterator[NDArray[np.int32]]:
-    """Filter the objects of numbered planes, each plane by itself; numbers stay as they are."""
+    """Filter the objects of numbered planes, each plane by itself; numbers stay as they are.
+
+    Objects that go through planes are filtered whole, by
+    :func:`vrpsam_app.objects.files.write_objects`: then `options` are without filters.
+    """
     chosen = options.in_pixels(labels.pixel_size)
     for index in labels.indices():
         plane = check_labels(labels.plane(index), name=labels.name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -51,6 +51,12 @@ class ObjectOptions(TextOptions):
     min_score : objects are left out whose mean probability, or SAM's own score, is lower
     prompts : whether SAM is asked again for each object, by a point and a box
     unit : of `diameter`, and squared of the areas: "px" or a unit of length such as "um"
+
+    Notes
+    -----
+    Objects that go through the planes of a stack stay or are left out whole: their area is the
+    largest that they have in any plane, they touch the border if they do in any plane (the first
+    and the last plane are no border), and their score is the mean over all their pixels.
 
     Raises
     ------
@@ -137,6 +143,10 @@ class ObjectOptions(TextOptions):
         if chosen.max_area is not None:
             least = min(least, chosen.max_area)
         return replace(chosen, diameter=typical, min_area=float(least))
+
+    def without_filters(self) -> ObjectOptions:
+        """Return the same cut, of which every object stays."""
+        return replace(self, min_area=0.0, max_area=None, clear_border=False, min_score=0.0)
 
 
 DEFAULT_OBJECTS = ObjectOptions()
@@ -240,26 +250,57 @@ def filter_objects(
         If there is a `min_score`, but nothing to tell scores from.
     """
     chosen = options.resolved(pixel_size)
+    check_scores(chosen, known=scores is not None or probability is not None)
     counts = count_objects(instance_labels)
-    kept = counts.pixels >= (chosen.min_area or 0)
-    if chosen.max_area is not None:
-        kept &= counts.pixels <= chosen.max_area
-    if chosen.clear_border:
-        edges = counts.dense[0], counts.dense[-1], counts.dense[:, 0], counts.dense[:, -1]
-        touching = np.unique(np.concatenate(edges))
-        kept[touching[touching > 0] - 1] = False
-    if chosen.min_score > 0:
-        if scores is None and probability is None:
-            raise ConfigError(
-                "Min-score needs probabilities, which a mask does not have: leave it out, or "
-                "segment and cut into objects in one go."
-            )
-        if scores is None:
-            scores = mean_inside(counts.dense, probability)
-        kept &= np.asarray(scores) >= chosen.min_score
+    edges = counts.dense[0], counts.dense[-1], counts.dense[:, 0], counts.dense[:, -1]
+    on_border = np.zeros(len(counts.ids) + 1, bool)
+    on_border[np.concatenate(edges)] = True
+    if chosen.min_score > 0 and scores is None:
+        scores = mean_inside(counts.dense, probability)
+    kept = objects_that_stay(chosen, counts.pixels, on_border[1:], scores)
     numbers = np.zeros(len(kept) + 1, np.int32)
     numbers[1:][kept] = np.arange(1, kept.sum() + 1)
     return renumbered(counts.dense, numbers)
+
+
+def objects_that_stay(
+    options: ObjectOptions,
+    areas: NDArray[np.integer[Any]],
+    on_border: NDArray[np.bool_],
+    scores: NDArray[np.floating] | None = None,
+) -> NDArray[np.bool_]:
+    """Tell which objects the filters leave.
+
+    Parameters
+    ----------
+    options : resolved
+    areas : shape (N,), in pixels
+    on_border : shape (N,)
+    scores : shape (N,); needed where there is a `min_score`
+    """
+    kept = areas >= (options.min_area or 0)
+    if options.max_area is not None:
+        kept &= areas <= options.max_area
+    if options.clear_border:
+        kept &= ~on_border
+    if options.min_score > 0 and scores is not None:
+        kept &= scores >= options.min_score
+    return np.asarray(kept)
+
+
+def check_scores(options: ObjectOptions, *, known: bool) -> None:
+    """Make sure that the scores of objects are known where they are filtered by them.
+
+    Raises
+    ------
+    ConfigError
+        If they are not.
+    """
+    if options.min_score > 0 and not known:
+        raise ConfigError(
+            "Min-score needs probabilities, which a mask does not have: leave it out, or segment "
+            "and cut into objects in one go."
+        )
 
 
 def mean_inside(instance_labels: ArrayLike, values: ArrayLike | None) -> NDArray[np.float64]:

@@ -13,6 +13,8 @@ from vrpsam_app.label_images import ObjectCounts
 
 STATISTICS = ("mean", "std", "min", "max", "sum")
 """What is said of each channel, as endings of the columns' names."""
+COUNT = "count"
+"""Ending of the column that says how many pixels are not NaN, where some are."""
 _COLOURS = ("red", "green", "blue")
 
 
@@ -31,6 +33,7 @@ def intensities_of(
     Returns
     -------
     columns : by name, such as ``red_mean``, each of shape (N,)
+        Of the pixels that are not NaN; where some are, ``red_count`` says how many are not.
 
     Raises
     ------
@@ -55,28 +58,49 @@ def intensities_of(
         )
     columns: dict[str, NDArray[Any]] = {}
     for channel, name in enumerate(names):
-        found = _statistics(counts, pixels[..., channel])
+        found, known = _statistics(counts, pixels[..., channel])
         columns |= {f"{name}_{s}": v for s, v in zip(STATISTICS, found, strict=True)}
+        if (known < counts.pixels).any():
+            columns[f"{name}_{COUNT}"] = known
     return columns
 
 
-def _statistics(counts: ObjectCounts, values: NDArray[Any]) -> tuple[NDArray[np.float64], ...]:
-    """Return mean, spread, least, most and sum of the values inside each object, row by row."""
+def _statistics(
+    counts: ObjectCounts, values: NDArray[Any]
+) -> tuple[tuple[NDArray[np.float64], ...], NDArray[np.int64]]:
+    """Return mean, spread, least, most and sum of the values inside each object, row by row.
+
+    Values that are NaN are left out; how many were not comes last.
+    """
     total, square = np.zeros((2, len(counts.ids) + 1))
-    # The least passes over NaN, the most shows it.
-    least, most = np.full((2, len(counts.ids) + 1), [[np.nan], [-np.inf]])
-    rows = [(values[i], inside) for i, inside in enumerate(counts.dense) if inside.any()]
-    for row, inside in rows:
-        row = row.astype(np.float64)
+    least, most = np.full((2, len(counts.ids) + 1), np.nan)
+    known = np.concatenate([[0], counts.pixels])
+    rows = [i for i, inside in enumerate(counts.dense) if inside.any()]
+    for i in rows:
+        row, inside, unknown = _without_nan(values[i], counts.dense[i])
+        np.subtract.at(known, unknown, 1)
         np.add.at(total, inside, row)
-        with np.errstate(invalid="ignore"):
-            np.fmin.at(least, inside, row)
-            np.maximum.at(most, inside, row)
-    mean = np.concatenate([[0.0], total[1:] / counts.pixels])
-    for row, inside in rows:
-        np.add.at(square, inside, (row.astype(np.float64) - mean[inside]) ** 2)
-    spread = np.sqrt(square[1:] / counts.pixels)
-    return mean[1:], spread, least[1:], most[1:], total[1:]
+        np.fmin.at(least, inside, row)
+        np.fmax.at(most, inside, row)
+    # Of an object without any value there is a sum, 0, and nothing else.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = total / known
+        for i in rows:
+            row, inside, _ = _without_nan(values[i], counts.dense[i])
+            np.add.at(square, inside, (row - mean[inside]) ** 2)
+        spread = np.sqrt(square / known)
+    return (mean[1:], spread[1:], least[1:], most[1:], total[1:]), known[1:]
+
+
+def _without_nan(
+    row: NDArray[Any], inside: NDArray[np.int32]
+) -> tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.int32]]:
+    """Return the values that are numbers, the objects they are in, and those of the others."""
+    row = row.astype(np.float64)
+    unknown = np.isnan(row)
+    if not unknown.any():
+        return row, inside, inside[:0]
+    return row[~unknown], inside[~unknown], inside[unknown]
 
 
 def _numbered(count: int) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vrpsam_app.errors import ImageError, OutputError
-from vrpsam_app.label_images import check_labels
+from vrpsam_app.label_images import check_labels, count_objects, renumbered
 from vrpsam_app.progress import ProgressMeter
 from vrpsam_app.stack_runs.result_array import Index, ResultArray, ResultLayout, abandoned_name
 from vrpsam_app.stack_runs.result_tiff import write_result_tiff
@@ -31,6 +31,7 @@ class PassingPlanes:
         self._result, self._meter = result, meter
         self._highest = 0
         self._count = 0
+        self._numbers: Mapping[int, int] | None = None
 
     def keep(self, planes: Iterable[ArrayLike]) -> Iterator[NDArray[np.integer[Any]]]:
         """Yield the planes as they came, each once it is on disk.
@@ -62,10 +63,16 @@ class PassingPlanes:
         if next(source, None) is not None:
             raise ImageError(f"There are more planes than the {self._count} that were expected.")
 
+    def renumber(self, numbers: Mapping[int, int]) -> None:
+        """Write other numbers than those that passed; objects without one are left out."""
+        self._numbers = numbers
+        self._highest = max(numbers.values(), default=0)
+
     def narrowed(self) -> ResultArray:
         """Return what was kept in the smallest type that ImageJ knows and that holds it."""
         fits = self._highest <= np.iinfo(np.uint16).max
-        return _Narrow(self._result, np.dtype(np.uint16) if fits else self._result.layout.dtype)
+        dtype = np.dtype(np.uint16) if fits else self._result.layout.dtype
+        return _Narrow(self._result, dtype, self._numbers)
 
 
 @contextmanager
@@ -136,11 +143,18 @@ class _InMemory(ResultArray):
 
 
 class _Narrow(ResultArray):
-    """A result that is read in another type."""
+    """A result that is read in another type, and under other numbers where there are some."""
 
-    def __init__(self, result: ResultArray, dtype: np.dtype[Any]) -> None:
-        self._whole = result
+    def __init__(
+        self, result: ResultArray, dtype: np.dtype[Any], numbers: Mapping[int, int] | None
+    ) -> None:
+        self._whole, self._numbers = result, numbers
         self.layout = replace(result.layout, dtype=dtype)
 
     def read(self, index: Index, rows: slice = slice(None)) -> NDArray[Any]:
-        return self._whole.read(index, rows).astype(self.layout.dtype)
+        values = self._whole.read(index, rows)
+        if self._numbers is None:
+            return values.astype(self.layout.dtype)
+        counts = count_objects(values)
+        table = [0, *(self._numbers.get(number, 0) for number in counts.ids.tolist())]
+        return renumbered(counts.dense, np.array(table, self.layout.dtype))

@@ -82,6 +82,10 @@ class LinkOptions(TextOptions):
         if self.min_overlap is None or self.gaps is None:
             raise ConfigError("Min-overlap or gaps is None: expected a number.")
 
+    def goes_through(self, axes: Sequence[str]) -> bool:
+        """Tell whether an id is that of one object in several planes along these axes."""
+        return bool(axes) and self.rule == "match"
+
     def along(self, axis: str) -> LinkOptions:
         """Return the options for an axis: only along z does a neck say that there are two."""
         return self if axis == "z" else replace(self, through_necks=True)

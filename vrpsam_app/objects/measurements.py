@@ -87,6 +87,9 @@ def measure(
     perimeter, and so no circularity. Orientation is the angle from the rows' axis to the object's
     longer one, counter-clockwise, in degrees.
 
+    Pixels that are NaN have no intensity and are left out. Only where there are some a column such
+    as ``intensity_count`` says of how many pixels the intensities of an object are.
+
     Examples
     --------
     >>> table = measure([[0, 5, 5]], pixel_size=PixelSize(0.5, 0.5))
@@ -125,6 +128,7 @@ def measure_planes(
     axes: Sequence[str],
     pixel_size: PixelSize | None = None,
     channels: Sequence[str] | None = None,
+    scores: Iterable[Mapping[int, float]] | None = None,
     shapes: bool = True,
 ) -> pd.DataFrame:
     """Measure the objects of each plane of a stack, one plane after the other.
@@ -136,6 +140,7 @@ def measure_planes(
     images : each of shape (H, W) or (H, W, C), optional; as many as planes
     indices : place of each plane along the axes, such as ``stack.indices()``
     axes : names of the leading axes, such as ``("t", "z")``
+    scores : of the objects of each plane, by number; asked for after the plane
     pixel_size, channels, shapes : as for :func:`measure`
 
     Returns
@@ -148,13 +153,21 @@ def measure_planes(
 
     parts = []
     pictures = iter(images) if images is not None else None
+    told = iter(scores) if scores is not None else None
     for index, labels in zip(indices, planes, strict=True):
         image = None
         if pictures is not None:
             image = next(pictures, None)
             if image is None:
                 raise ImageError(f"There are no intensities for plane {tuple(index)}.")
-        part = measure(labels, image, pixel_size=pixel_size, channels=channels, shapes=shapes)
+        part = measure(
+            labels,
+            image,
+            pixel_size=pixel_size,
+            channels=channels,
+            scores=None if told is None else next(told, {}),
+            shapes=shapes,
+        )
         for place, (axis, number) in enumerate(zip(axes, index, strict=True)):
             part.insert(place, axis, number)
         parts.append(part)
@@ -163,6 +176,8 @@ def measure_planes(
     # Planes without objects only bring the columns, and must not decide on the type of any.
     filled = [part for part in parts if len(part)] or parts[:1]
     table = pd.concat(filled, ignore_index=True)
+    for name in [name for name in table.columns if name.endswith("_count")]:
+        table[name] = table[name].fillna(table["area_px"]).astype(np.int64)
     table.attrs["units"] = parts[0].attrs["units"]
     return table
 
@@ -184,7 +199,7 @@ def per_object(
     table : one row for each object (at each time)
         Along z: ``planes`` that it is in, from ``first_z`` to ``last_z``, ``voxels``,
         ``volume_um3``, its middle (``plane_z``, ``row_px``, ``col_px``, ``plane_um``, ``row_um``,
-        ``col_um``), its largest cross-section, and intensities over all its voxels.
+        ``col_um``), its largest cross-section, and intensities over all its voxels that have one.
         Along another axis, such as time: ``frames``, and the mean of its areas.
 
     Raises
@@ -198,15 +213,14 @@ def per_object(
     weights = table["area_px"]
     places = [over, "row_px", "col_px"]
     means = [name for name in table.columns if name.endswith("_mean")]
-    weighted = table[places + means].mul(weights, axis=0)
+    scores = [name for name in table.columns if name == "score"]
+    weighted = table[places + scores].mul(weights, axis=0)
     # Planes lie half an index above their number, as pixels do.
     weighted[over] = (table[over] + 0.5) * weights
-    for name in means:
-        channel = name.removesuffix("_mean")
-        weighted[f"{channel}_square"] = (table[f"{channel}_std"] ** 2 + table[name] ** 2) * weights
     # Sorted, so that rows are by time and number whatever the order of planes.
     groups = table.groupby(keys, sort=True)
-    sums = weighted.groupby([table[key] for key in keys], sort=True).sum()
+    by = [table[key] for key in keys]
+    sums = weighted.groupby(by, sort=True).sum()
     result = groups.agg(
         **{
             "planes" if over == "z" else "frames": (over, "nunique"),
@@ -215,6 +229,8 @@ def per_object(
         },
     )
     voxels = groups["area_px"].sum()
+    for name in scores:
+        result.insert(0, name, sums[name] / voxels)
     areas = [column for column in table.columns if column.startswith("area_")]
     if over == "z":
         result["voxels"] = voxels
@@ -235,12 +251,18 @@ def per_object(
             result[f"{name}_{pixel_size.unit}"] = result[f"{name}_{PIXEL_UNIT}"] * step
     for name in means:
         channel = name.removesuffix("_mean")
-        mean = sums[name] / voxels
-        spread = sums[f"{channel}_square"] / voxels - mean**2
-        result[name] = mean
-        result[f"{channel}_std"] = np.sqrt(np.maximum(spread, 0))
+        counted = table.get(f"{channel}_count", weights)
+        total = (table[name] * counted).groupby(by, sort=True)
+        number = counted.groupby(by, sort=True)
+        # About the mean of all: the difference of squares would lose what is small beside it.
+        apart = table[name] - total.transform("sum") / number.transform("sum")
+        squares = (counted * (table[f"{channel}_std"] ** 2 + apart**2)).groupby(by, sort=True)
+        result[name] = total.sum() / number.sum()
+        result[f"{channel}_std"] = np.sqrt(squares.sum() / number.sum())
         for statistic in ("min", "max", "sum"):
             result[f"{channel}_{statistic}"] = groups[f"{channel}_{statistic}"].agg(statistic)
+        if f"{channel}_count" in table.columns:
+            result[f"{channel}_count"] = number.sum()
     return result.reset_index()
 
 

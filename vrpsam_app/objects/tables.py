@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from vrpsam_app.errors import ImageError
-from vrpsam_app.objects.intensities import STATISTICS
+from vrpsam_app.objects.intensities import COUNT, STATISTICS
 from vrpsam_app.objects.measurements import measure, measure_planes, per_object
 from vrpsam_app.progress import ProgressMeter
 from vrpsam_app.stacks.stack import PIXEL_UNIT, Stack
@@ -176,7 +176,7 @@ def measured_columns(columns: Iterable[str]) -> list[str]:
     for channel in channels:
         statistics = {f"{channel}_{statistic}" for statistic in STATISTICS}
         if channel == "intensity" or statistics <= there.keys():
-            names |= statistics
+            names |= statistics | {f"{channel}_{COUNT}"}
     return [name for name in there if name in names]
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vrpsam_app.stack_runs.journal import BlockNote
+from vrpsam_app.stack_runs.object_planes import Scores
 from vrpsam_app.stack_runs.result_array import ResultLayout
 from vrpsam_app.stack_runs.work import Piece, PlaneAnswer, StackWork
 from vrpsam_app.tiles.rows import PlaneBlender, TileRow, Verdict
@@ -24,11 +25,13 @@ class Block:
     note : which block it is, and what became known with it
     values : shape (rows, plane columns)
     objects : of the whole plane, shape (classes, H, W), with its first block
+    scores : of these, see :class:`vrpsam_app.stack_runs.work.PlaneAnswer`
     """
 
     note: BlockNote
     values: NDArray[Any]
     objects: NDArray[np.int32] | None = None
+    scores: Scores = ()
 
 
 class Assembly:
@@ -72,7 +75,7 @@ class Assembly:
                 answer.pixels_sum if last else None,
             )
             objects = None if block else answer.objects
-            yield Block(note, answer.values[self._layout.rows(block)], objects)
+            yield Block(note, answer.values[self._layout.rows(block)], objects, answer.scores)
 
 
 class _PlaneInTiles:

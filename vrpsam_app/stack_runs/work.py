@@ -18,7 +18,7 @@ from vrpsam_app.images import has_finite
 from vrpsam_app.recipe import pixels_sha256
 from vrpsam_app.references import Reference
 from vrpsam_app.segmenter import Prediction, Segmenter, class_labels
-from vrpsam_app.stack_runs.object_planes import ObjectTask
+from vrpsam_app.stack_runs.object_planes import ObjectTask, Scores
 from vrpsam_app.stacks.row_reader import in_memory
 from vrpsam_app.tiles.grid import TileGrid
 from vrpsam_app.tiles.rows import FinishedRows, TileRow, TileTask, Verdict, ask, predict_tile_row
@@ -60,12 +60,14 @@ class PlaneAnswer:
     verdicts : of each class
     pixels_sum : SHA-256 of the plane's pixels, if it is known
     objects : shape (classes, H, W), int32, if they are asked for
+    scores : of the objects of each class, in the order of their numbers
     """
 
     values: NDArray[Any]
     verdicts: Mapping[str, Verdict]
     pixels_sum: str | None
     objects: NDArray[np.int32] | None = None
+    scores: Scores = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,21 +129,22 @@ class StackWork:
                     self.segmenter, pixels, self.references, self.grid, self.task, on_tile
                 )
         pixels_sum = pixels_sha256(pixels) if piece.sum_wanted else piece.pixels_sum
+        nothing_scored: Scores = [[] for _ in self.task.labels]
         if not has_finite(pixels):
             nothing = {label: Verdict.together(()) for label in self.task.labels}
             hw = pixels.shape[:2]
             none = None if self.objects is None else np.zeros((len(nothing), *hw), np.int32)
-            return PlaneAnswer(np.zeros(hw, self.dtype), nothing, pixels_sum, none)
-        objects = None
+            return PlaneAnswer(np.zeros(hw, self.dtype), nothing, pixels_sum, none, nothing_scored)
+        objects, scores = None, nothing_scored
         with _TURN:
             found = ask(self.segmenter, pixels, self.references, self.task)
             if self.objects is not None:
-                objects = self.objects.objects_of(
+                objects, scores = self.objects.scored_objects_of(
                     self.segmenter, pixels, found, self.task.intensity_range
                 )
         values = self._values({k: (p.mask, p.probability) for k, p in found.items()})
         verdicts = {label: Verdict.of(found[label]) for label in self.task.labels}
-        return PlaneAnswer(values, verdicts, pixels_sum, objects)
+        return PlaneAnswer(values, verdicts, pixels_sum, objects, scores)
 
     def values_of(
         self, finished: FinishedRows

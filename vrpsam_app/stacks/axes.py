@@ -144,6 +144,39 @@ def to_stack(
     )
 
 
+def to_channels(
+    image: FileImage,
+    *,
+    channels: Sequence[int | str] | None = None,
+    pixel_size: PixelSize | None = None,
+    axes: Sequence[str] | None = None,
+) -> dict[str, Stack]:
+    """Return each channel as a grey stack, by name; what cannot be told apart as one without name.
+
+    Parameters
+    ----------
+    image, pixel_size, axes : as for :func:`to_stack`
+    channels : which, by number from 0 or by name, as many as are wanted; None takes all
+
+    Raises
+    ------
+    ImageError
+        As for :func:`to_stack`.
+    """
+    named = _samples_or_channels(_with_names(image, axes))
+    if "s" in named.axes or "c" not in named.axes:
+        return {"": to_stack(image, channels=channels, pixel_size=pixel_size, axes=axes)}
+    names = _names_along_c(named)
+    chosen = range(len(names)) if channels is None else _numbers(channels, image, names)
+    if len(chosen) == 1:
+        return {"": to_stack(image, channels=chosen, pixel_size=pixel_size, axes=axes)}
+    unused = _free_names(chosen, names)
+    return {
+        name: to_stack(image, channels=(number,), pixel_size=pixel_size, axes=axes)
+        for name, number in zip(unused, chosen, strict=True)
+    }
+
+
 def _with_names(image: FileImage, axes: Sequence[str] | None) -> FileImage:
     """Name every axis once, and put rows, columns and samples last."""
     shape = image.data.shape
@@ -205,7 +238,7 @@ def _shown(image: FileImage, channels: Sequence[int | str] | None) -> FileImage:
         if channels is None:
             return image
         if not colour:
-            _numbers(channels, image, ("",))
+            _shown_numbers(channels, image, ("",))
             return image
         # A colour picture: its samples can be chosen from.
         names = _SAMPLE_NAMES[: image.data.shape[-1]]
@@ -215,15 +248,13 @@ def _shown(image: FileImage, channels: Sequence[int | str] | None) -> FileImage:
         colour = False
     at = image.axes.index("c")
     count = image.data.shape[at]
-    names = tuple(
-        image.channel_names[i] if i < len(image.channel_names) else "" for i in range(count)
-    )
+    names = _names_along_c(image)
     if channels is None and count > MOST_COLOURS:
         raise ImageError(
             f"{image.name} has {count} channels: {_listed(names)}. Choose one, or two or three "
             "to show as colours: channels=(0,) in Python, --channels 0 on the command line."
         )
-    chosen = tuple(range(count)) if channels is None else _numbers(channels, image, names)
+    chosen = tuple(range(count)) if channels is None else _shown_numbers(channels, image, names)
     if colour and len(chosen) > 1:
         raise ImageError(
             f"{image.name} has {count} channels, each in colour: {_listed(names)}. Choose one."
@@ -235,13 +266,37 @@ def _shown(image: FileImage, channels: Sequence[int | str] | None) -> FileImage:
     if len(planes) == 2:
         planes = [planes[0], planes[1], planes[0]]
     stacked: Any = np.stack(planes, axis=-1)
-    taken: set[str] = set()
     return replace(
         image,
         data=stacked.rechunk({stacked.ndim - 1: 3}),
         axes=(*axes, "s"),
-        channel_names=tuple(free_name(names[i] or f"channel{i}", taken) for i in chosen),
+        channel_names=_free_names(chosen, names),
     )
+
+
+def _names_along_c(image: FileImage) -> tuple[str, ...]:
+    """Return a name for each channel, empty where the file says none."""
+    known, count = image.channel_names, image.data.shape[image.axes.index("c")]
+    return tuple(known[i] if i < len(known) else "" for i in range(count))
+
+
+def _free_names(chosen: Sequence[int], names: Sequence[str]) -> tuple[str, ...]:
+    """Return a different name for each of the chosen channels."""
+    taken: set[str] = set()
+    return tuple(free_name(names[i] or f"channel{i}", taken) for i in chosen)
+
+
+def _shown_numbers(
+    channels: Sequence[int | str], image: FileImage, names: tuple[str, ...]
+) -> tuple[int, ...]:
+    """Return the numbers of channels that are chosen to be shown."""
+    chosen = _numbers(channels, image, names)
+    if not 1 <= len(chosen) <= MOST_COLOURS:
+        raise ImageError(
+            f"{len(chosen)} channels are chosen of {image.name}: expected one (grey), or two or "
+            "three (colours)."
+        )
+    return chosen
 
 
 def _numbers(
@@ -250,11 +305,6 @@ def _numbers(
     """Return the numbers of chosen channels."""
     if isinstance(channels, (str, int)):
         channels = (channels,)
-    if not 1 <= len(channels) <= MOST_COLOURS:
-        raise ImageError(
-            f"{len(channels)} channels are chosen of {image.name}: expected one (grey), or two or "
-            "three (colours)."
-        )
     lower = [name.lower() for name in names]
     found = []
     for channel in channels:

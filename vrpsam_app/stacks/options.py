@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from vrpsam_app.errors import ImageError
+from vrpsam_app.stacks.axes import MOST_COLOURS
 from vrpsam_app.stacks.stack import PixelSize
 
 _SIZE = re.compile(r"(?P<numbers>.*?)\s*(?P<unit>[a-zµμå]*)", re.IGNORECASE)
@@ -44,13 +45,13 @@ def parse_pixel_size(text: str) -> PixelSize:
     return PixelSize(row, col, plane, parts["unit"] or "um")
 
 
-def parse_channels(text: str) -> tuple[int | str, ...]:
+def parse_channels(text: str, *, most: int | None = MOST_COLOURS) -> tuple[int | str, ...]:
     """Read a choice of channels.
 
     Parameters
     ----------
-    text : one to three numbers from 0, or names, with commas between: ``"0"``, ``"0,2"``,
-        ``"DAPI,GFP"``
+    text : numbers from 0, or names, with commas between: ``"0"``, ``"0,2"``, ``"DAPI,GFP"``
+    most : how many they may be, three to be shown as colours; None for any number
 
     Raises
     ------
@@ -58,10 +59,11 @@ def parse_channels(text: str) -> tuple[int | str, ...]:
         If it is none of these.
     """
     parts = [part.strip() for part in text.split(",")]
-    if not 1 <= len(parts) <= 3 or not all(parts):
+    if not all(parts) or (most is not None and len(parts) > most):
+        number = "one or several" if most is None else "one (grey), or two or three (colours)"
         raise ImageError(
-            f"Channels {text!r}: expected one (grey), or two or three (colours), as numbers from 0 "
-            "or names, such as 0 or 0,2 or DAPI,GFP."
+            f"Channels {text!r}: expected {number}, as numbers from 0 or names, such as 0 or 0,2 "
+            "or DAPI,GFP."
         )
     return tuple(int(part) if part.isdecimal() else part for part in parts)
 

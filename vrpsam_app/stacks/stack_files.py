@@ -20,7 +20,7 @@ from vrpsam_app.readers.numpy_file import NUMPY_SIGNATURE, open_numpy
 from vrpsam_app.readers.picture import open_picture, open_picture_folder, pictures_in
 from vrpsam_app.readers.tiff import is_tiff_stack, open_tiff_folder, open_tiff_image
 from vrpsam_app.readers.zarr_arrays import is_zarr, open_zarr
-from vrpsam_app.stacks.axes import FileImage, to_stack
+from vrpsam_app.stacks.axes import FileImage, to_channels, to_stack
 from vrpsam_app.stacks.stack import PixelSize, Stack
 from vrpsam_app.tiff_files import TIFF_SIGNATURES
 
@@ -97,6 +97,38 @@ def open_stack(
     with reading(path):
         image = _opened(path, scene, max_pixels)
         return to_stack(image, channels=channels, pixel_size=pixel_size, axes=axes)
+
+
+def open_channels(
+    path: str | Path,
+    *,
+    channels: Sequence[int | str] | None = None,
+    pixel_size: PixelSize | None = None,
+    axes: Sequence[str] | None = None,
+    scene: int | str | None = None,
+    max_pixels: int = MAX_PIXELS,
+) -> dict[str, Stack]:
+    """Open each channel of a file or folder as a stack of its own, however many there are.
+
+    Parameters
+    ----------
+    path, pixel_size, axes, scene, max_pixels : as for :func:`open_stack`
+    channels : which, by number from 0 or by name; None takes all
+
+    Returns
+    -------
+    channels : grey stacks of the same planes by name, ``channel0`` where the file says none
+        One channel alone, and what is in colour, is one stack without a name.
+
+    Raises
+    ------
+    ImageFileError, ImageError, MissingExtraError
+        As for :func:`open_stack`.
+    """
+    path = Path(path).expanduser()
+    with reading(path):
+        image = _opened(path, scene, max_pixels)
+        return to_channels(image, channels=channels, pixel_size=pixel_size, axes=axes)
 
 
 def _opened(path: Path, scene: int | str | None, max_pixels: int) -> FileImage:

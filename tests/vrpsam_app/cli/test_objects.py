@@ -79,6 +79,29 @@ class TestPictures:
         assert table("a_objects.csv")["intensity_mean"].tolist() == [7, 7]
         assert table("b_objects.csv")["intensity_mean"].tolist() == [9]
 
+    def test_all_channels_are_measured_or_those_that_are_chosen(self, vrpsam):
+        image = np.arange(1, 6, dtype=np.uint16)[:, None, None] * np.ones((40, 60), np.uint16)
+        names = ["DNA", "ER", "RNA", "AGP", "Mito"]
+        metadata = {"axes": "CYX", "Channel": {"Name": names}}
+        tifffile.imwrite("a.ome.tif", image, metadata=metadata)
+        typed = ("objects", "found/a_mask.png", "--image", "a.ome.tif", "--out", "out")
+        assert vrpsam(*typed).code == 0
+        found = table("a_objects.csv").filter(regex="_mean$")
+        assert found.iloc[0].to_dict() == {f"{n}_mean": i for i, n in enumerate(names, start=1)}
+        chosen = ("--channels", "4,ER,0,RNA", "--overwrite")
+        assert vrpsam(*typed, *chosen).code == 0
+        found = table("a_objects.csv").filter(regex="_mean$")
+        assert found.iloc[1].to_dict() == {
+            "Mito_mean": 5,
+            "ER_mean": 2,
+            "DNA_mean": 1,
+            "RNA_mean": 3,
+        }
+        by_light = ("--objects", "intensity", "--overwrite")
+        assert "Choose one" in vrpsam(*typed, *by_light).err
+        assert vrpsam(*typed, *by_light, "--channels", "1").code == 0
+        assert table("a_objects.csv")["intensity_mean"].tolist() == [2, 2]
+
     def test_one_mask_and_one_image_belong_together(self, vrpsam):
         vrpsam("objects", "found/a_mask.png", "--image", "plate/b.png", "--out", "out")
         assert table("a_objects.csv")["intensity_mean"].tolist() == [9, 9]
@@ -221,6 +244,35 @@ class TestStacks:
         assert outcome.out.splitlines()[0] == said
         assert table("two_a-b_objects.csv")["voxels"].tolist() == [2 * 144]
         assert table("two_dim_objects.csv")["voxels"].tolist() == [200, 200]
+
+    def test_numbered_stacks_keep_their_numbers_unless_others_are_asked_for(self, vrpsam):
+        tracks = np.zeros((4, 40, 60), np.uint16)
+        for t in range(4):
+            tracks[t, 5:11, 5 + 9 * t : 11 + 9 * t] = 10
+            tracks[t, 25:30, 20 + 9 * t : 26 + 9 * t] = 20
+        tifffile.imwrite("a_labels.tif", tracks, imagej=True, metadata={"axes": "TYX"})
+        typed = ("objects", "a_labels.tif", "--out", "out", "--overwrite")
+        outcome = vrpsam(*typed)
+        assert outcome.code == 0, outcome.err
+        assert "a_labels.tif: objects keep their numbers" in outcome.out
+        assert table("a_objects.csv")[["label", "frames"]].values.tolist() == [[10, 4], [20, 4]]
+        np.testing.assert_array_equal(tifffile.imread("out/a_objects.tif"), tracks)
+        assert vrpsam(*typed, "--objects", "max-area=30").code == 0
+        np.testing.assert_array_equal(tifffile.imread("out/a_objects.tif"), (tracks == 20) * 20)
+        assert vrpsam(*typed, "--link", "match").code == 0
+        assert len(table("a_objects.csv")) == 8
+
+    def test_objects_of_masks_are_left_out_whole(self, vrpsam):
+        cone = np.stack([masks((4, 4, 8)), masks((0, 0, 14)), masks((4, 4, 8), (20, 30, 12))])
+        tifffile.imwrite("cone_mask.tif", cone, imagej=True, metadata={"axes": "ZYX"})
+        typed = ("objects", "cone_mask.tif", "--out", "out", "--overwrite", "--objects")
+        assert vrpsam(*typed, "components,clear-border").code == 0
+        assert table("cone_objects.csv")["voxels"].tolist() == [144]
+        assert vrpsam(*typed, "components,min-area=150").code == 0
+        assert table("cone_objects.csv")["voxels"].tolist() == [64 + 196 + 64]
+        refused = vrpsam(*typed, "components,min-score=0.5")
+        assert refused.code == 1
+        assert "Min-score needs probabilities" in refused.err
 
     def test_other_rules_for_ids(self, vrpsam):
         vrpsam("objects", "stack_mask.tif", "--out", "out", "--link", "unique")

@@ -45,6 +45,12 @@ def test_objects_have_the_mean_probability_as_their_score():
     assert found.scores_by_id() == pytest.approx({1: 0.7, 2: 0.8})
 
 
+def test_printed_they_are_counted():
+    found = find_objects(prediction())
+    rows, cols = found.instance_labels.shape
+    assert repr(found) == f"FoundObjects({len(found.scores)} in {rows} x {cols})"
+
+
 def test_prompts_come_before_filters():
     options = ObjectOptions(prompts=True, min_score=0.5)
     found = find_objects(prediction(), options, image=IMAGE, segmenter=Echo())

@@ -26,12 +26,16 @@ def test_row_by_row_is_what_the_whole_plane_says():
     np.testing.assert_array_equal(found["intensity_max"], ndimage.maximum(values, labels, numbers))
 
 
-def test_what_is_no_number_is_shown_by_the_most_and_passed_over_by_the_least():
-    counts = count_objects([[1, 1, 2, 0]])
-    found = intensities_of(counts, [[np.nan, 3.0, np.nan, np.inf]])
-    assert found["intensity_min"].tolist()[0] == 3
-    assert np.isnan(found["intensity_min"][1])
-    assert np.isnan(found["intensity_max"]).all()
+def test_pixels_without_a_number_are_left_out_of_all_that_is_said():
+    counts = count_objects([[1, 1, 1, 2, 0, 3]])
+    found = intensities_of(counts, [[np.nan, 3.0, 5.0, np.nan, np.inf, 2.0]])
+    said = {name: values.tolist() for name, values in found.items()}
+    assert said["intensity_count"] == [2, 0, 1]
+    assert said["intensity_sum"] == [8, 0, 2]
+    for name, expected in (("mean", 4), ("std", 1), ("min", 3), ("max", 5)):
+        assert said[f"intensity_{name}"][0] == expected
+        assert np.isnan(said[f"intensity_{name}"][1])
+    assert "intensity_count" not in intensities_of(counts, np.zeros((1, 6), np.float32))
 
 
 def test_channels_have_names_of_their_own():

@@ -16,6 +16,7 @@ from vrpsam_app.objects.measurements import (
     units_of,
     write_table,
 )
+from vrpsam_app.objects.tables import measured_columns
 from vrpsam_app.stacks.stack import PixelSize
 
 UM = PixelSize(0.5, 0.5, 2.0)
@@ -171,6 +172,38 @@ def test_intensities_over_all_voxels():
         found = [row[f"intensity_{s}"] for s in ("mean", "std", "min", "max", "sum")]
         expected = [values.mean(), values.std(), values.min(), values.max(), values.sum()]
         assert found == pytest.approx(expected)
+
+
+def test_pixels_without_a_number_count_in_no_plane_and_no_object():
+    images = np.full((3, *LABELS.shape), 100.0, np.float32)
+    images[1, 2, 2] = np.nan
+    images[2, LABELS == 9] = np.nan
+    table = measure_planes([LABELS] * 3, images, indices=[(0,), (1,), (2,)], axes=("z",))
+    assert table["intensity_count"].tolist() == [12, 9, 11, 9, 12, 0]
+    found = per_object(table)
+    assert found["intensity_count"].tolist() == [35, 18]
+    assert found["intensity_mean"].tolist() == [100, 100]
+    assert found["intensity_std"].tolist() == [0, 0]
+    assert found["intensity_sum"].tolist() == [3500, 1800]
+    assert found["intensity_max"].tolist() == [100, 100]
+    assert "intensity_count" in measured_columns(found.columns)
+
+
+def test_a_small_spread_about_a_large_mean_is_told():
+    spread = np.random.default_rng(0).normal(0, 0.01, (4, *LABELS.shape))
+    planes, indices = [LABELS] * 4, [(z,) for z in range(4)]
+    found = per_object(measure_planes(planes, 1e6 + spread, indices=indices, axes=("z",)))
+    expected = [spread[:, number == LABELS].std() for number in (4, 9)]
+    assert found["intensity_std"].tolist() == pytest.approx(expected, rel=1e-5)
+
+
+def test_an_object_is_as_sure_as_its_pixels_in_the_mean():
+    small = np.where(LABELS == 4, LABELS, 0)
+    small[2] = 0  # half of the bar
+    scores = iter([{4: 0.9, 9: 0.5}, {4: 0.6}])
+    table = measure_planes([LABELS, small], indices=[(0,), (1,)], axes=("z",), scores=scores)
+    assert table["score"].tolist() == [0.9, 0.5, 0.6]
+    assert per_object(table)["score"].tolist() == pytest.approx([0.8, 0.5])
 
 
 def test_tracks_through_time_have_areas_and_no_volume():

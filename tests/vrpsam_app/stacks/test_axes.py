@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 from vrpsam_app.errors import ImageError
-from vrpsam_app.stacks.axes import UNKNOWN, FileImage, axes_of_shape, axis_name, to_stack
+from vrpsam_app.stacks.axes import (
+    UNKNOWN,
+    FileImage,
+    axes_of_shape,
+    axis_name,
+    to_channels,
+    to_stack,
+)
 from vrpsam_app.stacks.stack import PixelSize
 
 RNG = np.random.default_rng(0)
@@ -108,6 +115,30 @@ def test_channels_that_cannot_be_shown(channels, message):
     found, _ = image("zcyx", sizes={"c": 5}, channel_names=("DAPI", "GFP"))
     with pytest.raises(ImageError, match=message):
         to_stack(found, channels=channels)
+
+
+def test_every_channel_by_itself_however_many_there_are():
+    found, data = image("zcyx", sizes={"c": 5}, channel_names=("DAPI", "GFP", "DAPI"))
+    every = to_channels(found)
+    assert list(every) == ["DAPI", "GFP", "DAPI-2", "channel3", "channel4"]
+    for number, stack in enumerate(every.values()):
+        assert not stack.color
+        assert np.array_equal(stack.data.compute(), data[:, number])
+    chosen = to_channels(found, channels=["GFP", 4, 3, 0])
+    assert list(chosen) == ["GFP", "channel4", "channel3", "DAPI"]
+    (alone,) = to_channels(found, channels=[3]).items()
+    assert alone[0] == ""
+    assert np.array_equal(alone[1].data.compute(), data[:, 3])
+    with pytest.raises(ImageError, match="no channel 5"):
+        to_channels(found, channels=[0, 1, 2, 3, 5])
+
+
+def test_what_has_no_channels_is_one_stack():
+    for axes in ("zyx", "yxs"):
+        found, data = image(axes)
+        (stack,) = to_channels(found).values()
+        assert stack.color == ("s" in axes)
+        assert np.array_equal(stack.data.compute(), data)
 
 
 def test_a_grey_image_has_channel_0_and_no_other():

@@ -51,6 +51,12 @@ def test_channels(text, channels):
     assert parse_channels(text) == channels
 
 
+def test_any_number_of_channels_where_none_are_shown():
+    assert parse_channels("0,1,2,ER,4", most=None) == (0, 1, 2, "ER", 4)
+    with pytest.raises(ImageError, match="expected one or several"):
+        parse_channels("0,,2", most=None)
+
+
 @pytest.mark.parametrize("text", ["", "0,", "0,1,2,3", ",", "0,,1"])
 def test_channels_that_cannot_be_read(text):
     with pytest.raises(ImageError, match=r"expected one \(grey\), or two or three \(colours\)"):
