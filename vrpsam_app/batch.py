@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,8 +28,14 @@ from vrpsam_app.progress import CancelToken, ProgressCallback, ProgressMeter
 from vrpsam_app.recipe import TargetRecord
 from vrpsam_app.references import Reference
 from vrpsam_app.segmenter import Prediction, Segmenter
-from vrpsam_app.stack_runs.targets import StackReading, common_pixel_size
-from vrpsam_app.stacks.stack import PixelSize
+from vrpsam_app.stack_runs.targets import (
+    ReadPicture,
+    StackReading,
+    common_pixel_size,
+    read_picture,
+)
+from vrpsam_app.stacks.intensity_sample import sampled
+from vrpsam_app.stacks.stack import PixelSize, Stack
 from vrpsam_app.tiles.plan import TileOptions, Tiling
 from vrpsam_app.tiles.tiling import predict_classes_tiled, predict_tiled
 
@@ -76,23 +82,40 @@ def object_paths(outputs: OutputPaths) -> dict[str, ObjectPaths]:
 
 
 def shared_intensity_range(
-    references: Iterable[Reference], targets: Iterable[Path], *, max_pixels: int = MAX_PIXELS
+    references: Iterable[Reference],
+    targets: Iterable[Path],
+    *,
+    max_pixels: int = MAX_PIXELS,
+    reading: StackReading | None = None,
+    large: Iterable[Stack] = (),
 ) -> IntensityRange | None:
     """Return the one range in which references and targets are shown to the model.
 
     Targets that cannot be read are left out; :func:`segment_files` reports them.
+
+    Parameters
+    ----------
+    max_pixels, reading : as for :func:`segment_files`
+    large : further targets, planes that are not held in memory; a part of their pixels is read
     """
 
     def images() -> Iterator[NDArray[Any]]:
         for reference in references:
             yield reference.image
         for path in targets:
-            try:
-                yield read_image(path, max_pixels=max_pixels)
-            except VRPSAMError:
-                continue
+            with suppress(*_FAILURES):
+                yield _read(path, max_pixels, reading).pixels
+        for plane in large:
+            with suppress(*_FAILURES):
+                yield sampled(plane.data)
 
     return intensity_range_of(images())
+
+
+def _read(path: Path, max_pixels: int, reading: StackReading | None) -> ReadPicture:
+    if reading is None:
+        return ReadPicture(read_image(path, max_pixels=max_pixels))
+    return read_picture(path, reading)
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,21 +129,22 @@ class FileWork:
     max_pixels: int
     tiling: Tiling | TileOptions
     objects: ObjectOptions | None = None
-    pixel_size: PixelSize | None = None
+    reading: StackReading | None = None
     corrections: CorrectedTargets = NO_CORRECTIONS
     smallest_piece: int = 0
 
-    def read(self, outputs: OutputPaths) -> NDArray[Any] | Exception:
+    def read(self, outputs: OutputPaths) -> ReadPicture | Exception:
         """Read a target, or say why it cannot be read."""
         try:
-            return read_image(outputs.target, max_pixels=self.max_pixels)
+            return _read(outputs.target, self.max_pixels, self.reading)
         except _FAILURES as error:
             return error
 
     def answer(
-        self, outputs: OutputPaths, image: NDArray[Any], cancel: CancelToken | None = None
+        self, outputs: OutputPaths, picture: ReadPicture, cancel: CancelToken | None = None
     ) -> FileAnswer:
         """Find the classes that are to be written, all of them in one picture."""
+        image = picture.pixels
         pixel_size = self._pixel_size_of(outputs.target)
         found, labels = self._found(outputs, image, pixel_size, cancel)
         if self.smallest_piece > 1:
@@ -132,7 +156,7 @@ class FileWork:
         objects: tuple[FoundObjects, ...] = ()
         if self.objects is not None:
             objects = tuple(self._cut(self.objects, p, image, pixel_size, cancel) for p in found)
-        return FileAnswer(image, found, labels, objects, pixel_size)
+        return FileAnswer(picture, found, labels, objects, pixel_size)
 
     def _found(
         self,
@@ -141,7 +165,7 @@ class FileWork:
         pixel_size: PixelSize | None,
         cancel: CancelToken | None,
     ) -> tuple[tuple[Prediction, ...], NDArray[np.int32] | None]:
-        """Ask the segmenter; a corrected picture is shown whole, with the marks on it."""
+        """Ask the segmenter, with the marks on a corrected picture."""
         asked: dict[str, Any] = {
             "intensity_range": self.intensity_range,
             "threshold": self.threshold,
@@ -150,7 +174,7 @@ class FileWork:
         segmenter, references = self.segmenter, self.references
         tiled = {**asked, "tiling": self.tiling, "pixel_size": pixel_size}
         if marks := self.corrections.of(image):
-            classes = predict_corrected(segmenter, image, references, marks, **asked)
+            classes = predict_corrected(segmenter, image, references, marks, **tiled)
         elif outputs.labels is None:
             return (predict_tiled(segmenter, image, references, **tiled),), None
         else:
@@ -161,9 +185,10 @@ class FileWork:
     def _pixel_size_of(self, target: Path) -> PixelSize | None:
         """Return it where something depends on it."""
         scaled = isinstance(self.tiling, TileOptions) and self.tiling.reference_pixel_size
-        if self.pixel_size is not None or not (self.objects or scaled):
-            return self.pixel_size
-        return common_pixel_size([target], StackReading(max_pixels=self.max_pixels))
+        reading = self.reading or StackReading(max_pixels=self.max_pixels)
+        if reading.pixel_size is not None or not (self.objects or scaled):
+            return reading.pixel_size
+        return common_pixel_size([target], reading)
 
     def _cut(
         self,
@@ -188,11 +213,11 @@ class FileWork:
 
     def read_and_answer(self, outputs: OutputPaths) -> FileAnswer | Exception:
         """Do both, as a worker does that sees the files."""
-        image = self.read(outputs)
-        if isinstance(image, Exception):
-            return image
+        picture = self.read(outputs)
+        if isinstance(picture, Exception):
+            return picture
         try:
-            return self.answer(outputs, image)
+            return self.answer(outputs, picture)
         except _FAILURES as error:
             return error
 
@@ -203,14 +228,14 @@ class FileAnswer:
 
     Attributes
     ----------
-    image : the target
+    picture : the target
     predictions : of each class
     labels : who won each pixel, if there are several classes
     objects : of each class, if they were asked for
     pixel_size : of the target, None if unknown
     """
 
-    image: NDArray[Any]
+    picture: ReadPicture
     predictions: tuple[Prediction, ...]
     labels: NDArray[np.int32] | None
     objects: tuple[FoundObjects, ...] = ()
@@ -228,7 +253,7 @@ def segment_files(
     overwrite: bool = False,
     tiling: Tiling | TileOptions = "auto",
     objects: ObjectOptions | None = None,
-    pixel_size: PixelSize | None = None,
+    reading: StackReading | None = None,
     corrections: CorrectedTargets = NO_CORRECTIONS,
     smallest_piece: int = 0,
     client: Client | None = None,
@@ -243,14 +268,16 @@ def segment_files(
         From :func:`vrpsam_app.output_paths.plan_outputs`.
     intensity_range
         From :func:`shared_intensity_range`.
+    max_pixels
+        Larger targets are refused; `reading` has a limit of its own.
     tiling
         How large targets are shown to the model, as for
         :func:`vrpsam_app.tiles.tiling.predict_tiled`.
     objects
         Cut what is found into single objects, numbered and measured, see :func:`object_paths`; None
         does not.
-    pixel_size
-        Of all targets, in the place of what their files say.
+    reading
+        How targets are opened that may be single planes of any file; None takes plain pictures.
     corrections
         Marks on some of the targets, which are asked about again with them.
     smallest_piece
@@ -280,7 +307,7 @@ def segment_files(
         if objects.prompts:
             can_be_prompted(segmenter)
     work = FileWork(
-        segmenter, references, intensity_range, threshold, max_pixels, tiling, objects, pixel_size,
+        segmenter, references, intensity_range, threshold, max_pixels, tiling, objects, reading,
         corrections, smallest_piece,
     )  # fmt: skip
     meter = ProgressMeter(len(plan), progress, cancel=cancel)
@@ -305,7 +332,7 @@ def _written(
         _write(outputs, answer, intensity_range, overwrite)
     except _FAILURES as error:
         return FileResult(outputs, error=error)
-    record = TargetRecord.from_image(outputs.target.name, answer.image)
+    record = TargetRecord.from_image(outputs.target.name, answer.picture.pixels)
     written = object_paths(outputs) if answer.objects else {}
     return FileResult(outputs, answer.predictions, record, objects=written)
 
@@ -315,12 +342,12 @@ def _answers(
 ) -> Iterator[tuple[OutputPaths, FileAnswer | Exception]]:
     """Ask about one target while the next one is read."""
     with closing(ahead(((outputs, work.read(outputs)) for outputs in plan), _AHEAD)) as pictures:
-        for outputs, image in pictures:
-            if isinstance(image, Exception):
-                yield outputs, image
+        for outputs, picture in pictures:
+            if isinstance(picture, Exception):
+                yield outputs, picture
                 continue
             try:
-                answer: FileAnswer | Exception = work.answer(outputs, image, cancel)
+                answer: FileAnswer | Exception = work.answer(outputs, picture, cancel)
             except Cancelled:
                 raise
             except _FAILURES as error:
@@ -352,7 +379,7 @@ def _write(
         write_image(outputs.labels, labels.astype(dtype), overwrite=overwrite)
     if outputs.overlay is not None:
         found = answer.predictions[0].mask if labels is None else labels
-        drawn = overlay(to_rgb(answer.image, intensity_range), found)
+        drawn = overlay(to_rgb(answer.picture.pixels, intensity_range), found)
         write_image(outputs.overlay, drawn, overwrite=overwrite)
     if answer.objects:
         named = object_paths(outputs).items()
@@ -361,9 +388,10 @@ def _write(
                 paths,
                 [cut.instance_labels],
                 plane_hw=cut.instance_labels.shape,
-                images=[answer.image],
+                images=[answer.picture.intensities],
                 pixel_size=answer.pixel_size,
+                channels=answer.picture.channels or None,
                 class_name=label,
-                scores=cut.scores_by_id(),
+                scores=[cut.scores_by_id()],
                 overwrite=overwrite,
             )

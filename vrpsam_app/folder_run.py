@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vrpsam_app.batch import FileResult, object_paths, segment_files, shared_intensity_range
-from vrpsam_app.errors import Cancelled, ConfigError, OutputError, VRPSAMError
+from vrpsam_app.batch import FileResult, segment_files, shared_intensity_range
+from vrpsam_app.begun_pictures import BegunPictures, result_files
+from vrpsam_app.errors import Cancelled, OutputError, VRPSAMError
 from vrpsam_app.image_files import MAX_PIXELS, find_files, write_whole
+from vrpsam_app.images import IntensityRange
 from vrpsam_app.output_paths import OutputPaths, check_outputs, plan_outputs, prepare_folder
 from vrpsam_app.progress import CancelToken, ProgressCallback
 from vrpsam_app.recipe import Recipe, TargetRecord, joined_targets
 from vrpsam_app.reference_segmenter import References, as_sequence
 from vrpsam_app.references import Reference, labels_of
-from vrpsam_app.replay_promise import differing_keys
 from vrpsam_app.run_settings import RunSettings
 from vrpsam_app.segmenter import Segmenter
 from vrpsam_app.stack_runs.run import StackResult, segment_stack
@@ -142,9 +145,8 @@ class FolderRun:
             overlay=overlay,
             mask_frames=mask_frames,
         )
-        check_outputs(
-            run.picture_files(), [*inputs, *found.pictures], overwrite=overwrite or resume
-        )
+        taken, again = [*inputs, *found.pictures], overwrite or resume
+        check_outputs(run.picture_files(), taken, overwrite=again, may_resume=True)
         if not run.stacks and (unknown := run._unknown_results()) is not None:
             raise unknown
         prepare_folder(folder)
@@ -159,11 +161,30 @@ class FolderRun:
         """Return every file that is written for pictures, or removed to replace what it was of."""
         if not self.pictures:
             return []
-        files = [self.recipe_path, *(path for outputs in self.pictures for path in outputs)]
-        if self.settings.objects is not None or self.overwrite:
-            for outputs in self.pictures:
-                files += [file for paths in object_paths(outputs).values() for file in paths]
-        return files
+        return [self.recipe_path, *self._written(), *chain(*self._replaced().values())]
+
+    def _written(self) -> Iterator[Path]:
+        """Yield the results of all pictures."""
+        cut = self.settings.objects is not None
+        return chain(*(result_files(outputs, objects=cut) for outputs in self.pictures))
+
+    def _replaced(self) -> dict[Path, list[Path]]:
+        """Return the earlier results of each picture, if they are to be replaced."""
+        if not self.overwrite:
+            return {}
+        targets = [outputs.target for outputs in self.pictures]
+        return BegunPictures.in_folder(self.recipe_path).files(targets)
+
+    @cached_property
+    def picture_range(self) -> IntensityRange | None:
+        """The one range of all pictures, and of planes that are too large to be held in memory."""
+        given = self.settings.intensity_range or self.settings.picture_range
+        return given or shared_intensity_range(
+            self.references,
+            [outputs.target for outputs in self.pictures],
+            reading=self.reading,
+            large=[target.stack for target in self.stacks if not target.stack.axes],
+        )
 
     def segment_pictures(
         self,
@@ -196,35 +217,40 @@ class FolderRun:
             yield from (FileResult(outputs, error=unknown) for outputs in self.pictures)
             return
         settings, records, earlier = self.settings, list[TargetRecord](), list[TargetRecord]()
-        smallest = settings.smallest_piece
-        targets = [outputs.target for outputs in self.pictures]
-        shared = settings.intensity_range or shared_intensity_range(
-            self.references, targets, max_pixels=self.reading.max_pixels
-        )
+        smallest, shared = settings.smallest_piece, self.picture_range
+        begun = BegunPictures.in_folder(self.recipe_path)
 
         def recipe() -> Recipe:
             made_by: dict[str, object] = getattr(segmenter, "describe", dict)()
+            targets = joined_targets(records, earlier)
+            kept = self.resume or len(targets) > len(records)
+            drawn = self.overlay or (kept and begun.has_overlays)
             return Recipe.from_run(
                 self.references,
-                joined_targets(records, earlier),
+                targets,
                 made_by,
                 intensity_range=shared,
+                range_given=settings.intensity_range is not None,
                 settings={"threshold": settings.threshold, "smallest_piece": smallest},
-                sections={**settings.sections(), **self._reading_section()},
+                sections={
+                    **settings.sections(),
+                    **self._reading_section(),
+                    **({"drawn": {"overlay": True}} if drawn else {}),
+                },
             )
 
-        earlier += self._earlier_targets(recipe())
+        earlier += begun.targets(recipe(), resume=self.resume, overwrite=self.overwrite)
+        replaced, written = self._replaced(), set(self._written())
         results = segment_files(
             segmenter,
             self.references,
             self.pictures,
             intensity_range=shared,
             threshold=settings.threshold,
-            max_pixels=self.reading.max_pixels,
             overwrite=self.overwrite or self.resume,
             tiling=settings.tiling,
             objects=settings.objects,
-            pixel_size=self.reading.pixel_size,
+            reading=self.reading,
             corrections=settings.corrections,
             smallest_piece=smallest,
             client=client,
@@ -237,7 +263,8 @@ class FolderRun:
             for result in results:
                 if result.record is not None:
                     records.append(result.record)
-                    self._remove_old_objects(result.outputs)
+                    for file in set(replaced.get(result.outputs.target, ())) - written:
+                        file.unlink(missing_ok=True)
                 yield result
         finally:
             if records:
@@ -257,39 +284,8 @@ class FolderRun:
         return OutputError(
             f"{there} exists already, and there is no {self.recipe_path} that tells what was "
             "asked: the pictures cannot go on. Move their results away, replace them by "
-            "overwrite, or choose another folder."
+            "overwrite (--overwrite), or choose another folder."
         )
-
-    def _earlier_targets(self, asked: Recipe) -> Sequence[TargetRecord]:
-        """Return the pictures in the folder of which the same was asked.
-
-        Raises
-        ------
-        OutputError
-            If the run is to go on and something else was asked.
-        """
-        if not self.recipe_path.is_file():
-            return ()
-        try:
-            begun = Recipe.load(self.recipe_path)
-        except ConfigError:
-            if self.overwrite:
-                return ()
-            raise
-        differing = differing_keys(begun.question(), asked.question())
-        if differing and self.resume:
-            raise OutputError(
-                f"{self.recipe_path}: the pictures were begun with another {', '.join(differing)}. "
-                "Go on with the same, replace them by overwrite, or choose another folder."
-            )
-        return () if differing else begun.targets
-
-    def _remove_old_objects(self, outputs: OutputPaths) -> None:
-        """Remove objects that were cut from masks that are replaced, where none are cut now."""
-        if self.overwrite and self.settings.objects is None:
-            for paths in object_paths(outputs).values():
-                for file in paths:
-                    file.unlink(missing_ok=True)
 
     def segment_stack(
         self,
@@ -314,7 +310,6 @@ class FolderRun:
         shown = StackPictures(target, self.overlay, self.mask_frames, self.overwrite or self.resume)
         same: dict[str, Any] = {
             "tiling": settings.tiling,
-            "intensity_range": settings.intensity_range,
             "threshold": settings.threshold,
             "sections": self._reading_section(),
             "resume": self.resume,
@@ -325,12 +320,15 @@ class FolderRun:
         asked = (segmenter, target.stack, self.references, target.out)
         try:
             shown.check()
+            given = settings.intensity_range
+            same["intensity_range"] = given if target.stack.axes else self.picture_range
             if settings.memory is not None and target.stack.axes:
                 result = segment_video(*asked, memory=settings.memory, **same)
             else:
                 result = segment_stack(
-                    *asked, objects=settings.objects, links=settings.links, client=client, **same
-                )
+                    *asked, objects=settings.objects, links=settings.links, client=client,
+                    range_given=given is not None, **same,
+                )  # fmt: skip
             shown.write(result)
         except Cancelled:
             raise

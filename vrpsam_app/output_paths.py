@@ -149,8 +149,20 @@ def free_name(name: str, taken: set[str]) -> str:
     return free
 
 
-def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path], *, overwrite: bool) -> None:
+def check_outputs(
+    outputs: Iterable[Path],
+    inputs: Iterable[Path],
+    *,
+    overwrite: bool,
+    may_resume: bool = False,
+) -> None:
     """Make sure, before any work, that nothing is lost by writing `outputs`.
+
+    Parameters
+    ----------
+    outputs, inputs : files of a run
+    overwrite : whether outputs may be there already
+    may_resume : whether the run could also go on with them, for the message
 
     Raises
     ------
@@ -171,8 +183,10 @@ def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path], *, overwrite:
         found = str(existing[0])
         if len(existing) > 1:
             found += f" (and {len(existing) - 1} other results)"
+        go_on = "go on with that run (--resume), " if may_resume else ""
         raise OutputError(
-            f"{found} exists already. Choose another folder for the results, or allow overwriting."
+            f"{found} exists already. Choose another folder for the results, {go_on}or allow "
+            "overwriting (--overwrite)."
         )
 
 

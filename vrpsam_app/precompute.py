@@ -13,14 +13,18 @@ from numpy.typing import NDArray
 from vrpsam_app.batch import shared_intensity_range
 from vrpsam_app.embeddings.store import DiskEmbeddingStore
 from vrpsam_app.errors import Cancelled, VRPSAMError
-from vrpsam_app.image_files import read_image
 from vrpsam_app.images import IntensityRange
 from vrpsam_app.predictor import VRPSAMPredictor
 from vrpsam_app.progress import CancelToken, ProgressCallback, ProgressMeter
 from vrpsam_app.references import Reference, labels_of
 from vrpsam_app.segmenter import ClassPredictions, Prediction
 from vrpsam_app.stack_runs.reading import read_planes
-from vrpsam_app.stack_runs.targets import StackReading, common_pixel_size, open_target
+from vrpsam_app.stack_runs.targets import (
+    StackReading,
+    common_pixel_size,
+    open_target,
+    read_picture,
+)
 from vrpsam_app.stacks.intensity_sample import stack_range
 from vrpsam_app.stacks.stack import PixelSize, Stack
 from vrpsam_app.tiles.object_scale import clicked_object_size, object_size
@@ -164,8 +168,9 @@ def encode_files(
     reading = reading or StackReading()
     opened = [_open(path, reading) for path in paths]
     pictures = [path for path, stack in zip(paths, opened, strict=True) if stack is None]
+    large = [stack for stack in opened if isinstance(stack, Stack) and not stack.axes]
     common = intensity_range or shared_intensity_range(
-        references, pictures, max_pixels=reading.max_pixels
+        references, pictures, reading=reading, large=large
     )
     total = sum(stack.plane_count if isinstance(stack, Stack) else 1 for stack in opened)
     meter = ProgressMeter(total, progress, cancel=cancel)
@@ -177,12 +182,13 @@ def encode_files(
         shown, error = common, stack if isinstance(stack, Exception) else None
         try:
             if stack is None:
-                image = read_image(path, max_pixels=reading.max_pixels)
+                image = read_picture(path, reading).pixels
                 size = reading.pixel_size or common_pixel_size([path], reading)
                 _encode(encoder, image, references, shown, tiling, size)
                 meter.finished(path.name)
             elif isinstance(stack, Stack):
-                shown = intensity_range or stack_range(stack, references)
+                if intensity_range is None and stack.axes:
+                    shown = stack_range(stack, references)
                 for _, plane in read_planes(stack, dict.fromkeys(stack.indices())):
                     _encode(encoder, plane, references, shown, tiling, stack.pixel_size)
                     meter.finished(path.name)

@@ -22,6 +22,7 @@ from vrpsam_app.errors import ConfigError
 from vrpsam_app.image_files import write_whole
 from vrpsam_app.images import IntensityRange
 from vrpsam_app.json_fields import (
+    json_bool,
     json_image_shape,
     json_list,
     json_object,
@@ -38,7 +39,9 @@ SCHEMA_VERSION = 2
 READABLE_VERSIONS = (1, 2)
 
 # What a run may do beside asking the model; whoever does it writes its section and reads it back.
-SECTIONS = ("corrections", "links", "memory", "objects", "reading", "stack", "tiling")
+SECTIONS = ("corrections", "drawn", "links", "memory", "objects", "reading", "stack", "tiling")
+# What changes no result: pictures of it that were written as well.
+_ASIDE = frozenset({"drawn"})
 
 _MAX_TARGETS = 10_000_000
 _MAX_AXES = 8
@@ -109,6 +112,8 @@ class Recipe:
         versions.
     intensity_range
         The range that was shown to the model as black to white; None where all images had 8 bits.
+    range_given
+        Whether a person chose that range; else it was found in the images.
     settings
         Plain values: the threshold and what else a surface let the person choose.
     sections
@@ -136,6 +141,7 @@ class Recipe:
     settings: Mapping[str, Any] = field(default_factory=dict)
     sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
+    range_given: bool = False
 
     def __post_init__(self) -> None:
         if unknown := sorted(set(self.sections) - set(SECTIONS)):
@@ -157,6 +163,7 @@ class Recipe:
         made_by: Mapping[str, Any],
         *,
         intensity_range: IntensityRange | None = None,
+        range_given: bool = False,
         settings: Mapping[str, Any] | None = None,
         sections: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> Recipe:
@@ -166,6 +173,7 @@ class Recipe:
             targets=tuple(targets),
             made_by=_plain(made_by),
             intensity_range=intensity_range,
+            range_given=range_given,
             settings=_plain(settings or {}),
             sections=sections or {},
             environment=current_environment(),
@@ -208,7 +216,7 @@ class Recipe:
                 "references": [[r.label, r.content_key] for r in self.references],
                 "intensity_range": None if intensity is None else [intensity.low, intensity.high],
                 "settings": self.settings,
-                "sections": self.sections,
+                "sections": {k: v for k, v in self.sections.items() if k not in _ASIDE},
             }
         )
 
@@ -222,6 +230,7 @@ class Recipe:
             "settings": dict(self.settings),
             "sections": {name: dict(section) for name, section in self.sections.items()},
             "intensity_range": None if intensity is None else [intensity.low, intensity.high],
+            "range_given": self.range_given,
             "targets": [target.to_json() for target in self.targets],
             **references_to_json(self.references),
         }
@@ -264,6 +273,7 @@ class Recipe:
             ),
             made_by=json_object(recipe.get("made_by"), "made_by"),
             intensity_range=_range_from_json(recipe.get("intensity_range")),
+            range_given=json_bool(recipe.get("range_given", False), "range_given"),
             settings=json_object(recipe.get("settings"), "settings"),
             sections=json_object(recipe.get("sections", {}), "sections"),
             environment=json_object(recipe.get("environment", {}), "environment"),

@@ -25,6 +25,7 @@ class RunSettings:
     ----------
     threshold : probability above which a pixel belongs to a mask
     intensity_range : of all targets; None takes one for all pictures, and each stack's own
+    picture_range : of all pictures, as an earlier run found it; stacks still get their own
     tiling : how large planes are shown to the model
     objects : how what is found becomes single objects; None leaves it as masks
     links : ids of objects from plane to plane of a stack
@@ -41,6 +42,7 @@ class RunSettings:
 
     threshold: float = 0.5
     intensity_range: IntensityRange | None = None
+    picture_range: IntensityRange | None = None
     tiling: TileOptions = DEFAULT_TILES
     objects: ObjectOptions | None = None
     links: LinkOptions = DEFAULT_LINKS
@@ -59,6 +61,9 @@ class RunSettings:
     def of_recipe(cls, recipe: Recipe) -> RunSettings:
         """Return the settings of an earlier run.
 
+        A range that was found is kept for pictures if it is theirs: of some of them alone another
+        would be found. What is found in a stack is found in it again.
+
         Raises
         ------
         ConfigError
@@ -66,9 +71,11 @@ class RunSettings:
         """
         sections = recipe.sections
         cut, linked, memory = (sections.get(name) for name in ("objects", "links", "memory"))
+        of_pictures = not sections.get("stack", {}).get("axes")
         return cls(
             threshold=recipe.threshold,
-            intensity_range=recipe.intensity_range,
+            intensity_range=recipe.intensity_range if recipe.range_given else None,
+            picture_range=recipe.intensity_range if of_pictures else None,
             tiling=TileOptions.from_json(sections.get("tiling", {})),
             objects=None if cut is None else ObjectOptions.from_json(cut, "objects"),
             links=DEFAULT_LINKS if linked is None else LinkOptions.from_json(linked, "links"),

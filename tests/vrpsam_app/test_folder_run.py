@@ -10,22 +10,30 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+import zarr
 from PIL import Image
 
-from vrpsam_app.annotations import Box, Point
+from tests.vrpsam_app.cell_targets import (
+    Bright,
+    Echo,
+    cell_reference,
+    contents,
+    scene,
+    write_targets,
+)
+from vrpsam_app.annotations import Point
 from vrpsam_app.batch import FileResult
 from vrpsam_app.corrected_targets import CorrectedTargets
 from vrpsam_app.corrections import Corrections
 from vrpsam_app.errors import Cancelled, ConfigError, ImageFileError, OutputError
 from vrpsam_app.folder_run import FolderRun, StackOutcome, reading_of, replay
+from vrpsam_app.images import IntensityRange
 from vrpsam_app.objects.instances import ObjectOptions
 from vrpsam_app.objects.linking import LinkOptions
 from vrpsam_app.progress import CancelToken
 from vrpsam_app.recipe import Recipe
-from vrpsam_app.reference_segmenter import ReferenceSegmenter
 from vrpsam_app.references import Reference
 from vrpsam_app.run_settings import RunSettings
-from vrpsam_app.segmenter import Prediction
 from vrpsam_app.stack_runs.targets import StackReading, UnopenedTarget
 from vrpsam_app.stacks.stack import PixelSize
 from vrpsam_app.tiles.plan import TileOptions
@@ -41,32 +49,14 @@ SETTINGS = RunSettings(
 READING = StackReading(pixel_size=PixelSize(0.5, 0.5, 2.0))
 
 
-def scene(*corners: tuple[int, int]) -> np.ndarray:
-    values = np.random.default_rng(0).integers(0, 400, (40, 50)).astype(np.uint16)
-    for row, col in corners:
-        values[row : row + 8, col : col + 8] = 3000
-    return values
-
-
 @pytest.fixture
 def targets(tmp_path: Path) -> list[Path]:
-    """A picture, a stack, a broken picture."""
-    folder = tmp_path / "targets"
-    folder.mkdir()
-    Image.fromarray(scene((3, 4), (20, 30))).save(folder / "a.png")
-    stack = np.stack([scene((3, 4)), scene((3, 4), (20, 30))])
-    tifffile.imwrite(folder / "s.tif", stack, imagej=True, metadata={"axes": "ZYX"})
-    (folder / "broken.tif").write_bytes(b"II*\0nothing")
-    return [folder / "a.png", folder / "s.tif", folder / "broken.tif"]
+    return write_targets(tmp_path / "targets")
 
 
 @pytest.fixture
 def reference() -> Reference:
-    return Reference.from_annotations(scene((3, 4)), [Box(3, 4, 11, 12)], label="cell")
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {p.name: p.read_bytes() for p in folder.iterdir()}
+    return cell_reference()
 
 
 def test_a_recipe_makes_equal_files(
@@ -94,24 +84,83 @@ def test_a_recipe_makes_equal_files(
         second = contents(again)
         assert set(second) == set(first)
         for file in first:
-            # The range of pictures and stacks is each its own; a recipe holds one for both.
-            alike = file.startswith("s_") == name.startswith("s_") or file.endswith(".png")
-            assert not alike or second[file] == first[file], file
+            # What only pictures are asked for stands in their recipe alone.
+            assert file == "recipe.json" != name or second[file] == first[file], file
 
 
-class Echo(ReferenceSegmenter):
-    """Finds everything bright, and what is marked on the target."""
+@pytest.fixture
+def plate(tmp_path: Path) -> list[Path]:
+    """Planes of equal cells: a TIFF, two channels, a Zarr with a hot row."""
+    wells = [scene((3, 4), (20, 30)) + np.uint16(n) for n in range(3)]
+    wells[2][0] = 60_000
+    paths = [tmp_path / "a.tif", tmp_path / "b.ome.tif", tmp_path / "c.zarr"]
+    tifffile.imwrite(paths[0], wells[0])
+    tifffile.imwrite(paths[1], np.stack([wells[1]] * 2), metadata={"axes": "CYX"})
+    zarr.create_array(paths[2], data=wells[2], chunks=(10, 10))
+    return paths
 
-    def describe(self) -> dict[str, object]:
-        return {"method": "echo", "model": "echo", "sha256": "0" * 64}
 
-    def _predict_one(self, target, references, label, corrections, intensity_range, threshold):
-        probability = np.where(np.asarray(target) > 1000, 0.7, 0.1).astype(np.float32)
-        for marks in [] if corrections is None else corrections.as_references(target, label):
-            probability[marks.positive], probability[marks.negative] = 0.9, 0.0
-        return Prediction(
-            probability > threshold, probability, 0.5, 1.0, True, probability, label, {}
-        )
+@pytest.mark.parametrize("channels", [None, (0,)])
+def test_planes_of_any_file_are_pictures_in_one_range(
+    reference: Reference, plate: list[Path], tmp_path: Path, channels: tuple[int, ...] | None
+):
+    settings = RunSettings(objects=ObjectOptions(method="components", min_area=0))
+    reading, out = StackReading(channels=channels), tmp_path / "out"
+    run = FolderRun.of(reference, plate, out, settings, reading=reading, overlay=True)
+    assert [r.error for r in run.carry_out(Bright())] == [None] * 3
+    names = [f"{n}_{end}" for n in "abc" for end in ("mask.png", "overlay.png", "objects.csv")]
+    assert {*names, "recipe.json"} <= set(contents(out))
+    recipe = Recipe.load(out / "recipe.json")
+    assert (recipe.intensity_range, len(recipe.targets)) == (run.picture_range, 3)
+    assert recipe.intensity_range is not None
+    assert recipe.intensity_range.high == 60_000
+    tables = [(out / f"{n}_objects.csv").read_text().splitlines()[0] for n in "abc"]
+    assert all(",score," in table for table in tables)
+    assert [",0_mean," in t or ",channel0_mean," in t for t in tables] == [
+        False,
+        not channels,
+        False,
+    ]
+    for some in (plate, plate[:1]):  # one picture alone has another range
+        again = tmp_path / f"again_{len(some)}"
+        replay(out / "recipe.json", Bright(), some, again, overlay=True)
+        second = {k: v for k, v in contents(again).items() if k != "recipe.json"}
+        assert second == {k: v for k, v in contents(out).items() if k in second}
+        assert len(second) == 4 * len(some)
+
+
+def test_a_plane_that_is_not_held_in_memory_has_the_range_of_the_pictures(
+    reference: Reference, plate: list[Path], tmp_path: Path
+):
+    Image.fromarray(scene((3, 4))[:20]).save(small := tmp_path / "small.png")
+    reading = StackReading(max_pixels=1000)
+    run = FolderRun.of(reference, [small, plate[2]], tmp_path / "out", reading=reading)
+    picture, large = run.carry_out(Bright())
+    assert isinstance(large, StackOutcome)
+    assert (picture.error, large.error) == (None, None)
+    found = [Recipe.load(tmp_path / "out" / f"{n}recipe.json") for n in ("", "c_labels_")]
+    assert found[0].intensity_range == found[1].intensity_range == run.picture_range
+    assert run.picture_range != FolderRun.of(reference, [small], tmp_path / "one").picture_range
+    assert not any(recipe.range_given for recipe in found)
+
+
+@pytest.mark.parametrize("given", [None, IntensityRange(0, 4000)])
+def test_each_stack_finds_its_range_again(
+    reference: Reference, tmp_path: Path, given: IntensityRange | None
+):
+    stacks = [tmp_path / "s.tif", tmp_path / "t.tif"]
+    for path, factor in zip(stacks, (1, 9), strict=True):
+        stack = np.stack([scene((3, 4)), scene((3, 4), (20, 30))]) * np.uint16(factor)
+        tifffile.imwrite(path, stack, imagej=True, metadata={"axes": "ZYX"})
+    run = FolderRun.of(reference, stacks, tmp_path / "out", RunSettings(intensity_range=given))
+    assert [r.error for r in run.carry_out(Bright())] == [None, None]
+    first = contents(tmp_path / "out")
+    ranges = {
+        Recipe.load(tmp_path / "out" / f"{n}_labels_recipe.json").intensity_range for n in "st"
+    }
+    assert (len(ranges), given in ranges) == ((2, False) if given is None else (1, True))
+    replay(tmp_path / "out" / "s_labels_recipe.json", Bright(), stacks, tmp_path / "again")
+    assert contents(tmp_path / "again") == first
 
 
 @pytest.mark.parametrize("classes", [("cell",), ("cell", "rod")])
@@ -170,50 +219,6 @@ def test_objects_that_are_there_are_kept(reference: Reference, targets: list[Pat
     FolderRun.of(reference, targets[:1], tmp_path, RunSettings())
 
 
-def test_objects_do_not_outlive_what_they_were_cut_from(
-    colour_segmenter, reference: Reference, targets: list[Path], tmp_path: Path
-):
-    out = tmp_path / "out"
-    list(FolderRun.of(reference, targets[:2], out, SETTINGS).carry_out(colour_segmenter))
-    cut = {"a_objects.tif", "a_objects.csv"}
-    cut |= {"s_objects.tif", "s_objects.csv", "s_object_planes.csv"}
-    assert cut <= set(contents(out))
-    plain = replace(SETTINGS, objects=None)
-    with pytest.raises(OutputError, match="one of the inputs"):
-        FolderRun.of(
-            reference, targets[:1], out, plain, inputs=[out / "a_objects.tif"], overwrite=True
-        )
-    (tmp_path / "out" / "b_objects.tif").write_bytes(b"of another picture")
-    run = FolderRun.of(reference, targets[:2], out, plain, overwrite=True)
-    assert [r.error for r in run.carry_out(colour_segmenter)] == [None, None]
-    assert not cut & set(contents(out))
-    assert {"a_mask.png", "s_labels.tif", "b_objects.tif"} <= set(contents(out))
-
-
-def test_pictures_go_on_with_the_same_question_only(
-    reference: Reference, targets: list[Path], tmp_path: Path
-):
-    out = tmp_path / "out"
-    asked = RunSettings(threshold=0.4, objects=ObjectOptions(method="components"))
-
-    def again(given: Reference = reference, settings: RunSettings = asked) -> list[Any]:
-        return list(FolderRun.of(given, targets[:2], out, settings, resume=True).carry_out(Echo()))
-
-    assert [r.error for r in again()] == [None, None]
-    first = contents(out)
-    other = Reference.from_annotations(scene((3, 4)), [Box(20, 30, 28, 38)], label="cell")
-    for given, settings, named in (
-        (other, asked, "references"),
-        (reference, replace(asked, threshold=0.5), r"settings\.threshold"),
-        (reference, replace(asked, objects=None), r"sections\.links, sections\.objects"),
-    ):
-        with pytest.raises(OutputError, match=rf"begun with another {named}\. Go on with the same"):
-            again(given, settings)
-    assert contents(out) == first
-    assert [r.error for r in again()] == [None, None]
-    assert contents(out) == first
-
-
 def test_without_a_recipe_the_stacks_alone_go_on(
     reference: Reference, targets: list[Path], tmp_path: Path
 ):
@@ -230,60 +235,6 @@ def test_without_a_recipe_the_stacks_alone_go_on(
     assert (stack.error, stack.result.asked, contents(out)) == (None, 0, left)
     with pytest.raises(OutputError, match=asked_for):  # nothing else is there to do
         FolderRun.of(reference, targets[:1], out, resume=True)
-
-
-@pytest.mark.parametrize("choice", ["resume", "overwrite"])
-def test_a_stop_leaves_a_recipe_of_all_that_is_there(
-    reference: Reference, targets: list[Path], tmp_path: Path, choice: str
-):
-    names, out = ["a.png", "b.png", "c.png"], tmp_path / "out"
-    paths = [targets[0].with_name(name) for name in names]
-    for path in paths[1:]:
-        Image.open(targets[0]).save(path)
-
-    def recorded() -> list[str]:
-        return [target.name for target in Recipe.load(out / "recipe.json").targets]
-
-    killed = FolderRun.of(reference, paths, out).carry_out(Echo())
-    next(killed)
-    assert recorded() == []  # what a kill would leave
-    killed.close()
-    settings: dict[str, Any] = {choice: True}
-    list(FolderRun.of(reference, paths, out, **settings).carry_out(Echo()))
-    stopped = FolderRun.of(reference, paths, out, **settings).carry_out(Echo())
-    next(stopped)
-    assert recorded() == names
-    stopped.close()
-    assert recorded() == names
-
-
-def test_what_is_replaced_by_another_question_is_no_longer_recorded(
-    reference: Reference, targets: list[Path], tmp_path: Path
-):
-    both, out = [targets[0], targets[0].with_name("b.png")], tmp_path / "out"
-    Image.open(targets[0]).save(both[1])
-    list(FolderRun.of(reference, both, out).carry_out(Echo()))
-    first = contents(out)
-    other = RunSettings(threshold=0.4)
-    both[0].write_bytes(b"broken")
-    (failed,) = FolderRun.of(reference, both[:1], out, other, overwrite=True).carry_out(Echo())
-    assert failed.error is not None
-    assert contents(out) == first
-    list(FolderRun.of(reference, both[1:], out, other, overwrite=True).carry_out(Echo()))
-    assert [t.name for t in Recipe.load(out / "recipe.json").targets] == ["b.png"]
-
-
-def test_stopped_pictures_go_on(reference: Reference, targets: list[Path], tmp_path: Path):
-    Image.open(targets[0]).save(targets[0].with_name("b.png"))
-    both, out, token = [targets[0], targets[0].with_name("b.png")], tmp_path / "out", CancelToken()
-    stopped = FolderRun.of(reference, both, out).carry_out(Echo(), cancel=token)
-    next(stopped)
-    token.cancel()
-    with pytest.raises(Cancelled):
-        list(stopped)
-    assert [t.name for t in Recipe.load(out / "recipe.json").targets] == ["a.png"]
-    list(FolderRun.of(reference, both, out, resume=True).carry_out(Echo()))
-    assert [t.name for t in Recipe.load(out / "recipe.json").targets] == ["a.png", "b.png"]
 
 
 def test_a_stack_that_fails_is_told(

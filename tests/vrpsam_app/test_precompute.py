@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 import torch
+import zarr
 from PIL import Image
 
 from vrpsam_app.annotations import Box, Point
@@ -17,6 +18,7 @@ from vrpsam_app.config import EMBEDDED_CONFIG
 from vrpsam_app.embeddings import store as embedding_store
 from vrpsam_app.embeddings.store import DiskEmbeddingStore
 from vrpsam_app.errors import AnnotationError, Cancelled, OutputError
+from vrpsam_app.folder_run import FolderRun
 from vrpsam_app.image_files import read_image
 from vrpsam_app.images import IntensityRange
 from vrpsam_app.models.build import build_model
@@ -25,6 +27,7 @@ from vrpsam_app.predictor import VRPSAMPredictor
 from vrpsam_app.progress import CancelToken
 from vrpsam_app.references import Reference
 from vrpsam_app.stack_runs.lazy_result import predict_stack
+from vrpsam_app.stack_runs.targets import StackReading
 from vrpsam_app.stacks.stack_files import open_stack
 from vrpsam_app.tiles.plan import TileOptions, plan_tiles
 from vrpsam_app.tiles.tiling import predict_tiled
@@ -124,6 +127,25 @@ def test_deep_pictures_are_shown_as_a_run_will_show_them(model, tmp_path: Path):
     given = IntensityRange(0, 5000)
     results = list(encode_files(predictor, store, paths, intensity_range=given))
     assert [(r.stored, r.intensity_range) for r in results] == [(1, given)] * 2
+
+
+def test_planes_of_any_file_are_encoded_as_a_run_needs_them(model, tmp_path: Path):
+    channels, large = tmp_path / "two.ome.tif", tmp_path / "large.zarr"
+    planes = np.stack([scene(seed, "uint16") for seed in range(2)])
+    tifffile.imwrite(channels, planes, metadata={"axes": "CYX"})
+    zarr.create_array(large, data=np.tile(scene(3, "uint16") * 3, (2, 1)), chunks=(16, 16))
+    shown, reading = reference(dtype="uint16"), StackReading(max_pixels=planes[0].size)
+    predictor, store = opened(model, tmp_path / "store")
+    results = list(
+        encode_files(predictor, store, [channels, large], references=[shown], reading=reading)
+    )
+    run = FolderRun.of(shown, [channels, large], tmp_path / "out", reading=reading)
+    assert [len(run.pictures), len(run.stacks)] == [1, 1]
+    assert [(r.error, r.intensity_range) for r in results] == [(None, run.picture_range)] * 2
+    before = model.encoded
+    later, _ = opened(model, tmp_path / "store")
+    assert [r.error for r in run.carry_out(later)] == [None, None]
+    assert model.encoded == before
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])

@@ -42,6 +42,7 @@ def recipe_of(*references: Reference) -> Recipe:
         [target],
         MADE_BY,
         intensity_range=IntensityRange(3.5, 900.25),
+        range_given=True,
         settings={"threshold": 0.25},
     )
 
@@ -53,6 +54,7 @@ def test_comes_back_equal(tmp_path: Path):
     assert after.targets == before.targets
     assert after.made_by == MADE_BY
     assert after.intensity_range == IntensityRange(3.5, 900.25)
+    assert after.range_given
     assert after.threshold == 0.25
 
 
@@ -104,6 +106,7 @@ def damaged(change: Any) -> dict[str, Any]:
         (lambda d: d.update(intensity_range=[1]), "intensity_range is"),
         (lambda d: d.update(intensity_range=[1, float("nan")]), "intensity_range is"),
         (lambda d: d.update(intensity_range=[9, 1]), "intensity_range"),
+        (lambda d: d.update(range_given=1), "range_given is 1: expected true or false"),
         (lambda d: d.update(targets=[{"name": "a"}]), r"targets\[0\].sha256 is None"),
         (lambda d: d["targets"][0].update(shape=[0, 3]), r"targets\[0\].shape"),
         (lambda d: d["targets"][0].update(shape=[True, 3]), r"targets\[0\].shape"),
@@ -114,7 +117,7 @@ def damaged(change: Any) -> dict[str, Any]:
         (lambda d: d.update(sections={"tiling": 3}), "sections.tiling is 3"),
         (
             lambda d: d.update(sections={"magic": {}}),
-            "section 'magic': expected corrections, links",
+            "section 'magic': expected corrections, drawn",
         ),
         (lambda d: d.update(environment="here"), "environment is 'here'"),
     ],

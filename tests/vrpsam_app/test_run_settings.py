@@ -8,6 +8,7 @@ import pytest
 from vrpsam_app.annotations import Box
 from vrpsam_app.corrected_targets import CorrectedTargets
 from vrpsam_app.errors import ConfigError
+from vrpsam_app.images import IntensityRange
 from vrpsam_app.objects.instances import ObjectOptions
 from vrpsam_app.objects.linking import LinkOptions
 from vrpsam_app.recipe import Recipe
@@ -23,6 +24,7 @@ SETTINGS = RunSettings(
     corrections=CorrectedTargets({"0" * 64: {"cell": [{"type": "point", "xy": [3, 4]}]}}),
     smallest_piece=7,
 )
+SHOWN = IntensityRange(3, 700)
 REFERENCE = Reference.from_annotations(np.zeros((9, 9), np.uint8), [Box(1, 1, 4, 4)])
 
 
@@ -32,6 +34,27 @@ def test_settings_come_back_from_a_recipe():
     assert RunSettings.of_recipe(Recipe.from_json(recipe.to_json())) == SETTINGS
     plain = Recipe.from_run([REFERENCE], [], {})
     assert RunSettings.of_recipe(plain) == RunSettings()
+
+
+@pytest.mark.parametrize(
+    ("stack", "given", "expected"),
+    [
+        (None, True, (SHOWN, SHOWN)),
+        (None, False, (None, SHOWN)),
+        ((), False, (None, SHOWN)),
+        (("z",), False, (None, None)),
+        (("z",), True, (SHOWN, None)),
+    ],
+)
+def test_a_range_that_was_found_is_that_of_its_own_targets(
+    stack: tuple[str, ...] | None, given: bool, expected: tuple[IntensityRange | None, ...]
+):
+    sections = {} if stack is None else {"stack": {"axes": list(stack)}}
+    recipe = Recipe.from_run(
+        [REFERENCE], [], {}, intensity_range=SHOWN, range_given=given, sections=sections
+    )
+    settings = RunSettings.of_recipe(Recipe.from_json(recipe.to_json()))
+    assert (settings.intensity_range, settings.picture_range) == expected
 
 
 def test_a_damaged_section_is_said():

@@ -105,12 +105,13 @@ def add_parser(
         "--max-pixels",
         type=_positive,
         metavar="N",
-        help="refuse larger images, before they are decoded (default: 100 million)",
+        help="refuse larger images, before they are decoded; planes of files that are read in "
+        "parts are segmented like stacks of one plane (default: 100 million)",
     )
     add_range_option(
         parser,
         "show images of more than 8 bits from black to white like this (default: by the 0.1 and "
-        "99.9 percentiles of all images and references)",
+        "99.9 percentiles of all pictures and references, and of each stack by its own)",
     )
     _add_stack_options(parser)
     _add_object_options(parser)
@@ -144,9 +145,10 @@ def _add_stack_options(parser: argparse.ArgumentParser) -> None:
         metavar="HOW",
         type=memory_options,
         help="go through movies and stacks in order, with sure planes as further references: "
-        "object (each label is one object, wherever it goes; the default), or kind (all that "
+        "object (each label is one object, wherever it goes), or kind (all that "
         "looks like it); then size=N planes kept, every=N planes between, agreement=P; axis=z, "
-        "along which, start=N, from which plane both ways; with commas between",
+        "along which, start=N, from which plane both ways; with commas between "
+        "(default: object)",
     )
     group.add_argument(
         "--mask-frames",

@@ -82,7 +82,7 @@ def is_begun(
     if not resume:
         raise OutputError(
             f"{target.path} holds a result, or a part of one: go on with it by resume, replace it "
-            "by overwrite, or choose another name."
+            "by overwrite (--resume, --overwrite), or choose another name."
         )
     if differing := differing_keys(begun, manifest):
         raise OutputError(

@@ -6,16 +6,19 @@ import csv
 import io
 import json
 import math
+import re
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from vrpsam_app.errors import OutputError
+from vrpsam_app.errors import ConfigError, OutputError
 from vrpsam_app.image_files import write_whole
 from vrpsam_app.objects.paths import ObjectPaths
 from vrpsam_app.output_paths import file_names
+from vrpsam_app.recipe import Recipe
 from vrpsam_app.stack_runs.journal import PlaneNotes, notes_from_lines
 from vrpsam_app.stack_runs.result_array import (
     ResultArray,
@@ -26,6 +29,9 @@ from vrpsam_app.stack_runs.result_array import (
 )
 from vrpsam_app.stack_runs.result_tiff import write_result_tiff
 from vrpsam_app.tiles.rows import Verdict
+
+MASK_FRAME = re.compile(r"\d{5,}\.png")
+"""Name of a plane's PNG in the folder of them."""
 
 Index = tuple[int, ...]
 Form = Literal["ome-zarr", "zarr", "tiff"]
@@ -114,6 +120,20 @@ class StackOutput:
         """Objects of each plane, as long as the run lasts."""
         return self.path.with_name(f"{self.stem}_objects.part")
 
+    @property
+    def overlay(self) -> Path:
+        """A movie of the stack with what was found drawn in."""
+        return self._beside("_overlay.mp4")
+
+    @property
+    def mask_frames(self) -> Path:
+        """A folder of PNGs, one for each plane."""
+        return self._beside("_masks")
+
+    def _beside(self, ending: str) -> Path:
+        """Return a name that is the stack's with another ending."""
+        return self.path.with_name((self.stem.removesuffix("_labels") or self.stem) + ending)
+
     def objects(self, labels: Sequence[str], *, axes: bool) -> dict[str, ObjectPaths]:
         """Return where the objects of each class go, named after the stack.
 
@@ -122,7 +142,7 @@ class StackOutput:
         labels : of the classes
         axes : whether there is more than one plane
         """
-        stem = self.stem.removesuffix("_labels") or self.stem
+        stem = self._beside("").name
         return {
             label: ObjectPaths.of(
                 self.path.parent, stem if len(labels) == 1 else f"{stem}_{name}", stack=axes
@@ -160,7 +180,7 @@ class StackOutput:
         return ResultArray.create(self.folder, layout, manifest)
 
     def clear(self) -> None:
-        """Remove what an earlier run wrote under this name, with the objects that were cut from it.
+        """Remove what an earlier run wrote under this name, with all that was made of it.
 
         Raises
         ------
@@ -173,6 +193,12 @@ class StackOutput:
                 f"{self.path} exists and was not written by this program: it is not replaced. "
                 "Choose another name."
             )
+        recipe = self._noted_recipe()
+        drawn = {} if recipe is None else recipe.sections.get("drawn", {})
+        if drawn.get("overlay"):
+            self.overlay.unlink(missing_ok=True)
+        if drawn.get("mask_frames"):
+            remove_mask_frames(self.mask_frames)
         for path in (self.path, self.folder, self.object_folder):
             if path.is_dir():
                 remove_result(path)
@@ -182,6 +208,27 @@ class StackOutput:
         for objects in self.objects(list(labels), axes=True).values():
             for path in objects:
                 path.unlink(missing_ok=True)
+
+    def note_drawn(self, drawn: Mapping[str, Any]) -> None:
+        """Say in the recipe, if there is one, which pictures are drawn of the result as well.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be written.
+        """
+        recipe = self._noted_recipe()
+        if recipe is None or drawn.items() <= recipe.sections.get("drawn", {}).items():
+            return
+        named = {**recipe.sections.get("drawn", {}), **drawn}
+        sections = {**recipe.sections, "drawn": named}
+        replace(recipe, sections=sections).save(self.recipe, overwrite=True)
+
+    def _noted_recipe(self) -> Recipe | None:
+        try:
+            return Recipe.load(self.recipe)
+        except ConfigError:
+            return None
 
     def finish(
         self, result: ResultArray, planes: Sequence[PlaneResult], lines: Sequence[str]
@@ -205,6 +252,17 @@ class StackOutput:
         """Remove the intermediate folder of a TIFF that is complete."""
         if self.form == "tiff":
             remove_result(self.folder)
+
+
+def remove_mask_frames(folder: Path) -> None:
+    """Remove a folder of PNGs that this program wrote; other files in it stay, and so does it."""
+    if not folder.is_dir():
+        return
+    for path in folder.iterdir():
+        if MASK_FRAME.fullmatch(path.name) and not path.is_dir():
+            path.unlink()
+    with suppress(OSError):  # not empty
+        folder.rmdir()
 
 
 def remove_result(folder: Path) -> None:

@@ -84,6 +84,7 @@ def segment_stack(
     resume: bool = False,
     overwrite: bool = False,
     recipe: bool = True,
+    range_given: bool = True,
     batch_size: int | None = None,
     objects: ObjectOptions | None = None,
     links: LinkOptions = DEFAULT_LINKS,
@@ -106,6 +107,8 @@ def segment_stack(
     resume : go on with a run that was stopped; one that is complete is left as it is
     overwrite : begin again in the place of an earlier result of this program
     recipe : whether to write the recipe
+    range_given : whether a person chose `intensity_range`; else it was found in a set of images.
+        The recipe says so.
     batch_size : planes that are encoded together; None takes what the device gains by
     objects : cut what is found into single objects, numbered and measured, for each class, in
         ``<name>_objects.tif`` and tables beside it; None does not
@@ -150,7 +153,9 @@ def segment_stack(
         "stack": {"axes": list(stack.axes), "planes": stack.plane_count, "output": output},
         "tiling": options.to_json(),
     }
-    cutting = object_task(objects, links, stack, references, options.reference_pixel_size)
+    cutting = object_task(
+        objects, links, stack, references, options.reference_pixel_size, whole=True
+    )
     if cutting is not None:
         cutting.check(work.segmenter, in_tiles=plan.grid is not None)
         work = replace(work, objects=cutting)
@@ -199,6 +204,7 @@ def segment_stack(
     if recipe and (run.asked or not complete or not target.recipe.is_file()):
         Recipe.from_run(
             references, [found.record], made_by, intensity_range=sample.intensity_range,
+            range_given=range_given and intensity_range is not None,
             settings={"threshold": threshold}, sections=sections,
         ).save(target.recipe, overwrite=True)  # fmt: skip
     if kept is not None:
@@ -336,7 +342,7 @@ class _Run:
         """Write the note, and then the block that it tells of; the plane's objects before both."""
         note = block.note
         if self._objects is not None and block.objects is not None:
-            self._objects.keep(note.index, block.objects)
+            self._objects.keep(note.index, block.objects, block.scores)
         try:
             self.journal.add(note)
         except OSError as error:

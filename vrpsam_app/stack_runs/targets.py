@@ -1,7 +1,8 @@
-"""Which targets are stacks, and the names of what is written for each."""
+"""Which targets are stacks and which pictures, how both are read, and the names of results."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -107,6 +108,25 @@ class StackReading:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class ReadPicture:
+    """A single plane in memory.
+
+    Attributes
+    ----------
+    pixels : shape (H, W), (H, W, 3) or (H, W, 4)
+    channels : names of those that are shown as colours, as of a :class:`Stack`
+    """
+
+    pixels: NDArray[Any]
+    channels: tuple[str, ...] = ()
+
+    @property
+    def intensities(self) -> NDArray[Any]:
+        """The pixels as they are measured: each of the channels once."""
+        return self.pixels[..., : len(self.channels)] if self.channels else self.pixels
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class UnopenedTarget:
     """A target that could not be opened.
 
@@ -126,7 +146,7 @@ class SortedTargets:
 
     Attributes
     ----------
-    pictures : that :func:`vrpsam_app.image_files.read_image` reads
+    pictures : that :func:`read_picture` reads
     stacks : all else that could be opened
     unopened : what could not
     """
@@ -186,9 +206,9 @@ def sort_targets(
 def open_target(path: Path, reading: StackReading) -> Stack | None:
     """Open a target as a stack; return None for a picture.
 
-    A target is a stack if it has an axis besides rows, columns and colours, or is no picture that
-    :func:`vrpsam_app.image_files.read_image` reads, such as a single plane in Zarr or NIfTI, or one
-    of the channels or images of a file.
+    A picture is a single plane, whatever its file and however many channels are shown as its
+    colours. A plane of more than ``reading.max_pixels`` pixels, which only some files can hold, is
+    a stack of one plane: it is read in parts.
 
     Raises
     ------
@@ -196,6 +216,41 @@ def open_target(path: Path, reading: StackReading) -> Stack | None:
         As for :func:`vrpsam_app.stacks.stack_files.open_stack`. A picture that is damaged may be
         found to be so only when it is read.
     """
+    stack = _as_stack(path, reading)
+    return None if stack is None or _can_be_held(stack, reading) else stack
+
+
+def read_picture(path: Path, reading: StackReading) -> ReadPicture:
+    """Read a target that is a single plane.
+
+    Raises
+    ------
+    ImageError
+        If it has an axis, or is too large.
+    ImageFileError, MissingExtraError
+        If it cannot be read.
+    """
+    stack = _as_stack(path, reading)
+    if stack is None:
+        return ReadPicture(read_image(path, max_pixels=reading.max_pixels))
+    if stack.axes:
+        slice_index(None, stack)  # says which there are
+    if not _can_be_held(stack, reading):
+        height, width = stack.plane_hw
+        raise ImageError(
+            f"{path} has {height} x {width} pixels: at most {reading.max_pixels} are read. Crop "
+            "it, or raise max_pixels."
+        )
+    return ReadPicture(stack.plane(), stack.channels)
+
+
+def _can_be_held(stack: Stack, reading: StackReading) -> bool:
+    """Tell whether a stack is a plane that is not too large to be held in memory."""
+    return not stack.axes and math.prod(stack.plane_hw) <= reading.max_pixels
+
+
+def _as_stack(path: Path, reading: StackReading) -> Stack | None:
+    """Open any image; None for what :func:`vrpsam_app.image_files.read_image` reads as it is."""
     suffix = path.suffix.lower()
     if suffix in _PICTURES:
         return None
@@ -224,18 +279,10 @@ def read_slice(path: Path, text: str | None, reading: StackReading) -> NDArray[A
     ImageError
         If there is no such plane, it is too large, or a stack comes without a choice.
     """
-    stack = open_target(path, reading) if text is None else reading.open(path)
-    if stack is None:
-        return read_image(path, max_pixels=reading.max_pixels)
-    if stack.axes or text is not None:
-        return stack.plane(slice_index(text, stack))
-    height, width = stack.plane_hw
-    if height * width > reading.max_pixels:
-        raise ImageError(
-            f"{path} has {height} x {width} pixels: at most {reading.max_pixels} are read. Crop "
-            "it, or raise max_pixels."
-        )
-    return stack.plane()
+    if text is None:
+        return read_picture(path, reading).pixels
+    stack = reading.open(path)
+    return stack.plane(slice_index(text, stack))
 
 
 def slice_index(text: str | None, stack: Stack) -> tuple[int, ...]:

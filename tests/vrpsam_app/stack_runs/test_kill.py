@@ -151,7 +151,8 @@ def test_kills_on_the_way_to_a_tiff(tmp_path: Path):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["r.zarr", "r.tif"])
 def test_kills_while_objects_are_cut_and_written(tmp_path: Path, name: str):
-    seen = killed_and_resumed(tmp_path, 30, 6, name, "components")
+    filters = "components,max-area=100,min-score=0.1"
+    seen = killed_and_resumed(tmp_path, 30, 6, name, filters)
     assert (seen["status"], seen["stored_and_asked_again"], seen["differing"]) == (0, [], [])
     assert seen["killed"] >= 3
     rough = {path.name for path in (tmp_path / "rough").iterdir()}

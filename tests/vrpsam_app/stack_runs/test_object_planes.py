@@ -206,6 +206,70 @@ def test_sure_objects_only(colour_segmenter, tmp_path: Path):
     assert not tifffile.imread(tmp_path / "r_objects.tif").any()
 
 
+def balls() -> np.ndarray:
+    """Return two balls: 1 is free, 2 touches the left border in its middle planes only."""
+    plane, row, col = np.indices((9, 30, 50))
+    found = np.zeros((9, 30, 50), np.uint8)
+    for number, (middle, radius) in enumerate(((30, 11), (5, 8.5)), start=1):
+        far = (3 * (plane - 4)) ** 2 + (row - 15) ** 2 + (col - middle) ** 2
+        found[far < radius**2] = number
+    return found
+
+
+@pytest.mark.parametrize("tiling", [SEEN, TILES])
+@pytest.mark.parametrize(
+    ("filters", "stays"),
+    [
+        ({"clear_border": True}, [1]),
+        ({"max_area": 300}, [2]),
+        ({"min_area": 300}, [1]),
+        ({"min_area": 100}, [1, 2]),
+    ],
+)
+def test_objects_are_left_out_whole(
+    colour_segmenter, tmp_path: Path, filters: dict[str, Any], stays: list[int], tiling: Any
+):
+    truth = balls()
+    values = np.where(truth, 200, 20).astype(np.uint8)
+    marked = Reference.from_annotations(values[4], [Box(10, 25, 20, 35)])
+    options = ObjectOptions(method="components", **filters)
+    out = tmp_path / "r_labels.tif"
+    segment_stack(
+        colour_segmenter, Stack.from_array(values), marked, out, objects=options, tiling=tiling
+    )
+    table = rows_of(tmp_path / "r_objects.csv")
+    assert [int(r["voxels"]) for r in table] == [(truth == number).sum() for number in stays]
+    expected = np.zeros(truth.shape, int)
+    for label, number in enumerate(stays, start=1):
+        expected[truth == number] = label
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "r_objects.tif"), expected)
+
+
+def test_planes_that_are_not_linked_are_filtered_one_by_one(colour_segmenter, tmp_path: Path):
+    values = np.where(balls(), 200, 20).astype(np.uint8)
+    marked = Reference.from_annotations(values[4], [Box(10, 25, 20, 35)])
+    segment_stack(
+        colour_segmenter, Stack.from_array(values), marked, tmp_path / "r.zarr", tiling=SEEN,
+        objects=ObjectOptions(method="components", max_area=300), links=LinkOptions(rule="unique"),
+    )  # fmt: skip
+    areas = [int(r["area_px"]) for r in rows_of(tmp_path / "r_object_planes.csv")]
+    assert len(areas) > 4
+    assert max(areas) <= 300
+
+
+def test_objects_have_the_score_of_their_pixels(colour_segmenter, tmp_path: Path):
+    run(colour_segmenter, tmp_path / "r.zarr")
+    objects, planes = (rows_of(tmp_path / f"r_{n}.csv") for n in ("objects", "object_planes"))
+    assert list(objects[0])[:3] == ["label", "class", "score"]
+    for found in objects:
+        own = [r for r in planes if r["label"] == found["label"]]
+        areas = [int(r["area_px"]) for r in own]
+        mean = np.average([float(r["score"]) for r in own], weights=areas)
+        assert float(found["score"]) == pytest.approx(mean)
+    run(colour_segmenter, tmp_path / "t.zarr", tiling=TILES)
+    assert "score" not in rows_of(tmp_path / "t_objects.csv")[0]
+
+
 def test_channels_that_are_shown_as_colours_are_measured_under_their_names(
     colour_segmenter, tmp_path: Path
 ):

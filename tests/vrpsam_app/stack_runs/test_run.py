@@ -145,6 +145,8 @@ def test_a_stopped_run_goes_on_and_asks_nothing_twice(
     assert contents(tmp_path / "rough") == contents(tmp_path / "smooth")
     if tiling == "whole":
         assert len(colour_segmenter.calls) == 10 + 10  # as many as without a stop
+    for folder in ("smooth", "rough"):
+        (tmp_path / folder / "r_recipe.json").write_text("of the run that asked")
     again = segment_stack(stopping, values, marked, rough, tiling=tiling, resume=True)
     assert again.asked == 0
     assert contents(tmp_path / "rough") == contents(tmp_path / "smooth")

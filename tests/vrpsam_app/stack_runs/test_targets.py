@@ -16,6 +16,7 @@ from vrpsam_app.errors import ConfigError, ImageError, ImageFileError
 from vrpsam_app.stack_runs.targets import (
     StackReading,
     common_pixel_size,
+    read_picture,
     read_slice,
     slice_index,
     sort_targets,
@@ -44,14 +45,22 @@ def folder(tmp_path: Path) -> Path:
 def test_pictures_and_stacks(folder: Path):
     names = ["picture.png", "plane.tif", "broken.tif", "stack.tif", "stack.zarr", "one.zarr"]
     found = sort_targets([folder / name for name in names], Path("out"), READING)
-    assert [p.name for p in found.pictures] == ["picture.png", "plane.tif"]
+    assert [p.name for p in found.pictures] == ["picture.png", "plane.tif", "one.zarr"]
     assert [(t.path.name, t.stack.axes) for t in found.stacks] == [
-        ("stack.tif", ("z",)), ("stack.zarr", ("z",)), ("one.zarr", ()),
+        ("stack.tif", ("z",)), ("stack.zarr", ("z",)),
     ]  # fmt: skip
     (broken,) = found.unopened
     assert broken.path.name == "broken.tif"
     assert "broken.tif" in str(broken.error)
-    assert found.stacks[2].out == Path("out/one_labels.ome.zarr")
+
+
+def test_a_plane_that_is_not_held_in_memory_is_a_stack(folder: Path):
+    zarr.create_array(path := folder / "cut.zarr", data=VALUES[0], chunks=(10, 10))
+    for most, is_picture in ((1200, True), (1199, False)):
+        found = sort_targets([path], Path("out"), StackReading(max_pixels=most))
+        assert bool(found.pictures) == is_picture
+    (target,) = found.stacks
+    assert (target.stack.axes, target.out) == ((), Path("out/cut_labels.ome.zarr"))
 
 
 def test_results_have_the_form_of_their_stack_and_names_of_their_own(folder: Path):
@@ -84,10 +93,13 @@ def test_channels_that_are_pages_are_shown_as_colours(tmp_path: Path, form, coun
     path = tmp_path / "channels.tif"
     tifffile.imwrite(path, VALUES[:count], **form, metadata={"axes": "CYX"})
     found = sort_targets([path], Path("out"), READING)
-    assert (found.pictures, found.unopened) == ([], [])
-    shown = found.stacks[0].stack.plane()
-    assert shown.shape == (30, 40, 3)
-    np.testing.assert_array_equal(read_slice(path, None, READING), shown)
+    assert (found.pictures, found.stacks, found.unopened) == ([path], [], [])
+    picture, shown = read_picture(path, READING), READING.open(path)
+    assert picture.pixels.shape == (30, 40, 3)
+    np.testing.assert_array_equal(picture.pixels, shown.plane())
+    np.testing.assert_array_equal(picture.intensities, shown.intensities())
+    assert (picture.channels, len(picture.channels)) == (shown.channels, count)
+    np.testing.assert_array_equal(read_slice(path, None, READING), picture.pixels)
     one = StackReading(channels=(1,))
     np.testing.assert_array_equal(read_slice(path, None, one), VALUES[1])
 
@@ -113,8 +125,9 @@ def test_one_image_of_several_is_chosen(two_images: Path):
     found = sort_targets([two_images], Path("out"), READING)
     assert "holds 2 images: 0 'first', 1 'second'" in str(found.unopened[0].error)
     for scene in (1, "second"):
-        (target,) = sort_targets([two_images], Path("out"), StackReading(scene=scene)).stacks
-        np.testing.assert_array_equal(target.stack.plane(), VALUES[1])
+        chosen = StackReading(scene=scene)
+        (picture,) = sort_targets([two_images], Path("out"), chosen).pictures
+        np.testing.assert_array_equal(read_picture(picture, chosen).pixels, VALUES[1])
         np.testing.assert_array_equal(
             read_slice(two_images, None, StackReading(scene=scene)), VALUES[1]
         )
