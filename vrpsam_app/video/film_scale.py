@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from vrpsam_app.geometry import resize_bilinear, resize_mask_area
 from vrpsam_app.references import Reference
@@ -42,7 +43,17 @@ def _resized(reference: Reference, ratio: float) -> Reference:
 
 
 def _marks(marks: NDArray[np.bool_], hw: tuple[int, int]) -> NDArray[np.bool_]:
-    """Resize marks; of such as are smaller than a new pixel the best covered ones stay."""
+    """Resize marks; of a connected one that covers half of no new pixel the best covered stay."""
     share = resize_mask_area(marks, hw)
-    marked: NDArray[np.bool_] = (share > 0) & (share >= min(0.5, share.max()))
+    parts, count = ndimage.label(marks, np.ones((3, 3)))
+    rows, cols = np.nonzero(marks)
+    part = parts[rows, cols]
+    # Where the middle of each marked pixel comes to lie.
+    rows = (2 * rows + 1) * hw[0] // (2 * marks.shape[0])
+    cols = (2 * cols + 1) * hw[1] // (2 * marks.shape[1])
+    best = np.zeros(1 + count, share.dtype)
+    np.maximum.at(best, part, share[rows, cols])
+    stays = share[rows, cols] == best[part]
+    marked: NDArray[np.bool_] = share >= 0.5
+    marked[rows[stays], cols[stays]] = True
     return marked

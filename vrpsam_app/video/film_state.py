@@ -112,6 +112,7 @@ def restore_state(data: bytes, film: FilmSegmenter, read: Callable[[int], ReadFr
         raise
     except Exception as error:  # damaged bytes may raise anything
         raise OutputError(
-            f"What was remembered of the film is damaged ({error}): begin again with overwrite."
+            f"What was remembered of the film is damaged ({error}): begin again with overwrite "
+            "(--overwrite)."
         ) from error
     return position

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from vrpsam_app.errors import ConfigError
 from vrpsam_app.option_text import TextOptions, check_choice, check_number
 
 Follow = Literal["object", "kind"]
@@ -45,6 +46,8 @@ class MemoryOptions(TextOptions):
     start: int | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.axis, str | None):
+            raise ConfigError(f"Axis is {self.axis!r}: expected its name, such as t or z.")
         check_choice(self, "follow")
         check_number(self, "size", 0, 100, whole=True)
         check_number(self, "every", 1, 100_000, whole=True)

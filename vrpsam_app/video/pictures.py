@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from vrpsam_app.images import IntensityRange, has_finite, to_rgb
 from vrpsam_app.movie_files import MovieWriter, movie_rate, require_movies
 from vrpsam_app.overlays import PALETTE, overlay
 from vrpsam_app.progress import CancelToken, ProgressCallback, ProgressMeter
-from vrpsam_app.stack_runs.outputs import StackOutput
+from vrpsam_app.stack_runs.outputs import MASK_FRAME, StackOutput
 from vrpsam_app.stack_runs.result_array import abandoned_name, cannot_write
 from vrpsam_app.stack_runs.run import StackResult
 from vrpsam_app.stack_runs.targets import StackTarget
@@ -28,8 +27,6 @@ from vrpsam_app.stacks.stack_files import open_stack
 
 STACK_RATE = 10
 """Planes in a second, of a stack that does not say how fast it was taken."""
-
-_MASK_FRAME = re.compile(r"\d{5,}\.png")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +46,6 @@ class StackPictures:
     mask_frames: bool = False
     overwrite: bool = False
 
-    def path(self, ending: str) -> Path:
-        """Return a name beside the labels."""
-        stem = StackOutput.of(self.target.out).stem.removesuffix("_labels")
-        return self.target.out.with_name(f"{stem}{ending}")
-
     @property
     def wanted(self) -> bool:
         """Whether there are any; stacks of no axis have none."""
@@ -71,33 +63,37 @@ class StackPictures:
         """
         if not self.wanted:
             return
+        out = StackOutput.of(self.target.out)
         if self.overlay:
-            require_movies(self.path("_overlay.mp4"))
-        for wanted, ending in ((self.overlay, "_overlay.mp4"), (self.mask_frames, "_masks")):
-            path = self.path(ending)
+            require_movies(out.overlay)
+        for wanted, path in ((self.overlay, out.overlay), (self.mask_frames, out.mask_frames)):
             if wanted and path.exists() and not self.overwrite:
                 raise OutputError(
-                    f"{path} exists: choose another folder for the results, or allow overwriting."
+                    f"{path} exists: choose another folder for the results, or allow overwriting "
+                    "(--overwrite)."
                 )
-        if self.mask_frames and self.path("_masks").exists():
-            _check_own(self.path("_masks"))
+        if self.mask_frames and out.mask_frames.exists():
+            _check_own(out.mask_frames)
 
     def write(self, result: StackResult) -> None:
-        """Write them from what was found."""
+        """Write them from what was found, and say so in the recipe."""
         if not self.wanted:
             return
+        out = StackOutput.of(self.target.out)
+        drawn = {"overlay": self.overlay, "mask_frames": self.mask_frames}
+        out.note_drawn({name: True for name, wanted in drawn.items() if wanted})
         labels = open_stack(result.path)
         if self.overlay:
             write_overlay_movie(
                 self.target.stack,
                 labels,
-                self.path("_overlay.mp4"),
+                out.overlay,
                 rate=movie_rate(self.target.path),
                 intensity_range=result.intensity_range,
                 overwrite=self.overwrite,
             )
         if self.mask_frames:
-            write_mask_frames(labels, self.path("_masks"), overwrite=self.overwrite)
+            write_mask_frames(labels, out.mask_frames, overwrite=self.overwrite)
 
 
 def check_drawable(stacks: Iterable[Stack]) -> None:
@@ -234,7 +230,7 @@ def _check_axes(stack: Stack) -> None:
 def _check_own(folder: Path) -> None:
     """Refuse to remove what was not written by :func:`write_mask_frames`."""
     for path in folder.iterdir():
-        if not _MASK_FRAME.fullmatch(path.name) or path.is_dir():
+        if not MASK_FRAME.fullmatch(path.name) or path.is_dir():
             raise OutputError(
                 f"{folder} holds {path.name}, which this program did not write: the folder is not "
                 "replaced. Move it away, or choose another folder for the results."

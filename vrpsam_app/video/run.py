@@ -168,6 +168,7 @@ def segment_video(
     if recipe and (run.asked or not target.recipe.is_file()):
         Recipe.from_run(
             references, [found.record], made_by, intensity_range=sample.intensity_range,
+            range_given=intensity_range is not None,
             settings={"threshold": threshold}, sections=sections,
         ).save(target.recipe, overwrite=True)  # fmt: skip
     run.forget()

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scipy import ndimage
 
-from vrpsam_app.annotations import Box, Point
+from vrpsam_app.annotations import Box, Mask, Point
 from vrpsam_app.references import Reference
 from vrpsam_app.tiles.grid import TileGrid
 from vrpsam_app.tiles.plan import TilePlan
@@ -35,6 +38,23 @@ def test_small_marks_do_not_vanish():
     assert 1 <= scaled.positive.sum() <= 4
     (against,) = at_film_scale(planned(reference.as_not_this(), whole=False), 0.1)
     assert against.is_not_this
+
+
+@pytest.mark.parametrize("ratio", [0.2, 0.25, 0.3, 0.4, 0.5, 1.7, 6.0])
+def test_clicks_beside_large_marks_stay(ratio: float):
+    image = np.zeros((200, 200), np.uint8)
+    found, against = np.zeros((2, 200, 200), bool)
+    found[100:140, 100:140] = against[150:180, 20:50] = True
+    against[[61, 183], [62, 190]] = True
+    clicked = Reference.from_annotations(image, [Mask(found), Point(20, 21)])
+    reference = replace(clicked, negative=against)
+    (scaled,) = at_film_scale(planned(reference, whole=False), ratio)
+    for marks, areas in ((scaled.positive, (1600, 12)), (scaled.negative, (900, 1, 1))):
+        parts, _ = ndimage.label(marks, np.ones((3, 3)))
+        large, *small = sorted(np.bincount(parts.ravel())[1:], reverse=True)
+        assert large == pytest.approx(areas[0] * ratio**2, rel=0.15)
+        assert len(small) == len(areas) - 1
+        assert all(area <= max(4, 1.5 * areas[1] * ratio**2) for area in small)
 
 
 def test_beside_whole_frames_a_reference_stays():

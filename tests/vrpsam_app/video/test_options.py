@@ -21,3 +21,10 @@ def test_text_and_json_come_back():
 def test_senseless_options_are_refused(text: str):
     with pytest.raises(ConfigError):
         MemoryOptions.from_text(text)
+
+
+def test_an_axis_is_named_by_text():
+    with pytest.raises(ConfigError, match="Axis is 3"):
+        MemoryOptions(axis=3)
+    with pytest.raises(ConfigError, match="memory: Axis is"):
+        MemoryOptions.from_json({"axis": ["t"]}, "memory")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.vrpsam_app.cell_targets import Echo, cell_reference, write_targets
 from vrpsam_app.errors import ConfigError, OutputError
+from vrpsam_app.folder_run import FolderRun
 from vrpsam_app.movie_files import MovieFile
+from vrpsam_app.run_settings import RunSettings
 from vrpsam_app.stack_runs.targets import StackTarget
 from vrpsam_app.stacks.stack import Stack
 from vrpsam_app.video.pictures import (
@@ -50,6 +54,27 @@ def test_what_was_written_here_is_replaced(tmp_path: Path):
     folder = write_mask_frames(more, tmp_path / "s_masks")
     write_mask_frames(LABELS, folder, overwrite=True)
     assert sorted(path.name for path in folder.iterdir()) == ["00000.png", "00001.png"]
+
+
+def test_pictures_do_not_outlive_what_they_were_drawn_of(tmp_path: Path):
+    (stack,) = write_targets(tmp_path / "targets")[1:2]
+    out = tmp_path / "out"
+
+    def run(threshold: float = 0.5, **choices: Any) -> set[str]:
+        settings = RunSettings(threshold=threshold)
+        made = FolderRun.of(cell_reference(), [stack], out, settings, **choices)
+        (outcome,) = made.carry_out(Echo())
+        assert outcome.error is None
+        return {path.name for path in out.iterdir()}
+
+    plain = run()
+    (out / "s_overlay.mp4").write_bytes(b"theirs")
+    assert run(0.4, overwrite=True) == plain | {"s_overlay.mp4"}
+    drawn = run(0.4, resume=True, overlay=True, mask_frames=True)
+    assert drawn == plain | {"s_overlay.mp4", "s_masks"}
+    (out / "s_masks/notes.txt").write_text("theirs")
+    assert run(0.3, overwrite=True) == plain | {"s_masks"}
+    assert [path.name for path in (out / "s_masks").iterdir()] == ["notes.txt"]
 
 
 def test_which_stacks_can_be_drawn():

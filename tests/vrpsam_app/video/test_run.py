@@ -93,7 +93,9 @@ def test_a_run_that_was_stopped_ends_like_one_that_was_not(
     result = segment_video(finder, stack, reference, out, memory=HOW, resume=True)
     assert result.asked == COUNT - stop
     assert contents(tmp_path / "whole") == contents(tmp_path / "stopped")
+    (recipe := tmp_path / "stopped/a_recipe.json").write_text("of the run that asked")
     again = segment_video(finder, stack, reference, out, memory=HOW, resume=True)
+    assert recipe.read_text() == "of the run that asked"
     assert again.asked == 0
     assert again.planes == result.planes
 
