@@ -63,6 +63,12 @@ def _vrp_sam(sources: MethodSources) -> ReferenceSegmenter:
     return sources.predictor()
 
 
+def _fine_detail(sources: MethodSources) -> ReferenceSegmenter:
+    from vrpsam_app.methods.fine_detail import FineDetail
+
+    return FineDetail(sources.predictor())
+
+
 def _geometric(kind: PromptKind, sources: MethodSources) -> ReferenceSegmenter:
     from vrpsam_app.methods.geometric_prompts import GeometricPrompts
 
@@ -100,6 +106,11 @@ def _prompt_learning(sources: MethodSources) -> ReferenceSegmenter:
 METHODS: Mapping[str, Method] = MappingProxyType(
     {
         "vrp_sam": Method("our model: references become visual prompts", ("model",), _vrp_sam),
+        "fine_detail": Method(
+            "our model, looking at parts shown larger as well: vessels, fibres; five times slower",
+            ("model",),
+            _fine_detail,
+        ),
         "persam": Method(
             "PerSAM: likeness in SAM's features guides SAM; several objects, absence",
             ("sam",),

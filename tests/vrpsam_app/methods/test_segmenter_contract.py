@@ -218,6 +218,10 @@ class TestVRPSAM(SegmenterContract):
     name = "vrp_sam"
 
 
+class TestFineDetail(SegmenterContract):
+    name = "fine_detail"
+
+
 class OnAPaperModel:
     """Mixed in where a method needs a model whose SAM answers prompts by itself."""
 
