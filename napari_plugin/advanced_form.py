@@ -10,14 +10,18 @@ from qtpy.QtWidgets import QFormLayout, QWidget
 from superqt import QCollapsible
 
 from napari_plugin.image_choice import ImageChoice
+from napari_plugin.layer_planes import own_label
 from napari_plugin.model_choice import EMBEDDED, ModelChoice
 from vrpsam_app.methods import METHODS, usable_methods
 from vrpsam_app.objects.instances import ObjectOptions
 from vrpsam_app.objects.linking import LinkOptions
+from vrpsam_app.stacks.axes import MOST_COLOURS
 
 _OWN_SAM = "the model's own"
 _OWN_FEATURES = "that of the SAM or model"
 _NO_AXIS = ("none", -1)
+_MOST_CHANNELS = 4
+"""Of an axis named channels that is taken for what its name says: more are no colours."""
 _TIP = 3  # Qt's role of what is shown beside the pointer
 
 
@@ -52,6 +56,7 @@ class AdvancedForm(QCollapsible):
         )
         self.device = _combo("Device", "Where the model runs.", "auto", "cuda", "mps", "cpu")
         self.in_use = Label(label="In use", value="-")
+        self._lengths: tuple[int, ...] = ()  # of the axes that may hold channels
         self.level = SpinBox(
             label="Resolution", max=0, tooltip="Resolution of a multiscale image, 0 for the finest."
         )
@@ -61,7 +66,7 @@ class AdvancedForm(QCollapsible):
         self.channels = _line(
             "Channels",
             "Channels to show: 0, or two or three as colours, 0,2.",
-            "all, at most three",
+            "all, or the first three",
         )
         self.more_images = _line(
             "More layers", "Names of one or two more image layers: channels of one image", "none"
@@ -144,23 +149,28 @@ class AdvancedForm(QCollapsible):
 
     def image_choice(self) -> ImageChoice:
         """Return what of the image is chosen."""
-        axis = self.channel_axis.value
+        axis, channels = self.channel_axis.value, _numbers(self.channels)
+        if not channels and axis >= 0 and self._lengths[axis] > MOST_COLOURS:
+            channels = tuple(range(MOST_COLOURS))
         names = (name.strip() for name in self.more_images.value.split(","))
         return ImageChoice(
             level=min(self.level.value, int(self.level.max)),
             channel_axis=None if axis < 0 else axis,
-            channels=_numbers(self.channels) or None,
+            channels=channels or None,
             more_images=tuple(name for name in names if name),
         )
 
     def show_image(self, layer: Any) -> None:
-        """Offer the resolutions and axes of an image layer."""
+        """Offer the resolutions and axes of an image layer; an axis named channels is chosen."""
         self.level.max = len(layer.data) - 1 if layer is not None and layer.multiscale else 0
         axes = 0 if layer is None or layer.rgb else max(0, layer.ndim - 2)
-        names = [f"{layer.axis_labels[i]} ({layer.data.shape[i]})" for i in range(axes)]
+        self._lengths = () if layer is None else tuple(layer.data.shape[:axes])
+        names = [f"{layer.axis_labels[i]} ({n})" for i, n in enumerate(self._lengths)]
+        named = (i for i in range(axes) if own_label(layer, i) in ("c", "ch"))
+        few = (i for i in named if 1 < self._lengths[i] <= _MOST_CHANNELS)
         with self.channel_axis.changed.blocked():
             self.channel_axis.choices = [_NO_AXIS, *((name, i) for i, name in enumerate(names))]
-            self.channel_axis.value = _NO_AXIS[1]
+            self.channel_axis.value = next(few, _NO_AXIS[1])
 
     def _list_methods(self) -> None:
         """List what can be used with the model; a SAM may be named for those that need one."""

@@ -56,6 +56,10 @@ class LayerBox(QComboBox):
         at = self.currentIndex() - self._optional
         return self._layers[at] if 0 <= at < len(self._layers) else None
 
+    def offers(self, layer: Any) -> bool:
+        """Tell whether a layer can be chosen."""
+        return getattr(layer, "__wrapped__", layer) in self._layers
+
     def choose(self, layer: Any) -> None:
         """Choose a layer, None for none."""
         real = getattr(layer, "__wrapped__", layer)
@@ -63,7 +67,7 @@ class LayerBox(QComboBox):
         self.setCurrentIndex(-1 + self._optional if at is None else at + self._optional)
 
     def refresh(self, event: Any = None) -> None:
-        """Bring the list up to date; what was chosen stays chosen."""
+        """Bring the list up to date; what was chosen stays chosen, else the active layer is."""
         before = self.layer
         for layer in self._layers:
             layer.events.name.disconnect(self._rename)
@@ -80,6 +84,8 @@ class LayerBox(QComboBox):
             self.choose(before)
         elif self._optional:
             self.setCurrentIndex(0)
+        elif (active := self._viewer.layers.selection.active) in self._layers:
+            self.choose(active)
         self.blockSignals(False)
         if self.layer is not before:
             self.chosen.emit()

@@ -330,7 +330,7 @@ def _plane_axes(layer: Any, shown: tuple[int, int] | None) -> tuple[int, int]:
 def _axis_names(layer: Any, rows: int, cols: int, channel_axis: int | None) -> tuple[str, ...]:
     """Return a name for each axis of a layer: y and x are what is shown as a plane."""
     leading = [i for i in range(layer.ndim) if i not in (rows, cols, channel_axis)]
-    given = {i: _own_label(layer, i) for i in leading}
+    given = {i: own_label(layer, i) for i in leading}
     unknown = [i for i in leading if not given[i]]
     taken = {name for name in given.values() if name}
     usual = [name for name in ("z", "t") if name not in taken]
@@ -350,8 +350,11 @@ def _axis_names(layer: Any, rows: int, cols: int, channel_axis: int | None) -> t
     return tuple(names[i] for i in range(layer.ndim))
 
 
-def _own_label(layer: Any, axis: int) -> str:
-    """Return the label that a person or reader gave an axis; napari's own are numbers."""
+def own_label(layer: Any, axis: int) -> str:
+    """Return the name that a person or reader gave an axis, as this package spells it.
+
+    Empty where there is only napari's own, which is a number.
+    """
     labels = getattr(layer, "axis_labels", ())
     label = str(labels[axis]) if axis < len(labels) else ""
     return "" if label.lstrip("-").isdecimal() else axis_name(label)

@@ -117,6 +117,14 @@ def pick_tool(
     return layer
 
 
+def tool_in_hand(viewer: Any) -> Tool | None:
+    """Return the tool that marks are made with now, None if the active layer is in other use."""
+    layer = viewer.layers.selection.active
+    if layer is None or marks_meaning(layer) is None:
+        return None
+    return next((tool for tool, mode in _MODES.items() if mode == layer.mode), None)
+
+
 def say_next(layer: Any, label: str, positive: bool) -> None:
     """Say what the next marks on a layer mean."""
     if _kind(layer) == "Labels":

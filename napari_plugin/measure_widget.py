@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QProgressBar
 
 from napari_plugin.measure_work import (
+    LINK,
     Linked,
     Measured,
     classes_of_layer,
@@ -31,6 +32,9 @@ from vrpsam_app.exchange.formats import FORMATS
 from vrpsam_app.objects.linking import DEFAULT_LINKS
 from vrpsam_app.progress import Progress
 
+if TYPE_CHECKING:
+    import napari.viewer
+
 _TABLES = "Table (*.csv)"
 _LABELS = "TIFF (*.tif);;OME-Zarr (*.ome.zarr)"
 _FEATURES_TABLE = ("napari", "Features table widget")
@@ -41,10 +45,10 @@ class MeasureWidget(Panel):
 
     Parameters
     ----------
-    viewer : napari.Viewer, or the proxy of it that napari gives to plugins
+    viewer : napari.Viewer, given by napari
     """
 
-    def __init__(self, viewer: Any) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)
         self._measured: Measured | None = None
         self._followed: Any = None  # layer whose features are listened to
@@ -69,7 +73,7 @@ class MeasureWidget(Panel):
 
         self.column.addWidget(title("Follow objects"))
         self.link_button = button(
-            "Number objects through the stack",
+            LINK,
             "In a new layer, an object has the same number in all slices and times, by what "
             "overlaps. Classes and masks are cut into objects first.",
             self.link,
@@ -149,6 +153,7 @@ class MeasureWidget(Panel):
             planes = planes_of(layer, record)
             labels, image = planes.stack, image_for(self.image.layer, planes, record, self.session)
             classes = classes_of_layer(layer, record)
+            as_classes = holds_classes(layer, record) is True
 
             def show(measured: Measured) -> None:
                 written = without_measured(layer.features)
@@ -157,7 +162,10 @@ class MeasureWidget(Panel):
                 self.summary.setText(measured.words())
                 self.summary.show()
 
-            self._start(lambda cancel: measure_layer(labels, image, classes, cancel), show)
+            self._start(
+                lambda cancel: measure_layer(labels, image, classes, cancel, as_classes=as_classes),
+                show,
+            )
 
     def show_table(self) -> None:
         """Open napari's table of features below the image: beside this panel it has no room."""

@@ -22,6 +22,8 @@ from vrpsam_app.objects.linking import LinkOptions
 from vrpsam_app.progress import CancelToken, Progress, ProgressMeter
 from vrpsam_app.stacks.stack import Stack
 
+LINK = "Number objects through the stack"
+"""What the button says by which classes are cut into objects."""
 Classes = Mapping[int, str] | str | None
 """Class of each object by its number, that of all, or None where nobody knows."""
 
@@ -34,19 +36,24 @@ class Measured:
     ----------
     objects, planes : as of :class:`vrpsam_app.objects.tables.ObjectTables`
     unit : of lengths
+    as_classes : whether the numbers are those of classes
     """
 
     objects: Any
     planes: Any
     unit: str
+    as_classes: bool = False
 
     def words(self) -> str:
-        """Say how many objects there are and how large they are."""
+        """Say how many objects there are and how large they are; of classes, that they are none."""
         table = self.objects
         count = int(table["label"].nunique())
-        said = f"{count} object{'' if count == 1 else 's'}{_of_classes(table)}"
+        if self.as_classes:
+            said = f"{count} class{'' if count == 1 else 'es'}, not objects: press {LINK!r} first."
+        else:
+            said = f"{count} object{'' if count == 1 else 's'}{_of_classes(table)}"
         sizes = [n for n in table.columns if n.startswith(("volume_", "area_", "mean_area_"))]
-        if count and sizes:
+        if count and sizes and not self.as_classes:
             name = next((n for n in sizes if n.startswith("volume_")), sizes[-1])
             what, _, unit = name.rpartition("_")
             kind = what.removeprefix("mean_")  # over the slices of an object
@@ -149,7 +156,11 @@ def holds_classes(layer: Any, record: ResultRecord | None) -> bool | None:
     """Whether a layer's numbers are classes and not objects; None where nobody knows."""
     if record is not None:
         return not record.counts_objects
-    return False if "numbers" in _said(layer) else None
+    said = _said(layer)
+    if "numbers" in said:
+        return False
+    sections = (said.get("recipe") or {}).get("sections")
+    return None if sections is None else "objects" not in sections
 
 
 def _rows_cols(layer: Any) -> tuple[int, int] | None:
@@ -165,9 +176,19 @@ def _said(layer: Any) -> Mapping[str, Any]:
 
 
 def measure_layer(
-    labels: Stack, image: Stack | None, classes: Classes, cancel: CancelToken
+    labels: Stack,
+    image: Stack | None,
+    classes: Classes,
+    cancel: CancelToken,
+    *,
+    as_classes: bool = False,
 ) -> Generator[Progress, None, Measured]:
-    """Measure all objects; yields how far that is."""
+    """Measure all objects; yields how far that is.
+
+    Parameters
+    ----------
+    as_classes : whether numbers are those of classes, of which each is measured as a whole
+    """
     from vrpsam_app.objects.tables import measure_stack
 
     told: list[Progress] = []
@@ -175,7 +196,8 @@ def measure_layer(
     yield told[-1]
     tables = measure_stack(labels, image, classes=classes, meter=meter)
     size = labels.pixel_size or (None if image is None else image.pixel_size)
-    return Measured(tables.objects, tables.planes, "px" if size is None else size.unit)
+    unit = "px" if size is None else size.unit
+    return Measured(tables.objects, tables.planes, unit, as_classes)
 
 
 def link_layer(

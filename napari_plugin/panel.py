@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.compat import isalive
-from qtpy.QtCore import QEvent, Qt
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QFileDialog,
     QFrame,
@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_plugin.docked import Docked
 from napari_plugin.layer_box import LayerBox
 from napari_plugin.session import Session, unwrapped
 from napari_plugin.workers import Workers
@@ -30,7 +31,7 @@ from vrpsam_app.errors import VRPSAMError
 MARGIN = 8
 
 
-class Panel(QWidget):
+class Panel(Docked):
     """A column of widgets beside one viewer.
 
     Parameters
@@ -69,17 +70,6 @@ class Panel(QWidget):
         whole.addWidget(scroll)
         whole.addWidget(self._news)
         self.setMinimumWidth(260)
-
-    def closeEvent(self, event: Any) -> None:  # noqa: N802  # Qt's name
-        """Leave no worker and no connection behind when the dock is closed."""
-        self.end()
-        super().closeEvent(event)
-
-    def changeEvent(self, event: Any) -> None:  # noqa: N802  # Qt's name
-        """End when the dock is taken away: napari then lets go of the widget and closes nothing."""
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self.end()
 
     def end(self) -> None:
         """Stop all work, wait for it, and listen to nothing any more."""

@@ -53,6 +53,7 @@ class LiveAnswer:
     predictions : by class
     ready : range and device
     seconds : from the moment when the model was there to the answer
+    most_seconds : for a slice so far; None while there was only the first, which warms up the model
     """
 
     question: Question
@@ -60,6 +61,7 @@ class LiveAnswer:
     predictions: Mapping[str, Prediction]
     ready: Ready
     seconds: float
+    most_seconds: float | None
 
 
 class Preview:
@@ -72,7 +74,7 @@ class Preview:
 
     Attributes
     ----------
-    told : emitted with a few words about what is being done
+    told : emitted with a few words about what is being done, and empty ones when that is done
     answered : emitted with each :class:`LiveAnswer`
     failed : emitted with the error of a question
     """
@@ -91,6 +93,8 @@ class Preview:
         self._shown: LiveAnswer | None = None
         self._next: tuple[Question, Index] | None = None
         self._work: Work | None = None
+        self._timed: tuple[object, ...] = ()  # what the seconds are of
+        self._seconds: dict[Index, float] = {}
         self._timer = QTimer(parent)
         self._timer.setSingleShot(True)
         self._timer.setInterval(PAUSE)
@@ -159,7 +163,12 @@ class Preview:
             if self._shown is answer:
                 self._draw_numbers(answer, numbers)
 
-        self._workers.start(cut, on_result=draw, on_error=self.failed.emit)
+        self._workers.start(
+            cut,
+            on_result=draw,
+            on_error=self.failed.emit,
+            on_end=lambda: self.told.emit(""),
+        )
 
     def _draw_numbers(self, answer: LiveAnswer, numbers: Numbered) -> None:
         planes, settings = answer.question.planes, answer.question.settings
@@ -219,17 +228,27 @@ class Preview:
             if asked is None or not isinstance(item, PlaneAnswer) or self._next is not None:
                 return
             seconds = time.perf_counter() - started
-            self._shown = LiveAnswer(asked[0], asked[1], item.predictions, ready[-1], seconds)
+            most = self._most_seconds(*asked, seconds)
+            self._shown = LiveAnswer(*asked, item.predictions, ready[-1], seconds, most)
             self.draw(asked[0].settings)
 
         def end() -> None:
             self._work = None
+            self.told.emit("")
             if self._next is not None:
                 self._ask()
 
         self._work = self._workers.start(
             generator, on_value=value, on_result=result, on_error=self.failed.emit, on_end=end
         )
+
+    def _most_seconds(self, question: Question, index: Index, seconds: float) -> float | None:
+        """Return how long slices have taken at the most, without the first one."""
+        alike = (question.planes, question.settings.choice, question.settings.tiling)
+        if alike != self._timed:
+            self._timed, self._seconds = alike, {}
+        self._seconds.setdefault(index, seconds)  # later it is encoded already
+        return max(list(self._seconds.values())[1:], default=None)
 
     def _show(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
@@ -25,6 +25,9 @@ from napari_plugin.reference_items import ReferenceItem
 from vrpsam_app.errors import EmptyReferenceError
 from vrpsam_app.references import Reference
 
+if TYPE_CHECKING:
+    import napari.viewer
+
 _LIBRARIES = "Reference library (*.zip)"
 
 
@@ -33,10 +36,10 @@ class ReferencesWidget(Panel):
 
     Parameters
     ----------
-    viewer : napari.Viewer, or the proxy of it that napari gives to plugins
+    viewer : napari.Viewer, given by napari
     """
 
-    def __init__(self, viewer: Any) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)
         self.count = quiet()
         self.column.addWidget(self.count)

@@ -168,8 +168,8 @@ def save(
     labels : of the layer
     said : what the layer's metadata hold under the plugin's name
     features : of the layer
-        Where they hold no more than classes, or what was measured of other pixels, the table is
-        measured now; what a person wrote stays in it.
+        Where they hold nothing that was measured, or what was measured of other pixels, the table
+        is measured now; what a person wrote stays in it.
     classes : of the numbers, or of all
     where : the layer lies, see :func:`napari_plugin.placement.placement_of`
     """
@@ -188,7 +188,7 @@ def save(
         recipe = replace(recipe, settings=settings)
     sizes = measure_stack(labels, classes=classes, shapes=False).objects
     written = without_measured(features)
-    table = None if written is None and not holds_measured(features) else to_table(features)
+    table = to_table(features) if holds_measured(features) else None
     if table is None or not _agree(table, sizes):
         measured = sizes if labels.axes else measure_stack(labels, classes=classes).objects
         anew = with_written(measured, written)

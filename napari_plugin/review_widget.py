@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
-    QButtonGroup,
     QCheckBox,
     QComboBox,
     QFormLayout,
@@ -34,7 +33,8 @@ from vrpsam_app.errors import EmptyReferenceError
 from vrpsam_app.progress import Progress
 from vrpsam_app.references import labels_of
 
-_NONE = "No result yet: segment something first."
+if TYPE_CHECKING:
+    import napari.viewer
 
 
 class ReviewWidget(Panel):
@@ -42,10 +42,10 @@ class ReviewWidget(Panel):
 
     Parameters
     ----------
-    viewer : napari.Viewer, or the proxy of it that napari gives to plugins
+    viewer : napari.Viewer, given by napari
     """
 
-    def __init__(self, viewer: Any) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)
         self._ranges = Ranges()
         self.flow = StackFlow(viewer, self.session, self.workers, self._ranges)
@@ -103,10 +103,7 @@ class ReviewWidget(Panel):
         self.minus = toggle(
             "-  not the object", "Click on what is no object of this kind.", COLOURS[False]
         )
-        self._signs = QButtonGroup(self)
-        self._signs.setExclusive(False)
         for sign in (self.plus, self.minus):
-            self._signs.addButton(sign)
             sign.clicked.connect(lambda checked, s=sign: self._take_sign(s, checked))
             row.addWidget(sign)
         self.column.addLayout(row)
@@ -139,7 +136,6 @@ class ReviewWidget(Panel):
         row.addWidget(self.stop_button)
         self.column.addLayout(row)
         self.bar = QProgressBar()
-        self.bar.setTextVisible(True)
         self.bar.hide()
         self.column.addWidget(self.bar)
         self.column.addStretch(1)
@@ -170,7 +166,7 @@ class ReviewWidget(Panel):
         self.revert_button.setEnabled(record is not None and record.can_revert and not running)
         if record is None or index is None:
             self.strip.show_bars((), -1)
-            self.legend.setText(_NONE)
+            self.legend.setText("No result yet: segment something first.")
             self.protect_button.setEnabled(False)
             self.label.hide()
             return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from qtpy.QtCore import Qt
@@ -10,7 +9,6 @@ from qtpy.QtWidgets import (
     QButtonGroup,
     QCheckBox,
     QComboBox,
-    QGridLayout,
     QHBoxLayout,
     QLabel,
     QMenu,
@@ -24,16 +22,11 @@ from qtpy.QtWidgets import (
 from superqt import QLabeledDoubleSlider
 
 from napari_plugin.layer_box import LayerBox
-from napari_plugin.marks_layers import Tool, marks_meaning
+from napari_plugin.marks_layers import marks_meaning
+from napari_plugin.panel import quiet
 from napari_plugin.result_record import METADATA_KEY
+from napari_plugin.tool_buttons import ToolButtons
 
-TOOLS: Mapping[Tool, tuple[str, str]] = {
-    "brush": ("Brush", "Paint over the object. Ctrl+Z takes a stroke back."),
-    "points": ("Click", "Click on the object; several clicks are better than one."),
-    "box": ("Box", "Draw a box around one object."),
-    "outline": ("Outline", "Draw the outline of an object by hand."),
-    "stroke": ("Stroke", "Draw a line through the object, as wide as it is shown."),
-}
 SHOW_AS = ("Objects", "Classes")
 
 
@@ -48,12 +41,14 @@ class SegmentForm(QWidget):
     Attributes
     ----------
     image, other_marks : layers that are chosen
-    tools : buttons by name
+    about_image : what a person could take wrongly of the image
+    tools : what marks are made with
     on_object, beside_object : what the next marks mean
     all_marked : whether everything of a kind is marked
     live, threshold, show_as : of the answer
     this_slice, all_slices, more, stop, revert, copy : buttons
-    progress, status : how far it is, and what was found
+    progress, status : how far it is, and what was found or is to be done
+    doing : what is being done meanwhile
     """
 
     def __init__(self, viewer: Any, advanced: QWidget) -> None:
@@ -64,6 +59,10 @@ class SegmentForm(QWidget):
         self.image = LayerBox(viewer, _is_picture)
         self.image.setToolTip("The image, stack or time lapse to segment.")
         column.addLayout(_row("Image", self.image))
+        self.about_image = QLabel()
+        self.about_image.setWordWrap(True)
+        self.about_image.hide()
+        column.addWidget(self.about_image)
         self._add_marking(column, viewer)
         self._add_looking(column)
         self._add_segmenting(column)
@@ -72,17 +71,8 @@ class SegmentForm(QWidget):
 
     def _add_marking(self, column: QVBoxLayout, viewer: Any) -> None:
         column.addWidget(_heading("1  Mark one or more, on any slice"))
-        grid = QGridLayout()
-        grid.setSpacing(4)
-        self.tools: dict[Tool, QPushButton] = {}
-        for i, (tool, (title, tip)) in enumerate(TOOLS.items()):
-            button = QPushButton(title)
-            button.setToolTip(tip)
-            button.setMinimumWidth(button.fontMetrics().horizontalAdvance(title) + 12)
-            button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-            self.tools[tool] = button
-            grid.addWidget(button, 0, i)
-        column.addLayout(grid)
+        self.tools = ToolButtons(viewer)
+        column.addWidget(self.tools)
         self.on_object = QRadioButton("this")
         self.on_object.setToolTip("What is marked next is what to find.")
         self.beside_object = QRadioButton("not this")
@@ -112,7 +102,16 @@ class SegmentForm(QWidget):
         column.addLayout(_row("Or use", self.other_marks))
 
     def _add_looking(self, column: QVBoxLayout) -> None:
-        column.addWidget(_heading("2  Look at the answer"))
+        self.doing = quiet()
+        self.doing.setWordWrap(False)
+        self.doing.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.doing.setContentsMargins(0, 6, 0, 0)  # as the heading
+        # However narrow the dock is, its words widen nothing.
+        self.doing.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        row = QHBoxLayout()
+        row.addWidget(_heading("2  Look at the answer"))
+        row.addWidget(self.doing, 1)
+        column.addLayout(row)
         self.live = QCheckBox("live")
         self.live.setToolTip(
             "Answer the visible slice after each stroke and at each step to another slice. Its "

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QEvent, QSize, Qt, QTimer
-from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtCore import QSize, Qt, QTimer
+from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout
 
 from napari_plugin.advanced_form import AdvancedForm
+from napari_plugin.docked import Docked
 from napari_plugin.image_choice import image_planes
+from napari_plugin.image_words import image_words
 from napari_plugin.layer_planes import Index, LayerPlanes
 from napari_plugin.marks_layers import Tool, marks_layers, marks_meaning, pick_tool, say_next
 from napari_plugin.marks_reader import MarksReader
@@ -27,11 +29,13 @@ from vrpsam_app.errors import VRPSAMError
 from vrpsam_app.tiles.plan import TileOptions
 
 _PLACED_BY = ("scale", "translate", "rotate", "shear", "affine")
+_FIRST = "Mark one object, on any slice."
+_LOOK = ("reordered", "visible", "opacity", "blending")
 _WIDTH = 340
 """Of a dock that nobody has made wider, in pixels of the screen."""
 
 
-class SegmentPanel(QWidget):
+class SegmentPanel(Docked):
     """Controls, marks and the live answer; :class:`SegmentWidget` adds what the buttons do.
 
     Parameters
@@ -84,8 +88,8 @@ class SegmentPanel(QWidget):
             self._no_planes = str(error) if has_image else "Open an image first."
             self.say(self._no_planes)
         else:
-            if self._no_planes and self.form.status.text() == self._no_planes:
-                self.say("" if self.session.references else "Mark one object, on any slice.")
+            if self.form.status.text() in (self._no_planes, _FIRST):
+                self.say("" if self.session.references else _FIRST)
             self._no_planes = ""
         return self._planes_held
 
@@ -144,18 +148,7 @@ class SegmentPanel(QWidget):
             self.form.image.refresh()
             self.form.other_marks.refresh()
 
-    def closeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
-        """Leave no worker and no layer of ours behind when the dock is closed."""
-        self.close_all()
-        super().closeEvent(event)
-
-    def changeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
-        """End when the dock is taken away: napari then lets go of the widget and closes nothing."""
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self.close_all()
-
-    def close_all(self) -> None:
+    def end(self) -> None:
         """Stop all work, wait for it, and listen to the viewer no longer."""
         if self._closed:
             return
@@ -166,11 +159,14 @@ class SegmentPanel(QWidget):
         self._viewer.dims.events.order.disconnect(self._moved)
         self._viewer.layers.events.removed.disconnect(self._layer_removed)
         self._viewer.layers.events.inserted.disconnect(self._layer_inserted)
+        self._viewer.layers.events.disconnect(self._look_changed)
+        self._selected.disconnect(self._follow_selected)
         self.session.references_changed.disconnect(self._references_changed)
         self._follow_data(None)
         self.preview.remove()
         self.marks.close()
         self.form.image.close_events()
+        self.form.tools.close_events()
         self.form.other_marks.close_events()
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
@@ -190,8 +186,7 @@ class SegmentPanel(QWidget):
 
     def _connect(self) -> None:
         form, advanced = self.form, self.advanced
-        for tool, button in form.tools.items():
-            button.clicked.connect(lambda _=False, tool=tool: self.pick_tool(tool))
+        form.tools.picked.connect(self.pick_tool)
         form.image.chosen.connect(self._show_image)
         form.other_marks.chosen.connect(self._take_marks)
         form.all_marked.toggled.connect(self._say_all_marked)
@@ -204,7 +199,7 @@ class SegmentPanel(QWidget):
         form.show_as.currentIndexChanged.connect(self._choose_show_as)
         for changed in advanced.changes():
             changed.connect(self._ask_live)
-        self.preview.told.connect(self._tell)
+        self.preview.told.connect(self._show_doing)
         self.preview.answered.connect(self._answered)
         self.preview.failed.connect(self._fail)
         self.flow.told.connect(self._tell)
@@ -214,6 +209,9 @@ class SegmentPanel(QWidget):
         self._viewer.dims.events.order.connect(self._moved)
         self._viewer.layers.events.removed.connect(self._layer_removed)
         self._viewer.layers.events.inserted.connect(self._layer_inserted)
+        self._viewer.layers.events.connect(self._look_changed)
+        self._selected = self._viewer.layers.selection.events.active
+        self._selected.connect(self._follow_selected)
 
     def _show_image(self) -> None:
         before = self._image
@@ -226,6 +224,15 @@ class SegmentPanel(QWidget):
             # Not at once: napari may be in the middle of removing layers.
             QTimer.singleShot(0, self.preview.remove_hidden)
         self._layer_inserted()
+
+    def _follow_selected(self, event: Any = None) -> None:
+        """Take the image that is selected, as long as nothing is marked on another."""
+        selected = self._viewer.layers.selection.active
+        if selected is None or not self.form.image.offers(selected):
+            return
+        self.marks.read()
+        if not (self.session.references or self.flow.running):
+            self.form.image.choose(selected)
 
     def _follow_data(self, layer: Any) -> None:
         """Hear of it when the image is replaced or placed anew, and of no other any more."""
@@ -261,6 +268,11 @@ class SegmentPanel(QWidget):
         self.session.forget_result(event.value)
         self.marks.restart()
         self._update()
+
+    def _look_changed(self, event: Any) -> None:
+        """Say whether another image hides the one that is marked."""
+        if event.type in _LOOK:
+            self._update()
 
     def _moved(self, event: Any = None) -> None:
         self._awake = True
@@ -312,6 +324,9 @@ class SegmentPanel(QWidget):
             self.form.progress.setValue(round(1000 * told.done / total))
         self.say(progress_words(told))
 
+    def _show_doing(self, text: str) -> None:
+        self.form.doing.setText(progress_words(text) if text else "")
+
     def _fail(self, error: Exception) -> None:
         self.say(error_words(error))
 
@@ -338,6 +353,10 @@ class SegmentPanel(QWidget):
         planes, running = self.planes(), self.workers.running
         count = 0 if planes is None else planes.stack.plane_count
         ready = planes is not None and not self.flow.running
+        image, choice = self.form.image.layer, self.advanced.image_choice()
+        words = "" if planes is None else image_words(self._viewer, image, choice)
+        self.form.about_image.setText(words)
+        self.form.about_image.setVisible(bool(words))
         self.form.this_slice.setEnabled(ready)
         self.form.all_slices.setEnabled(ready)
         self.form.all_slices.setVisible(count != 1)

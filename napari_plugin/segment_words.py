@@ -22,8 +22,8 @@ def live_words(answer: LiveAnswer) -> str:
     count = answer.question.planes.stack.plane_count
     device = f" on {answer.ready.device}" if answer.ready.device else ""
     took = f"{answer.seconds:.1f} s{device}"
-    if count > 1:
-        words = in_words(count * answer.seconds)
+    if count > 1 and answer.most_seconds is not None:
+        words = in_words(count * answer.most_seconds)
         took += f"; all {count} slices: {'' if words.startswith('less') else 'at most '}{words}"
     better = suggestion_for(answer.predictions.values(), answer.ready.made_by)
     advice = "" if better is None else f" {better} Choose it under Advanced."

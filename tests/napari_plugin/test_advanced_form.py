@@ -103,15 +103,34 @@ def test_an_image_brings_its_resolutions_and_axes(form, told):
     form.show_image(layer)
     assert form.level.max == 0
     assert [form.channel_axis.native.itemText(i) for i in range(3)] == ["none", "c (2)", "z (5)"]
+    assert form.image_choice().channel_axis == 0  # by its name
     assert told == []
-    form.channel_axis.value = 0
-    assert (form.image_choice().channel_axis, len(told)) == (0, 1)
+    form.channel_axis.value = -1
+    assert (form.image_choice().channel_axis, len(told)) == (None, 1)
     form.show_image(Image([np.zeros((16, 16)), np.zeros((8, 8)), np.zeros((4, 4))]))
     assert form.level.max == 2
     assert form.image_choice().channel_axis is None
     form.level.value = 2
     form.show_image(None)
     assert (form.level.value, form.level.max) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("count", "name", "axis", "channels"),
+    [
+        (2, "c", 1, None),
+        (3, "Channel", 1, None),
+        (4, "ch", 1, (0, 1, 2)),
+        (5, "c", None, None),
+        (2, "p", None, None),
+    ],
+)
+def test_an_axis_that_is_named_channels_is_chosen(form, count, name, axis, channels):
+    form.show_image(Image(np.zeros((6, count, 8, 9)), axis_labels=("z", name, "y", "x")))
+    assert form.image_choice() == ImageChoice(channel_axis=axis, channels=channels)
+    if axis is not None:
+        form.channels.value = "1"
+        assert form.image_choice().channels == (1,)
 
 
 def test_weights_are_listed_once_somebody_looks(form):

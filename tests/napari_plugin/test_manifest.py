@@ -13,6 +13,7 @@ from npe2 import PluginManifest
 
 ROOT = Path(__file__).resolve().parents[2]
 MANIFEST = PluginManifest.from_file(ROOT / "napari_plugin" / "napari.yaml")
+COMMANDS = {c.id: str(c.python_name) for c in MANIFEST.contributions.commands}
 
 
 def test_its_name_is_that_of_the_distribution():
@@ -63,3 +64,24 @@ def test_opening_the_widgets_module_loads_no_torch():
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+def test_its_widgets_open_as_the_menu_opens_them_and_share_a_place(viewer, qtbot):
+    import npe2
+    from qtpy.QtWidgets import QDockWidget, QMainWindow
+
+    if MANIFEST.name not in npe2.PluginManager.instance():
+        npe2.PluginManager.instance().register(MANIFEST)
+    docks: list[QDockWidget] = []
+    for contribution in MANIFEST.contributions.widgets:
+        dock, widget = viewer.window.add_plugin_dock_widget(
+            MANIFEST.name, contribution.display_name
+        )
+        module, _, name = COMMANDS[contribution.command].partition(":")
+        assert isinstance(widget, getattr(import_module(module), name))
+        docks.append(dock)
+    window = docks[0].parent()
+    assert isinstance(window, QMainWindow)
+    qtbot.waitUntil(
+        lambda: set(window.tabifiedDockWidgets(docks[0])) == set(docks[1:]), timeout=5000
+    )

@@ -12,6 +12,7 @@ import pytest
 from napari_plugin.image_choice import ImageChoice
 from napari_plugin.layer_planes import LayerPlanes
 from napari_plugin.measure_widget import MeasureWidget
+from napari_plugin.measure_work import holds_classes
 from napari_plugin.questions import Question, Ranges
 from napari_plugin.result_files import read_result, reader_of
 from napari_plugin.result_layers import write_undoable
@@ -176,12 +177,18 @@ def run(panel, planes, qtbot, items=None, **settings):
     qtbot.waitUntil(lambda: not flow.running, timeout=20_000)
 
 
-def test_classes_are_named_and_cut_apart(result, viewer, done):
+def test_classes_are_named_and_cut_apart(result, viewer, done, tmp_path):
     panel = result
     assert panel.record is not None  # the newest result is chosen
     panel.measure_button.click()
     done(panel)
     assert panel.labels.layer.features["class"].tolist() == ["disc", "ground"]
+    said = "2 classes, not objects: press 'Number objects through the stack' first."
+    assert panel.summary.text() == said
+    panel.save_labels(tmp_path / "classes.tif")
+    done(panel)
+    ((data, arguments, _),) = read_result(tmp_path / "classes.tif")
+    assert holds_classes(viewer.add_labels(data, **arguments), None)
     panel.link_button.click()
     done(panel)
     objects = viewer.layers["discs objects"]
@@ -192,6 +199,8 @@ def test_classes_are_named_and_cut_apart(result, viewer, done):
     done(panel)
     again = dict(zip(objects.features["index"], objects.features["class"], strict=True))
     assert again == named
+    assert panel.summary.text().startswith(f"{len(named)} objects (")
+    assert "median volume" in panel.summary.text()
 
 
 def test_what_a_person_wrote_stays_until_numbers_are_given_anew(result, done, qtbot, tmp_path):

@@ -103,12 +103,16 @@ def test_labels_that_were_cropped_since_lie_as_their_file_says(viewer, tmp_path,
     assert "translate" not in arguments
 
 
-def test_the_table_of_a_layer_is_written_as_it_is(viewer, tmp_path, labels):
-    measured = {"index": [3], "class": ["disc"], "mine": [0.5]}
-    layer = viewer.add_labels(labels, features=measured, **PLACED)
-    write_labels(str(tmp_path / "a.tif"), *layer.as_layer_data_tuple()[:2])
-    table = SavedLabels.open(tmp_path / "a.tif").table
-    assert table.to_dict("list") == {"label": [3], "class": ["disc"], "mine": [0.5]}
+@pytest.mark.parametrize("named", [{}, {"class": ["disc"]}], ids=["unnamed", "named"])
+def test_what_a_person_wrote_stands_beside_what_is_measured(viewer, tmp_path, labels, named):
+    written = {"index": [3], **named, "mine": [0.5]}
+    for values, size in ((labels, "voxels"), (labels[0], "area_px")):
+        layer = viewer.add_labels(values, features=written)
+        write_labels(str(tmp_path / "a.tif"), *layer.as_layer_data_tuple()[:2])
+        table = SavedLabels.open(tmp_path / "a.tif").table
+        assert table[size].tolist() == [np.count_nonzero(values)]
+        kept = {name: table[name].tolist() for name in ("label", *named, "mine")}
+        assert kept == {"label": [3], **named, "mine": [0.5]}
 
 
 def test_a_table_of_other_pixels_is_measured_anew(viewer, tmp_path, labels):
