@@ -14,6 +14,9 @@ from hub_weights.registry import REGISTRY
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
 
+SCHEMA_VERSION = 1
+"""Of the configurations that this release reads."""
+
 
 @dataclass(frozen=True, slots=True)
 class ModelFolder:
@@ -42,20 +45,25 @@ class ModelFolder:
 
     @classmethod
     def open(cls, path: Path) -> ModelFolder:
-        """Check that the folder is complete and its weights are the recorded ones.
+        """Check that the folder is complete and its files are the recorded ones.
 
         Raises
         ------
         WeightsNotFoundError
             If the folder or one of its files does not exist.
         ChecksumMismatchError
-            If the weights differ from the recorded sum.
+            If configuration or weights differ from the recorded sum.
         """
+        if not path.is_dir():
+            raise WeightsNotFoundError(
+                f"{path} is neither a model's folder nor a known name. {known_models()}"
+            )
         if not (path / CONFIG_NAME).is_file():
             raise WeightsNotFoundError(
                 f"{path} holds no {CONFIG_NAME}: expected a model folder with {CONFIG_NAME} and "
-                f"{WEIGHTS_NAME}. Give its path, or one of the names {', '.join(model_names())}."
+                f"{WEIGHTS_NAME}. {known_models()}"
             )
+        verify(path, CONFIG_NAME)
         return cls(path, verify(path, WEIGHTS_NAME))
 
 
@@ -73,7 +81,11 @@ def own_models() -> tuple[str, ...]:
     return tuple(sorted(p.parent.name for p in models_folder().glob(f"*/{CONFIG_NAME}")))
 
 
-def model_names() -> tuple[str, ...]:
-    """Return the names under which complete models are known here."""
-    known = (name for name, entry in REGISTRY.items() if entry.kind == "model")
-    return (*known, *own_models())
+def known_models() -> str:
+    """Say, as the end of an error, which names of complete models are known here."""
+    coming = ", ".join(name for name, entry in REGISTRY.items() if entry.kind == "model")
+    made = ", ".join(own_models()) or "none"
+    return (
+        f"With the program comes {coming}; made on this computer: {made}. `vrpsam weights list` "
+        "shows all."
+    )

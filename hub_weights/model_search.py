@@ -18,9 +18,10 @@ from hub_weights.file_names import RepoName
 from hub_weights.folders import embedded_folder, models_folder
 from hub_weights.model_folder import (
     CONFIG_NAME,
+    SCHEMA_VERSION,
     WEIGHTS_NAME,
     ModelFolder,
-    model_names,
+    known_models,
     own_models,
 )
 from hub_weights.registry import REGISTRY
@@ -66,19 +67,19 @@ def find_model(
         return ModelFolder.open(path)
     if entry := REGISTRY.get(str(name)):
         raise WeightsNotFoundError(
-            f"{name} is no complete model but a part of one ({entry.purpose}). Known models: "
-            f"{', '.join(model_names())}; a folder, or organisation/name on the Hub."
+            f"{name} is no complete model but a part of one ({entry.purpose}): expected a model, "
+            f"its folder, or organisation/name on the Hub. {known_models()}"
         )
     if isinstance(name, Path):
         raise WeightsNotFoundError(
-            f"There is no folder {name}. Give the path of a model's folder, or as text one of the "
-            f"names {', '.join(model_names())} or organisation/name of a model on the Hub."
+            f"There is no folder {name}. Give the path of a model's folder, or as text a name or "
+            f"organisation/name of a model on the Hub. {known_models()}"
         )
     repo = RepoName.parse(name)
     if repo is None:
         raise WeightsNotFoundError(
-            f"{name!r} is neither a folder nor a known name. Known names: "
-            f"{', '.join(model_names())}; or give organisation/name of a model on the Hub."
+            f"{name!r} is neither a folder nor a known name, nor organisation/name of a model on "
+            f"the Hub. {known_models()}"
         )
     try:
         return download_model(
@@ -152,7 +153,7 @@ def ask_about_model(
 
 
 def check_is_ours(config: Path, source: str) -> str:
-    """Refuse the configuration of another kind of model before its weights are downloaded.
+    """Refuse the configuration of a model that cannot be read before its weights are downloaded.
 
     Returns
     -------
@@ -172,5 +173,10 @@ def check_is_ours(config: Path, source: str) -> str:
         raise OtherModelError(
             f"{source} holds no VRP-SAM model{other}: its {CONFIG_NAME} has no schema_version. A "
             "SAM or a backbone is given as such: --sam, --features."
+        )
+    if (version := content["schema_version"]) != SCHEMA_VERSION:
+        raise OtherModelError(
+            f"{source} holds a model whose configuration has schema version {version!r}, this "
+            f"release reads version {SCHEMA_VERSION}. Install the release that wrote it."
         )
     return str(content.get("license", "unknown"))

@@ -14,9 +14,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
+from hub_weights.model_folder import SCHEMA_VERSION
 from vrpsam_app.errors import ConfigError
-
-SCHEMA_VERSION = 1
 
 ImageEncoderName = Literal["vit", "tiny_vit", "conv"]
 SemanticEncoderName = Literal[

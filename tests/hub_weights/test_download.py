@@ -69,6 +69,10 @@ def test_the_registry_s_sum_is_what_counts(commit: str) -> None:
     assert found.compared_with == "the registry"
     with pytest.raises(ChecksumMismatchError, match=r"the registry says.*was kept for other prog"):
         download_file(REPO, FILE, revision=commit, sha256="0" * 64, local_files_only=True)
+    with pytest.raises(ChecksumMismatchError, match=r"102,400 bytes, expected .* and 102,399 byte"):
+        download_file(
+            REPO, FILE, revision=commit, sha256=known, size=len(WEIGHTS) - 1, local_files_only=True
+        )
     assert find_cached(REPO, FILE, commit) == found.path
     found.path.resolve().write_bytes(WEIGHTS[:-1])
     with pytest.raises(ChecksumMismatchError, match=r"the registry says.*The file was removed"):

@@ -13,12 +13,14 @@ from hub_weights import (
     REGISTRY,
     ChecksumMismatchError,
     FileNotInRepositoryError,
+    LocalFile,
     NotOnThisComputerError,
     OtherModelError,
     WeightsAccessError,
     WeightsEntry,
     WeightsFile,
     WeightsNotFoundError,
+    download_file,
     download_weights,
     find_model,
     find_weights,
@@ -77,6 +79,27 @@ def test_a_repository_of_something_else_costs_no_download(hub: Any) -> None:
     with pytest.raises(FileNotInRepositoryError, match=r"config\.json: somebody/empty has no such"):
         find_model("somebody/empty")
     assert hub.asked("/store/") == 0
+
+
+def test_a_model_of_a_newer_release_costs_no_download(hub: Any) -> None:
+    config = json.dumps({"schema_version": 2, "name": "later"}).encode()
+    hub.put("somebody/later", {"config.json": config, "model.safetensors": WEIGHTS})
+    with pytest.raises(OtherModelError, match="schema version 2, this release reads version 1"):
+        find_model("somebody/later")
+    assert hub.asked("/store/") == 0
+
+
+def test_weights_are_of_the_commit_of_their_configuration(
+    hub: Any, repo: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def moving(repo_id: str, file: str, **asked: Any) -> LocalFile:
+        found = download_file(repo_id, file, **asked)
+        if file == "config.json":
+            hub.put(repo, {"model.safetensors": WEIGHTS[::-1]})
+        return found
+
+    monkeypatch.setattr("hub_weights.model_search.download_file", moving)
+    assert find_model(repo).weights.read_bytes() == WEIGHTS
 
 
 def test_a_folder_comes_before_a_repository_of_its_name(

@@ -74,6 +74,7 @@ def folder(tmp_path: Path) -> Path:
 
 def change(folder: Path, **facts: Any) -> None:
     (folder / "config.json").write_text(json.dumps({**CONFIG, **facts}))
+    write_sums(folder, ("config.json", "model.safetensors"))
 
 
 def test_every_file_is_planned_and_no_other(folder: Path, tmp_path: Path) -> None:

@@ -19,7 +19,9 @@ def add_parser(
     )
     parser.add_argument("folder", type=Path, help="labelled folder")
     parser.add_argument("--name", required=True, help="of the new model, one that is not taken")
-    parser.add_argument("--model", default="embedded", help="where to start from")
+    parser.add_argument(
+        "--model", default="embedded", help="where to start from (default: %(default)s)"
+    )
     parser.add_argument(
         "--train-images",
         type=int,
@@ -31,20 +33,45 @@ def add_parser(
         "--one-image", action="store_true", help="each picture is a class of its own"
     )
     parser.add_argument("--upright", action="store_true", help="mirror pictures, do not turn them")
-    parser.add_argument("--steps", type=int, default=240, help="of the dense encoder")
-    parser.add_argument("--learning-rate", type=float, default=3e-4, metavar="RATE")
+    parser.add_argument(
+        "--steps", type=int, default=240, help="of the dense encoder (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--learning-rate",
+        type=float,
+        default=3e-4,
+        metavar="RATE",
+        help="highest of these steps (default: %(default)s)",
+    )
     parser.add_argument(
         "--cut-episodes",
         type=int,
         default=300,
         metavar="N",
-        help="answers from which it learns where to cut them",
+        help="answers from which it learns where to cut them (default: %(default)s)",
     )
-    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--episodes", type=int, default=40, help="questions to measure by")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--precision",
+        choices=("fp32", "bf16"),
+        default="fp32",
+        help="in which it computes: bf16 is faster where the processor or graphics card has it "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--device", default="auto", help="auto, cpu, cuda or mps (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=1,
+        help="processes that draw the pictures (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--episodes", type=int, default=40, help="questions to measure by (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of everything that is drawn (default: %(default)s)"
+    )
     parser.set_defaults(run=run)
     return parser
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 ENCODERS = ("resnet50_v2", "resnet101_v2", "resnet50", "vgg16_bn", "dinov2_b14")
 
 # Options that are fields of the run; those that are not given keep the preset's value.
+_PLAIN = TrainingRun(config=PRESETS["embedded"].config, folder=Path())
 _FIELDS = frozenset(f.name for f in dataclasses.fields(TrainingRun)) - {"config", "folder", "data"}
 
 
@@ -45,7 +46,8 @@ def add_parser(
         dest="run_folder",
         type=Path,
         metavar="FOLDER",
-        help="state, log, curves and model of the run (default: runs/PRESET)",
+        help="state, log, curves and model of the run (default: runs/PRESET, with "
+        "--fold runs/PRESET-foldN)",
     )
     parser.add_argument(
         "--data",
@@ -56,19 +58,47 @@ def add_parser(
         f"learn from and to measure on, such as {SPLITS_EXAMPLE}; may be given several times; with "
         "--fold the root of COCO or PASCAL VOC",
     )
-    parser.add_argument("--steps", type=_positive_or_zero, help="length of the schedule")
-    parser.add_argument("--minutes", type=float, help="stop after so long; go on another time")
-    parser.add_argument("--learning-rate", type=float, metavar="RATE")
     parser.add_argument(
-        "--accumulate", type=_positive, metavar="N", help="batches whose gradients make one step"
+        "--steps",
+        type=_positive_or_zero,
+        help="length of the schedule (default: 20000; for the paper's models what --epochs gives)",
     )
-    parser.add_argument("--precision", choices=("fp32", "bf16"))
-    parser.add_argument("--device", help="auto, cpu, cuda or mps")
     parser.add_argument(
-        "--workers", type=_positive_or_zero, help="processes that draw the pictures"
+        "--minutes",
+        type=float,
+        help="stop after so long before the schedule's end, and go on another time; the stages "
+        "after it are not cut short",
+    )
+    parser.add_argument(
+        "--learning-rate",
+        type=float,
+        metavar="RATE",
+        help=f"highest of the schedule (default: {_by_preset('learning_rate')})",
+    )
+    parser.add_argument(
+        "--accumulate",
+        type=_positive,
+        metavar="N",
+        help=f"batches whose gradients make one step {_default('accumulate')}",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=("fp32", "bf16"),
+        help="in which it computes: bf16 is faster where the processor or graphics card has it "
+        f"{_default('precision')}",
+    )
+    parser.add_argument("--device", help=f"auto, cpu, cuda or mps {_default('device')}")
+    parser.add_argument(
+        "--workers",
+        type=_positive_or_zero,
+        help=f"processes that draw the pictures {_default('workers')}",
     )
     parser.add_argument("--threads", type=_positive, help="threads of the computation on a CPU")
-    parser.add_argument("--seed", type=_positive_or_zero)
+    parser.add_argument(
+        "--seed",
+        type=_positive_or_zero,
+        help=f"of everything that is drawn (default: {_by_preset('seed')})",
+    )
     parser.add_argument(
         "--start-from",
         type=Path,
@@ -79,7 +109,10 @@ def add_parser(
         "--export", type=Path, metavar="FOLDER", help="also write the model there at the end"
     )
     parser.add_argument(
-        "--validate-every", type=_positive, metavar="STEPS", help="look at other pictures"
+        "--validate-every",
+        type=_positive,
+        metavar="STEPS",
+        help="look at other pictures (default: 1000; for the paper's models an epoch)",
     )
     _add_variants(parser)
     _add_embedded(parser)
@@ -102,14 +135,19 @@ def _add_variants(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--query-init",
         choices=("random", "foreground", "background", "half"),
-        help="what queries start from, Table 6: learned vectors, or the reference's prototypes "
-        "(paper's models; default: random)",
+        help="of the paper's models: what queries start from, Table 6: learned vectors, or the "
+        "reference's prototypes (default: random)",
     )
 
 
 def _add_embedded(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("the embedded model")
-    group.add_argument("--synthetic-share", type=float, metavar="SHARE", help="scenes beside data")
+    group.add_argument(
+        "--synthetic-share",
+        type=float,
+        metavar="SHARE",
+        help=f"scenes beside data {_default('synthetic_share')}",
+    )
     group.add_argument(
         "--dense-steps",
         type=_positive_or_zero,
@@ -117,7 +155,9 @@ def _add_embedded(parser: argparse.ArgumentParser) -> None:
         help="at the beginning, of the encoder that learns what labels name (default: 16000; none "
         "with --start-from, whose encoder goes on where it is given)",
     )
-    group.add_argument("--groups", type=_positive, help="groups of pictures per batch")
+    group.add_argument(
+        "--groups", type=_positive, help=f"groups of pictures per batch {_default('groups')}"
+    )
     group.add_argument(
         "--cooldown",
         type=_positive,
@@ -128,19 +168,22 @@ def _add_embedded(parser: argparse.ArgumentParser) -> None:
         "--cut-episodes",
         type=_positive_or_zero,
         metavar="N",
-        help="near the end: answers from which it learns at which level masks end",
+        help="near the end: answers from which it learns at which level masks end "
+        f"{_default('cut_episodes')}",
     )
     group.add_argument(
         "--refined-episodes",
         type=_positive_or_zero,
         metavar="N",
-        help="after that: answers from which it learns to correct them",
+        help=f"after that: answers from which it learns to correct them "
+        f"{_default('refined_episodes')}",
     )
     group.add_argument(
         "--quality-episodes",
         type=_positive_or_zero,
         metavar="N",
-        help="at the end: answers from which it learns to judge them",
+        help=f"at the end: answers from which it learns to judge them "
+        f"{_default('quality_episodes')}",
     )
 
 
@@ -164,7 +207,12 @@ def _add_paper(parser: argparse.ArgumentParser) -> None:
         help="how marks reach the feature grid: nearest as published, which loses small marks, or "
         "area, which keeps them (default: nearest)",
     )
-    group.add_argument("--epochs", type=_positive, help="where --steps does not say it")
+    group.add_argument(
+        "--epochs",
+        type=_positive,
+        help="passes over the pictures, where --steps does not say it (default: "
+        f"{_by_preset('epochs', papers_only=True)})",
+    )
     group.add_argument("--batch", type=_positive, metavar="N", help="pairs per batch (default: 8)")
     group.add_argument(
         "--store", type=Path, metavar="FOLDER", help="keep SAM's embeddings there between runs"
@@ -184,7 +232,10 @@ def _add_paper(parser: argparse.ArgumentParser) -> None:
         help="keep the backbone's maps too, twenty times larger (default: sam)",
     )
     group.add_argument(
-        "--validation-episodes", type=_positive_or_zero, metavar="N", help="pairs looked at"
+        "--validation-episodes",
+        type=_positive_or_zero,
+        metavar="N",
+        help=f"pairs looked at {_default('validation_episodes')}",
     )
     group.add_argument(
         "--keep",
@@ -212,7 +263,8 @@ def training_run(options: argparse.Namespace) -> TrainingRun:
     from vrpsam_app.data.data_words import DataWords
 
     preset = PRESETS[options.preset]
-    folder = options.run_folder or Path("runs") / options.preset
+    fold = "" if options.fold is None else f"-fold{options.fold}"
+    folder = options.run_folder or Path("runs") / f"{options.preset}{fold}"
     asked = {name: getattr(options, name, None) for name in _FIELDS}
     given: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
     config = _config(preset.config, options)
@@ -270,6 +322,20 @@ def _check_layout(preset: Preset, words: list[DataWords]) -> None:
                 f"{data.folder} is no labelled folder (images/, masks/): for the root of a "
                 "benchmark give --fold as well."
             )
+
+
+def _default(field: str) -> str:
+    """Say what a run takes where an option is not given."""
+    return f"(default: {getattr(_PLAIN, field)})"
+
+
+def _by_preset(field: str, *, papers_only: bool = False) -> str:
+    """Say what each preset takes where an option is not given."""
+    return ", ".join(
+        f"{preset.settings.get(field, getattr(_PLAIN, field)):g} {name}"
+        for name, preset in PRESETS.items()
+        if preset.benchmark is not None or not papers_only
+    )
 
 
 def _positive(text: str) -> int:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from vrpsam_app.data.class_folds import NovelRule
-from vrpsam_app.data.folder_layout import Split, read_document
+from vrpsam_app.data.folder_layout import Split, has_test_part
 from vrpsam_app.data.labelled_dataset import LabelledDataset
-from vrpsam_app.errors import ConfigError, ImageFileError
+from vrpsam_app.errors import ConfigError, ImageFileError, VRPSAMError
 
 Benchmark = Literal[
     "pascal5i", "coco20i", "fss1000", "perseg", "davis2017", "isic", "kvasir", "celebamask"
@@ -107,6 +107,21 @@ class DataWords:
             )
         return self._open_folder(self.folder, split)
 
+    def open_validation(self) -> LabelledDataset | None:
+        """List the pictures to look at while a run learns; None where the data have no such part.
+
+        Raises
+        ------
+        ImageFileError, ConfigError
+            If a labelled folder names such a part, and it cannot be understood.
+        """
+        if self.benchmark is None:
+            return self.open_part("val") if has_test_part(self.folder) else None
+        try:
+            return self.open_part("val")
+        except VRPSAMError:  # a benchmark may be learned from without its other files
+            return None
+
     def open(self) -> list[LabelledDataset]:
         """List the pictures: of a folder of labelled folders, those of each that has a test part.
 
@@ -134,7 +149,11 @@ class DataWords:
                 f"{self.folder} has no folder images/, nor have the folders in it: expected "
                 "images/<name>.png or .jpg and masks/<name>.png."
             )
-        opened = [self._open_test_part(path) for path in inside if _has_test_part(path)]
+        opened = [
+            self._open_test_part(path)
+            for path in inside
+            if has_test_part(path) or not (path / "splits.json").is_file()
+        ]
         if not opened:
             raise ImageFileError(f"No folder in {self.folder} has pictures for validation.")
         return opened
@@ -174,11 +193,6 @@ def _meaning(word: str) -> tuple[str, object]:
     if key == "novel" and value in get_args(NovelRule):
         return "novel", value
     raise ValueError(word)
-
-
-def _has_test_part(folder: Path) -> bool:
-    splits = read_document(folder / "splits.json")
-    return not splits or bool(splits.get("val") or splits.get("val_classes"))
 
 
 def _open_benchmark(

@@ -96,7 +96,8 @@ class FolderGroups:
             raise ConfigError(
                 f"{self.dataset.name} has no class with "
                 f"{'a picture' if one_image else 'pictures of two fields'} to make a pair of: "
-                "add pictures, or try one_image=True."
+                "add pictures, or make each a class of its own: one_image=True, which is "
+                "--one-image, or the word one-image behind a folder of --data."
             )
 
     def _index(self) -> dict[tuple[str, int], list[int]]:

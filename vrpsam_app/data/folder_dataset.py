@@ -12,6 +12,7 @@ import numpy as np
 from vrpsam_app.data.folder_layout import (
     MaskKind,
     Split,
+    by_picture,
     classes_of_objects,
     classes_of_split,
     field_of,
@@ -26,6 +27,7 @@ from vrpsam_app.data.folder_layout import (
 from vrpsam_app.data.labelled_dataset import LabelledFiles, Labels
 from vrpsam_app.errors import ConfigError, ImageError, ImageFileError
 from vrpsam_app.label_files import read_labels
+from vrpsam_app.label_images import check_labels, count_objects
 
 __all__ = ["FolderDataset", "Split"]
 
@@ -84,7 +86,7 @@ class FolderDataset(LabelledFiles):
             raise ConfigError(f"Split {split!r} is unknown: expected 'train', 'val' or None.")
         files = find_pictures(root)
         meta = read_document(root / "meta.json")
-        details = read_document(root / "per_image.json")
+        details = by_picture(read_document(root / "per_image.json"))
         for name, entry in details.items():
             if not isinstance(entry, dict):
                 raise ConfigError(
@@ -129,34 +131,34 @@ class FolderDataset(LabelledFiles):
     def labels(self, index: int) -> Labels:
         """Read object numbers and classes of picture number `index`.
 
-        Objects of classes outside the split, and values that have no name, are background.
+        Objects of classes outside the split, and values that have no name, are background. Objects
+        keep their numbers, unless one is higher than pixels are many: they are then 1, 2, ... N.
 
         Raises
         ------
         ImageFileError
             If the mask cannot be read.
         ImageError
-            If it holds no whole numbers, or only values that nobody has named.
+            If it holds no whole numbers from 0, or only values that nobody has named.
         """
-        name = self.names[index]
-        numbers = read_labels(self.label_path(index)).astype(np.int32)
-        table = np.zeros(int(numbers.max(initial=0)) + 1, np.int32)
-        if self._class_of:
-            for number, class_id in self._class_of.get(name, {}).items():
-                if number < len(table):
-                    table[number] = class_id
-        elif self.kind == "semantic":
-            for value, class_id in self._class_ids.items():
-                if value < len(table):
-                    table[value] = class_id
-            if numbers.any() and not table[numbers].any():
-                raise ImageError(
-                    f"{self.label_path(index)} holds only values that meta.json does not name "
-                    f'({np.unique(numbers[numbers > 0])[:5].tolist()}): correct "classes" there.'
-                )
+        path = self.label_path(index)
+        stored = check_labels(read_labels(path), name=str(path))
+        counts = count_objects(stored)
+        values = [0, *counts.ids.tolist()]
+        if self._class_of or self.kind == "semantic":
+            of_objects = self._class_of.get(self.names[index], {})
+            named = of_objects if self._class_of else self._class_ids
+            table = np.array([named.get(value, 0) for value in values], np.int32)
         else:
-            table[1:] = 1
-        classes = table[numbers]
+            table = np.array([value > 0 for value in values], np.int32)
+        classes = table[counts.dense]
+        if not self._class_of and len(values) > 1 and not classes.any():
+            raise ImageError(
+                f"{path} holds only values that meta.json does not name ({values[1:6]}): correct "
+                '"classes" there.'
+            )
         if not self.has_instances:
-            return Labels(np.zeros_like(numbers), classes)
+            return Labels(np.zeros_like(counts.dense), classes)
+        # Tables of numbers higher than pixels are many would fill the memory.
+        numbers = stored if values[-1] <= max(stored.size, 2**16) else counts.dense
         return Labels(np.where(classes > 0, numbers, 0).astype(np.int32), classes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -49,13 +50,24 @@ def _files_by_name(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
     for path in sorted(folder.iterdir()):
         if path.name.startswith(".") or path.suffix.lower() not in suffixes:
             continue
-        if path.stem in found:
+        name = _composed(path.stem)
+        if name in found:
             raise ImageFileError(
-                f"{folder} holds both {found[path.stem].name} and {path.name}: expected one file "
+                f"{folder} holds both {found[name].name} and {path.name}: expected one file "
                 "for each name. Rename or remove one."
             )
-        found[path.stem] = path
+        found[name] = path
     return found
+
+
+def by_picture(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the entries of a document by the names of pictures, as `find_pictures` writes them."""
+    return {_composed(name): entry for name, entry in document.items()}
+
+
+def _composed(name: str) -> str:
+    """Write letters with accents as one character: macOS names files otherwise than it is typed."""
+    return unicodedata.normalize("NFC", name)
 
 
 def read_document(path: Path) -> dict[str, Any]:
@@ -177,7 +189,8 @@ def pictures_of_split(root: Path, split: Split | None, files: Collection[str]) -
             f'{root / "splits.json"} has no list {split!r} or "{split}_classes" (it has '
             f"{', '.join(splits)}): add one, such as {SPLITS_EXAMPLE}."
         )
-    names = _string_list(root, splits, split)
+    _check_apart(root, splits)
+    names = _picture_list(root, splits, split)
     missing = [name for name in names if name not in files]
     if missing:
         raise ImageFileError(
@@ -185,6 +198,39 @@ def pictures_of_split(root: Path, split: Split | None, files: Collection[str]) -
             "pictures: add them or take them off the list."
         )
     return sorted(set(names))
+
+
+def lists_both_parts(root: Path) -> bool:
+    """Say whether a folder's pictures are divided into those to learn from and to measure on."""
+    splits = read_document(root / "splits.json")
+    return bool(splits.get("train") and splits.get("val"))
+
+
+def has_test_part(root: Path) -> bool:
+    """Say whether a folder names pictures or classes to measure on."""
+    splits = read_document(root / "splits.json")
+    return bool(splits.get("val") or splits.get("val_classes"))
+
+
+def _check_apart(root: Path, splits: Mapping[str, Any]) -> None:
+    """Refuse parts that share a field: what was learned would be measured."""
+    learned, measured = (
+        {field_of(name): name for name in _picture_list(root, splits, part)}
+        if part in splits
+        else {}
+        for part in ("train", "val")
+    )
+    if shared := sorted(learned.keys() & measured.keys()):
+        field = shared[0]
+        raise ConfigError(
+            f"{root / 'splits.json'} lists {learned[field]!r} under 'train' and "
+            f"{measured[field]!r} under 'val': expected no picture in both, nor two of one field, "
+            "whose names differ in a last _full, _q0 or _t12 alone. Take one off its list."
+        )
+
+
+def _picture_list(root: Path, splits: Mapping[str, Any], key: str) -> list[str]:
+    return [_composed(name) for name in _string_list(root, splits, key)]
 
 
 def _string_list(root: Path, splits: Mapping[str, Any], key: str) -> list[str]:

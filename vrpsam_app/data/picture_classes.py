@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from vrpsam_app.data.folder_dataset import FolderDataset
-from vrpsam_app.data.folder_layout import Split, read_document
+from vrpsam_app.data.folder_layout import Split, by_picture, read_document
 from vrpsam_app.data.labelled_dataset import LabelledFiles, Labels
 from vrpsam_app.errors import ConfigError
 
@@ -44,7 +44,7 @@ class PictureClasses(LabelledFiles):
         """
         source = FolderDataset.open(folder, split)
         path, meta = source.folder / _DOCUMENT, source.folder / "meta.json"
-        numbers = read_document(path)
+        numbers = by_picture(read_document(path))
         named = read_document(meta).get("image_classes")
         if not isinstance(named, dict) or not named or not all(str(k).isdigit() for k in named):
             raise ConfigError(

@@ -14,6 +14,7 @@ import numpy as np
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from vrpsam_app.data.synthetic_scenes import ALL_WORLDS, SceneGroup, generate_group
+from vrpsam_app.errors import VRPSAMError
 from vrpsam_app.training.episode_batch import EpisodeBatch
 from vrpsam_app.training.episode_sampler import EpisodeMix, sample_batch
 
@@ -109,7 +110,12 @@ class _Stream(IterableDataset[Any]):
         if info is not None:
             step, stride = self.first + info.id, info.num_workers
         while True:
-            yield self.plan.batch(step)
+            try:
+                batch = self.plan.batch(step)
+            except VRPSAMError as error:
+                yield error  # raised in a worker, its sentence would come as a traceback
+                return
+            yield batch
             step += stride
 
 
@@ -120,6 +126,11 @@ def stream_batches(plan: Plan[Batch], first: int = 0, *, workers: int = 1) -> It
     ----------
     workers : int
         Processes that make them ahead of time; 0 makes them in this one.
+
+    Raises
+    ------
+    VRPSAMError
+        If one cannot be made, in whichever process.
     """
     loader = DataLoader(
         _Stream(plan, first),
@@ -128,7 +139,10 @@ def stream_batches(plan: Plan[Batch], first: int = 0, *, workers: int = 1) -> It
         prefetch_factor=4 if workers else None,
         persistent_workers=False,
     )
-    yield from loader
+    for batch in loader:
+        if isinstance(batch, VRPSAMError):
+            raise batch
+        yield batch
 
 
 def _draw(rng: np.random.Generator, weights: Sequence[float]) -> int:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 
 from hub_weights.checksums import write_sums
 from vrpsam_app.config import ModelConfig
-from vrpsam_app.errors import OutputError
+from vrpsam_app.errors import ConfigError, OutputError
 from vrpsam_app.models.frozen_module import learned_state
 from vrpsam_app.output_paths import prepare_folder
 
@@ -67,11 +68,36 @@ def save_state(path: Path, state: Mapping[str, Any]) -> None:
 
 
 def load_state(path: Path) -> dict[str, Any] | None:
-    """Read a training state back, or None if there is none yet."""
+    """Read a training state back, or None if there is none yet.
+
+    Raises
+    ------
+    ConfigError
+        If the file is no such state, or not all of one.
+    """
     if not path.exists():
         return None
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    with taking_up(path):
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     return state
+
+
+@contextmanager
+def taking_up(path: Path) -> Iterator[None]:
+    """Turn what goes wrong while a saved state is read or taken up into a ConfigError.
+
+    Raises
+    ------
+    ConfigError
+    """
+    try:
+        yield
+    except (OSError, EOFError, UnpicklingError, RuntimeError, KeyError, ValueError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ConfigError(
+            f"{path} is not the state of this run, or is damaged ({reason}): remove it to begin "
+            "anew what it keeps."
+        ) from error
 
 
 def save_model(
@@ -133,6 +159,11 @@ class MovingAverage:
         decay = min(self.decay, (1 + step) / (10 + step))
         for name, value in learned_state(model).items():
             self.weights[name].lerp_(value.detach().float(), 1 - decay)
+
+    def load(self, weights: Mapping[str, Tensor]) -> None:
+        """Take up weights that were saved; they come to the device that the model is on."""
+        for name, value in self.weights.items():
+            value.copy_(weights[name])
 
 
 def with_training(config: ModelConfig, **facts: Any) -> ModelConfig:

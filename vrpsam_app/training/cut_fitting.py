@@ -89,7 +89,7 @@ def train_cut_heads(run: FinishedRun, *, episodes: int) -> None:
             )
         return heads.state_dict()
 
-    heads.load_state_dict(run.once("cut_heads.pt", learn))
+    heads.load_state_dict(run.once("cut_heads.pt", episodes, learn))
     for name, head in named.items():
         run.adopt(name, head.state_dict())
 

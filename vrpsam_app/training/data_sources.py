@@ -10,11 +10,9 @@ import numpy as np
 
 from vrpsam_app.data.data_words import DataWords
 from vrpsam_app.data.episodes import FolderGroups
-from vrpsam_app.data.folder_dataset import Split
 from vrpsam_app.data.labelled_dataset import LabelledDataset
 from vrpsam_app.data.scene_imaging import photograph, random_look
 from vrpsam_app.data.synthetic_scenes import SceneGroup
-from vrpsam_app.errors import ConfigError, VRPSAMError
 from vrpsam_app.training.batch_source import GroupSource, SyntheticGroups
 
 REPHOTOGRAPHED = 0.7
@@ -55,20 +53,28 @@ class GroupData:
         """Return what a model's configuration says of the data: all but where they lay."""
         return self.words.facts()
 
-    def groups(self, split: Split) -> FolderGroups:
-        """Open a part.
+    def learned(self) -> FolderGroups:
+        """Open the pictures to learn from.
 
         Raises
         ------
         VRPSAMError
             If there is no such part, or it cannot be drawn from.
         """
-        if self.dataset is None:
-            opened = self.words.open_part(split)
-        elif split == "train":
-            opened = self.dataset
-        else:
-            raise ConfigError(f"{self.dataset.name} has no part for validation.")
+        return self._drawn(self.words.open_part("train") if self.dataset is None else self.dataset)
+
+    def tested(self) -> FolderGroups | None:
+        """Open the part to look at meanwhile, None where there is none.
+
+        Raises
+        ------
+        VRPSAMError
+            If it is there, and cannot be drawn from.
+        """
+        opened = self.words.open_validation() if self.dataset is None else None
+        return None if opened is None else self._drawn(opened)
+
+    def _drawn(self, opened: LabelledDataset) -> FolderGroups:
         return FolderGroups(opened, one_image=self.words.one_image, upright=self.words.upright)
 
 
@@ -96,18 +102,12 @@ def training_sources(
         return [(SyntheticGroups(), 1.0)]
     total = sum(d.words.weight for d in data)
     real = [
-        (Rephotographed(d.groups("train")), (1 - synthetic_share) * d.words.weight / total)
-        for d in data
+        (Rephotographed(d.learned()), (1 - synthetic_share) * d.words.weight / total) for d in data
     ]
     return [(SyntheticGroups(), synthetic_share), *real]
 
 
 def validation_sources(data: list[GroupData]) -> list[tuple[str, GroupSource]]:
     """Return names and sources of the data's validation parts, where they have one."""
-    sources: list[tuple[str, GroupSource]] = []
-    for given in data:
-        try:
-            sources.append((given.words.folder.name, given.groups("val")))
-        except VRPSAMError:
-            continue
-    return sources
+    tested = [(given.words.folder.name, given.tested()) for given in data]
+    return [(name, groups) for name, groups in tested if groups is not None]

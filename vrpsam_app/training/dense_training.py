@@ -24,7 +24,7 @@ from vrpsam_app.models.embedded_vrp_sam import EmbeddedVRPSAM
 from vrpsam_app.models.filter_bank import FilterBank
 from vrpsam_app.models.resize import pool_mask
 from vrpsam_app.training.batch_source import BatchPlan, stream_batches
-from vrpsam_app.training.checkpoints import MovingAverage, load_state, save_state
+from vrpsam_app.training.checkpoints import MovingAverage, load_state, save_state, taking_up
 from vrpsam_app.training.dense_batches import DenseBatch, DensePlan
 from vrpsam_app.training.dense_kinds import DenseKinds
 from vrpsam_app.training.losses import dice_loss, mask_loss
@@ -180,15 +180,20 @@ def train_dense(
     -------
     step : int
         Where it stands: at the last one unless it was stopped.
+
+    Raises
+    ------
+    ConfigError
+        If the state in the folder is damaged, or of another encoder.
     """
-    steps = schedule.steps
-    if not steps:
+    steps, path = schedule.steps, folder / "dense.pt"
+    if not steps and not path.exists():
         return 0
     kinds = DenseKinds.of([source for source, _ in plan.sources])
     dense_plan = DensePlan.like(plan, kinds)
     torch.manual_seed(plan.seed)
     learner = DenseLearner(model.dense_encoder.width, len(kinds))
-    state = load_state(folder / "dense.pt")
+    state = load_state(path)
     if schedule.again and state is None:
         learner.take_up(model, [dense_plan.batch(number) for number in range(SHOWN)])
     learner.to(device)
@@ -196,7 +201,8 @@ def train_dense(
     learned = [p for p in learner.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(learned, lr=schedule.rate, weight_decay=0.02)
     average = MovingAverage(learner, DECAY)
-    step = _restore(state, learner, optimizer, average)
+    with taking_up(path):
+        step = _restore(state, learner, optimizer, average)
     report(f"dense encoder: {len(kinds)} kinds, from step {step} of {steps}")
     stream = stream_batches(dense_plan, step, workers=workers)
     started, first = time.monotonic(), step
@@ -226,7 +232,7 @@ def train_dense(
         stopped = until()
         if stopped or step % SAVE_EVERY == 0 or step == steps:
             state = {"step": step, "learner": learner.state_dict(), "average": average.weights}
-            save_state(folder / "dense.pt", {**state, "optimizer": optimizer.state_dict()})
+            save_state(path, {**state, "optimizer": optimizer.state_dict()})
         if stopped:
             break
     learner.load_state_dict(average.weights)
@@ -246,5 +252,5 @@ def _restore(
         return 0
     learner.load_state_dict(state["learner"])
     optimizer.load_state_dict(state["optimizer"])
-    average.weights = state["average"]
+    average.load(state["average"])
     return int(state["step"])

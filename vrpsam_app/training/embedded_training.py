@@ -25,6 +25,7 @@ from vrpsam_app.training.finished_run import FinishedRun
 from vrpsam_app.training.objective import LossWeights
 from vrpsam_app.training.quality_fitting import train_quality_head
 from vrpsam_app.training.refiner_fitting import train_refiner
+from vrpsam_app.training.run_manifest import begun_with, check_same_run
 from vrpsam_app.training.trainer import Trainer, TrainingOptions
 from vrpsam_app.training.training_run import TrainingRun
 from vrpsam_app.training.validation import fixed_batches, mean_ious
@@ -43,9 +44,10 @@ def train_embedded(
     """Train, judge, calibrate and write the model; see :func:`~vrpsam_app.training.run.train`."""
     data = [GroupData.of(given) for given in run.data]
     steps = DEFAULT_STEPS if run.steps is None else run.steps
-    start = None if run.start_from is None else load_model(run.start_from)[0]
+    start, source = (None, None) if run.start_from is None else load_model(run.start_from)
     if start is not None:
         model.load_state_dict(start.state_dict())
+    check_same_run(prepare_folder(run.folder), begun_with(run, run.config, source))
     options = TrainingOptions(
         steps=steps,
         cooldown=run.cooldown,
@@ -56,6 +58,7 @@ def train_embedded(
         loss=LossWeights().of(run.loss),
     )
     sources = training_sources(data, run.synthetic_share)
+    tests = [("synthetic", SyntheticGroups()), *validation_sources(data)]
     mix = EpisodeMix() if run.marks is None else EpisodeMix().marked(run.marks)
     plan = BatchPlan(sources=sources, groups=run.groups, seed=run.seed, mix=mix)
     started = time.monotonic()
@@ -75,7 +78,6 @@ def train_embedded(
     dense_steps = run.dense_steps
     if dense_steps is None:
         dense_steps = DENSE_STEPS if start is None else 0
-    prepare_folder(run.folder)
     taught = train_dense(
         model,
         plan,
@@ -102,7 +104,7 @@ def train_embedded(
 
     @cache
     def checks() -> dict[str, EpisodeBatch]:
-        return fixed_batches([("synthetic", SyntheticGroups()), *validation_sources(data)])
+        return fixed_batches(tests)
 
     trainer.run(
         lambda first: stream_batches(plan, first, workers=run.workers),
@@ -113,7 +115,9 @@ def train_embedded(
     )
     if trainer.step < steps:
         return trainer.save_model(run.config, run.folder / "model", **facts)
-    finished = FinishedRun(model, trainer.average.weights, plan, run.folder, run.workers, report)
+    finished = FinishedRun(
+        model, trainer.average.weights, plan, run.folder, run.workers, report, run.precision
+    )
     train_cut_heads(finished, episodes=run.cut_episodes)
     train_refiner(finished, episodes=run.refined_episodes)
     threshold = train_quality_head(finished, episodes=run.quality_episodes)
@@ -126,7 +130,6 @@ def train_embedded(
             folder,
             **{
                 **facts,
-                "steps": steps,
                 "cut_episodes": run.cut_episodes,
                 "refined_episodes": run.refined_episodes,
                 "quality_episodes": run.quality_episodes,

@@ -17,6 +17,7 @@ from hub_weights import REGISTRY, UnsafeNameError, check_file_name, models_folde
 from vrpsam_app.config import ModelConfig
 from vrpsam_app.data.episodes import FolderGroups
 from vrpsam_app.data.folder_dataset import FolderDataset
+from vrpsam_app.data.folder_layout import Split, lists_both_parts
 from vrpsam_app.devices import choose_device
 from vrpsam_app.errors import ConfigError, OutputError
 from vrpsam_app.evaluation.bootstrap import Interval, mean_interval
@@ -41,6 +42,7 @@ from vrpsam_app.training.run_manifest import check_same_run
 from vrpsam_app.training.training_run import LEAST_RATE, MOST_SEED
 
 FORMATS: tuple[Format, ...] = ("click", "box", "mask")
+PARTS: tuple[Split, Split] = ("train", "val")
 KEPT_SYNTHETIC = 0.2
 """Share of generated scenes among the batches: what the model knew is not to be forgotten."""
 
@@ -68,8 +70,10 @@ class Finetuning:
     name : str
         Of the new model: a plain one that no known weights have.
     train_images : int, optional
-        Fields of view to learn from; the rest measures. Pictures of one field stay together. None:
-        ten, or fewer where that would leave less than two to measure on.
+        Fields of view to learn from; the rest measures. Pictures of one field stay together. Where
+        ``splits.json`` lists pictures under both ``train`` and ``val``, they are chosen from the
+        first, and the second measures. None: ten, or fewer where that would leave less than two to
+        measure on.
     steps, learning_rate : int, float
         Of the dense encoder, which learns from fits on the folder's own pictures.
     cut_episodes : int
@@ -116,7 +120,12 @@ class Gain:
 
 
 def divide(
-    dataset: FolderDataset, train_images: int | None, seed: int
+    dataset: FolderDataset,
+    train_images: int | None,
+    seed: int,
+    *,
+    least: int = 2,
+    least_left: int = 2,
 ) -> tuple[FolderDataset, FolderDataset]:
     """Divide a folder's pictures by field of view, in an order that depends on names and seed.
 
@@ -124,23 +133,27 @@ def divide(
     ----------
     train_images : int, optional
         Fields to learn from; None as for :class:`Finetuning`.
+    least, least_left : int
+        Fields without which nothing can be learned, and fields to be left to measure on.
 
     Raises
     ------
     ConfigError
-        If no field would be left to learn from or to measure on.
+        If too few fields would be left to learn from or to measure on.
     """
     fields = sorted(
         set(dataset.fields.values()),
         key=lambda field: hashlib.blake2b(f"{seed}/{field}".encode(), digest_size=8).digest(),
     )
     if train_images is None:
-        train_images = max(0, min(MOST_BY_ITSELF, len(fields) - 2))
-    if not 1 <= train_images < len(fields) - 1:
+        train_images = max(0, min(MOST_BY_ITSELF, len(fields) - least_left))
+    if not least <= train_images <= len(fields) - least_left:
+        alone = "" if least == 1 else ", or learn from each by itself with --one-image"
         raise ConfigError(
-            f"{dataset.folder} has {len(fields)} fields of view, of which {train_images} are to be "
-            "learned from: expected at least one, and at least two left to measure on. Change "
-            "--train-images, or add pictures."
+            f"{dataset.folder} has {len(fields)} fields of view to choose from, of which "
+            f"{train_images} are to be learned from: expected at least {least} to learn from, and "
+            f"{least_left} left to measure on, so at least {least + least_left} in all. Change "
+            f"--train-images, add pictures{alone}."
         )
     chosen = set(fields[:train_images])
     parts = []
@@ -179,8 +192,7 @@ def finetune(
     """
     report = report or (lambda line: print(line, flush=True))
     folder = _new_folder(options.name)
-    dataset = FolderDataset.open(options.folder, None)
-    learned, kept = divide(dataset, options.train_images, options.seed)
+    learned, kept = _parts(options)
     device = choose_device(options.device)
     model, source = load_model(options.model)
     if not isinstance(model, EmbeddedVRPSAM):
@@ -215,13 +227,26 @@ def finetune(
         for name in before
     ]
     written = save_model(
-        run / "model", _config(model.config, dataset.name, options, gains), taught.weights
+        run / "model", _config(model.config, learned, options, gains), taught.weights
     )
     # Whole or not at all: what has the model's name is a model.
     with writing(folder):
         written.rename(folder)
     shutil.rmtree(run)
     return folder, gains
+
+
+def _parts(options: Finetuning) -> tuple[FolderDataset, FolderDataset]:
+    """Open what to learn from and to measure on: as the folder's lists say, where it has both."""
+    least = 1 if options.one_image else 2
+    wanted = (options.train_images, options.seed)
+    if not lists_both_parts(options.folder):
+        return divide(FolderDataset.open(options.folder, None), *wanted, least=least)
+    listed, kept = (
+        FolderDataset.open(options.folder, part, leave_out_restricted=False) for part in PARTS
+    )
+    learned, _ = divide(listed, *wanted, least=least, least_left=0)
+    return learned, kept
 
 
 def _new_folder(name: str) -> Path:
@@ -317,7 +342,7 @@ def _measure(
 
 
 def _config(
-    config: ModelConfig, folder: str, options: Finetuning, gains: Sequence[Gain]
+    config: ModelConfig, learned: FolderDataset, options: Finetuning, gains: Sequence[Gain]
 ) -> ModelConfig:
     """Name the new model and keep in it what it learned and what was measured."""
     named = dataclasses.replace(
@@ -326,8 +351,9 @@ def _config(
         training={"start": dict(config.training)},
         metrics={"finetuning": {g.format: dataclasses.asdict(g) for g in gains}},
     )
-    facts = {name: getattr(options, name) for name in ("steps", "learning_rate", "cut_episodes")}
-    return with_training(named, finetuned_on=folder, **facts)
+    names = ("steps", "learning_rate", "cut_episodes", "seed")
+    facts = {name: getattr(options, name) for name in names}
+    return with_training(named, finetuned_on=learned.name, pictures=list(learned.names), **facts)
 
 
 def _words(figures: dict[Format, list[float]]) -> str:

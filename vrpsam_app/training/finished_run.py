@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,8 @@ class FinishedRun:
         Processes that make batches.
     report : callable
         Takes lines of progress.
+    precision : {"fp32", "bf16"}
+        In which what is more than a few numbers learns.
     """
 
     network: EmbeddedVRPSAM
@@ -41,6 +44,7 @@ class FinishedRun:
     folder: Path
     workers: int
     report: Callable[[str], None]
+    precision: str = "fp32"
 
     def model(self) -> EmbeddedVRPSAM:
         """Return the model with the weights as they are now, ready to answer."""
@@ -53,14 +57,31 @@ class FinishedRun:
         """Return the plan of a stage: its own mix and views, and batches of its own."""
         return dataclasses.replace(self.plan, mix=mix, sizes=sizes, seed=self.plan.seed + stage)
 
-    def once(self, name: str, learn: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
-        """Return what a stage has learned: from the folder, or by learning and keeping it."""
-        kept = load_state(self.folder / name)
-        if kept is not None:
-            return kept
+    def once(
+        self, name: str, episodes: int, learn: Callable[[], Mapping[str, Any]]
+    ) -> Mapping[str, Any]:
+        """Return what a stage has learned: from the folder, or by learning and keeping it.
+
+        What was learned from another number of episodes, or stands on other weights, is learned
+        anew.
+        """
+        path = self.folder / name
+        basis = {"episodes": episodes, "weights": self.fingerprint()}
+        kept = load_state(path)
+        if kept is not None and kept.get("basis") == basis:
+            learned: Mapping[str, Any] = kept["learned"]
+            return learned
         learned = learn()
-        save_state(self.folder / name, learned)
+        save_state(path, {"basis": basis, "learned": dict(learned)})
         return learned
+
+    def fingerprint(self) -> str:
+        """Return what tells the weights as they are now from all others."""
+        digest = hashlib.sha256()
+        for name, value in sorted(self.weights.items()):
+            digest.update(name.encode())
+            digest.update(value.cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
 
     def adopt(self, part: str, learned: Mapping[str, Tensor]) -> None:
         """Put what was learned of a part of the model among the weights."""

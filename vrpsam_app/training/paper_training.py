@@ -15,7 +15,7 @@ from vrpsam_app.data.data_words import DataWords
 from vrpsam_app.data.labelled_dataset import LabelledDataset
 from vrpsam_app.data.whole_pictures import Order, WholePictures
 from vrpsam_app.embeddings.store import DiskEmbeddingStore, EmbeddingStore
-from vrpsam_app.errors import ConfigError, VRPSAMError
+from vrpsam_app.errors import ConfigError
 from vrpsam_app.models.filling import fill
 from vrpsam_app.models.foundation import (
     PARTS,
@@ -27,10 +27,12 @@ from vrpsam_app.models.foundation import (
 from vrpsam_app.models.frozen_module import learned_state
 from vrpsam_app.models.load import load_model
 from vrpsam_app.models.paper_vrp_sam import PaperVRPSAM
+from vrpsam_app.output_paths import prepare_folder
 from vrpsam_app.training.batch_source import stream_batches
 from vrpsam_app.training.frozen_features import FrozenFeatures
 from vrpsam_app.training.objective import PUBLISHED
 from vrpsam_app.training.pair_batches import PairPlan
+from vrpsam_app.training.run_manifest import begun_with, check_same_run
 from vrpsam_app.training.trainer import Trainer, TrainingOptions
 from vrpsam_app.training.training_run import TrainingRun
 from vrpsam_app.training.validation import class_ious
@@ -73,10 +75,8 @@ class PairData:
         """Open the part to look at meanwhile, None where there is none."""
         if not isinstance(self.given, DataWords):
             return None
-        try:
-            return self._pictures(self.given, self.given.open_part("val"), side)
-        except VRPSAMError:
-            return None
+        opened = self.given.open_validation()
+        return None if opened is None else self._pictures(self.given, opened, side)
 
     @staticmethod
     def _pictures(words: DataWords, dataset: LabelledDataset, side: int) -> WholePictures:
@@ -126,9 +126,11 @@ def train_paper(
     foundation = {part: describe(file) for part, file in files.items()}
     config = dataclasses.replace(run.config, foundation=foundation)
     model.config = config
+    start = None
     if run.start_from is not None:
-        other, _ = load_model(run.start_from)
+        other, start = load_model(run.start_from)
         fill(model, learned_state(other), str(run.start_from), elsewhere=tuple(PARTS.values()))
+    check_same_run(prepare_folder(run.folder), begun_with(run, config, start))
     side = config.vrp_encoder.image_size
     data = [PairData.of(given) for given in run.data]
     sources = [(d.learned(side), d.weight) for d in data]

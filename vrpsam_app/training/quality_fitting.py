@@ -115,7 +115,7 @@ def train_quality_head(run: FinishedRun, *, episodes: int) -> float | None:
         )
         return {"head": head.state_dict(), "threshold": fitted.threshold}
 
-    kept = run.once("quality_head.pt", learn)
+    kept = run.once("quality_head.pt", episodes, learn)
     run.adopt("quality_head", kept["head"])
     return float(kept["threshold"])
 

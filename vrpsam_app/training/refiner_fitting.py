@@ -87,16 +87,18 @@ def train_refiner(run: FinishedRun, *, episodes: int) -> None:
         files = keep_answers(
             model,
             run.asking(mix, SIZES, 3),
-            answers,
+            answers / run.fingerprint()[:12],  # none that the model gave with other weights
             episodes,
             workers=run.workers,
             report=run.report,
         )
-        before, after = fit_refiner(model.refiner, files, seed=run.plan.seed)
+        before, after = fit_refiner(
+            model.refiner, files, seed=run.plan.seed, precision=run.precision
+        )
         run.report(f"refiner: loss {before:.3f} before, {after:.3f} after, on episodes left out")
         return model.refiner.state_dict()
 
-    run.adopt("refiner", run.once("refiner.pt", learn))
+    run.adopt("refiner", run.once("refiner.pt", episodes, learn))
     shutil.rmtree(answers, ignore_errors=True)
 
 
@@ -157,7 +159,12 @@ def answers_to(model: EmbeddedVRPSAM, batch: EpisodeBatch) -> Answered:
 
 
 def fit_refiner(
-    refiner: MaskRefiner, files: Sequence[Path], *, passes: float = PASSES, seed: int = 0
+    refiner: MaskRefiner,
+    files: Sequence[Path],
+    *,
+    passes: float = PASSES,
+    seed: int = 0,
+    precision: str = "fp32",
 ) -> tuple[float, float]:
     """Fit the refiner on answers that were kept, one file in twenty-four left out.
 
@@ -175,7 +182,7 @@ def fit_refiner(
     optimizer = torch.optim.AdamW(refiner.parameters(), weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, steps, pct_start=0.1)
     average = MovingAverage(refiner, DECAY)
-    before = _loss_on(held, None, device)
+    before = _loss_on(held, None, device, precision)
     order: list[int] = []
     for step in range(steps):
         order = order or torch.randperm(len(learned), generator=chance).tolist()
@@ -183,7 +190,7 @@ def fit_refiner(
         if len(answered):
             optimizer.zero_grad()
             with torch.enable_grad():
-                loss = _loss(refiner, answered)
+                loss = _loss(refiner, answered, precision)
                 loss.backward()
             nn.utils.clip_grad_norm_(refiner.parameters(), CLIPPED)
             optimizer.step()
@@ -191,13 +198,13 @@ def fit_refiner(
         average.update(refiner, step)
     refiner.load_state_dict(average.weights)
     refiner.requires_grad_(False)
-    return before, _loss_on(held, refiner, device)
+    return before, _loss_on(held, refiner, device, precision)
 
 
-def _loss(refiner: MaskRefiner | None, answered: Answered) -> Tensor:
+def _loss(refiner: MaskRefiner | None, answered: Answered, precision: str) -> Tensor:
     logits = answered.logits
     if refiner is not None:
-        with torch.autocast(logits.device.type, torch.bfloat16):
+        with torch.autocast(logits.device.type, torch.bfloat16, enabled=precision == "bf16"):
             more = refiner(answered.seen)
         logits = logits + more.float()
     worth = (1 - answered.truth.mean((1, 2, 3))) ** CROWDED
@@ -205,9 +212,11 @@ def _loss(refiner: MaskRefiner | None, answered: Answered) -> Tensor:
 
 
 @torch.no_grad()
-def _loss_on(files: Sequence[Path], refiner: MaskRefiner | None, device: torch.device) -> float:
+def _loss_on(
+    files: Sequence[Path], refiner: MaskRefiner | None, device: torch.device, precision: str
+) -> float:
     read = (_read(file, device) for file in files)
-    losses = [float(_loss(refiner, answered)) for answered in read if len(answered)]
+    losses = [float(_loss(refiner, answered, precision)) for answered in read if len(answered)]
     return sum(losses) / max(1, len(losses))
 
 

@@ -29,6 +29,7 @@ from vrpsam_app.training.checkpoints import (
     load_state,
     save_model,
     save_state,
+    taking_up,
     with_training,
 )
 from vrpsam_app.training.episode_batch import EpisodeBatch
@@ -144,8 +145,10 @@ class Trainer:
         self.seconds = 0.0
         self.best: tuple[float, dict[str, Tensor]] | None = None
         prepare_folder(folder)
-        if (state := load_state(folder / STATE_NAME)) is not None:
-            self._restore(state)
+        path = folder / STATE_NAME
+        if (state := load_state(path)) is not None:
+            with taking_up(path):
+                self._restore(state)
         self.log = RunLog(folder)
         self.log.rewind(self.step)
 
@@ -280,10 +283,14 @@ class Trainer:
         self.log.append(name, {"step": self.step, "seconds": round(self.seconds, 1), **figures})
 
     def _restore(self, state: dict[str, Any]) -> None:
+        """Take up a state, but for what is not trained here: another stage may have changed it."""
+        given = {n for n, p in self.model.named_parameters() if not p.requires_grad}
+        trained = {k: v for k, v in state["model"].items() if k not in given}
+        kept = {k: v for k, v in self.average.weights.items() if k in given}
         self.step = int(state["step"])
         self.seconds = float(state["seconds"])
-        self.model.load_state_dict(state["model"], strict=False)
-        self.average.weights = state["average"]
+        self.model.load_state_dict(trained, strict=False)
+        self.average.load({**state["average"], **kept})
         self.optimizer.load_state_dict(state["optimizer"])
         self.best = state.get("best")
 

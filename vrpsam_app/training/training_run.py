@@ -55,7 +55,8 @@ class TrainingRun:
     batch, accumulate : int
         Paper: pairs per batch; both: batches per step.
     minutes : float, optional
-        Stop after so long; the run goes on when it is started again.
+        Stop after so long; the run goes on when it is started again. It counts up to the end of
+        the schedule: embedded, the stages after it run until they have learned.
     dense_steps : int, optional
         Embedded: steps of the first stage, in which the dense encoder learns. None: 16000 from
         nothing, 0 with `start_from`.

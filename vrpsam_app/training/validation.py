@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,9 +26,15 @@ GROUPS = 8
 def fixed_batches(
     sources: Sequence[tuple[str, GroupSource]], *, size: int = 192
 ) -> dict[str, EpisodeBatch]:
-    """Draw the episodes once: name of source and gesture -> batch, always the same ones."""
+    """Draw the episodes once: name of source and gesture -> batch, always the same ones.
+
+    Sources of one name are told apart by numbers.
+    """
     batches = {}
-    for name, source in sources:
+    counts: Counter[str] = Counter()
+    for given, source in sources:
+        counts[given] += 1
+        name = given if counts[given] == 1 else f"{given} ({counts[given]})"
         for gesture in GESTURES:
             rng = np.random.default_rng(SYNTHETIC_SEEDS + 1)
             groups = [source.sample(rng, size, 2) for _ in range(GROUPS)]

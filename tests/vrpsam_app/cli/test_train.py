@@ -59,7 +59,7 @@ def test_a_fold_of_the_papers(sam_file: Path) -> None:
     assert encoder.mask_pooling == "area"
     assert (run.learning_rate, run.seed, run.batch, run.accumulate) == (1e-4, 321, 8, 2)
     assert (run.store_bytes, run.store_parts, run.keep) == (500 << 20, "all", "best")
-    assert (run.epochs, run.folder) == (3, Path("runs/paper-coco"))
+    assert (run.epochs, run.folder) == (3, Path("runs/paper-coco-fold1"))
 
 
 def test_a_papers_model_from_a_labelled_folder(sam_file: Path, tmp_path: Path) -> None:

@@ -160,6 +160,23 @@ def test_the_wanted_class_is_sometimes_absent_but_never_in_the_first_picture(pet
     assert absent > 3
 
 
+def test_what_lacks_the_class_is_of_another_field(tmp_path, write_folder, picture):
+    per_image = {name: {"objects": {"1": "dog", "2": "cat"}} for name in ("a_q0", "b_q0")}
+    per_image["a_q1"] = {"objects": {"2": "cat"}}
+    shades = {"a_q0": 10, "b_q0": 60, "a_q1": 110}
+    folder = write_folder(
+        tmp_path / "views",
+        {name: picture(shade) for name, shade in shades.items()},
+        meta={"kind": "instance", "classes": {"dog": 2, "cat": 3}},
+        per_image=per_image,
+    )
+    groups = FolderGroups(folder, split=None, absent_share=1.0)
+    for seed in range(20):
+        group = groups.sample(np.random.default_rng(seed), 48, 2)
+        if group.class_names[0] == "dog":
+            assert all((classes == 1).any() for classes in group.classes)
+
+
 def test_upright_views_are_not_turned(tmp_path, write_folder):
     pictures = {n: (located(), np.ones((200, 240), np.uint8)) for n in ("a", "b")}
     folder = write_folder(tmp_path / "set", pictures)
@@ -208,7 +225,7 @@ def test_a_mask_of_another_size_is_refused(tmp_path, write_folder, picture):
 
 def test_one_picture_makes_no_pair(tmp_path, write_folder, picture):
     folder = write_folder(tmp_path / "set", {"a": picture()})
-    with pytest.raises(ConfigError, match="one_image=True"):
+    with pytest.raises(ConfigError, match="one_image=True, which is --one-image"):
         FolderGroups(folder, split=None)
 
 

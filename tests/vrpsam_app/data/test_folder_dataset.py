@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from vrpsam_app.data.folder_dataset import FolderDataset
@@ -51,6 +52,43 @@ def test_grey_and_16_bit_files_are_read(tmp_path, write_folder, picture):
     loaded = FolderDataset.open(folder).load(0)
     assert (loaded.image == 77).all()
     assert set(np.unique(loaded.instances)) == {0, 300, 600}
+
+
+def test_numbers_higher_than_pixels_are_many_are_closed_up(tmp_path, write_folder, picture):
+    image, mask = picture()
+    folder = write_folder(tmp_path / "set", {"a": (image, mask)})
+    (folder / "masks" / "a.png").unlink()
+    high = np.where(mask == 1, 2_000_000_000, np.where(mask == 2, 7, 0)).astype(np.uint32)
+    tifffile.imwrite(folder / "masks" / "a.tif", high)
+    loaded = FolderDataset.open(folder).load(0)
+    # In the order of their numbers.
+    assert np.array_equal(loaded.instances, np.where(mask == 1, 2, np.where(mask == 2, 1, 0)))
+    assert np.array_equal(loaded.classes, mask > 0)
+
+
+@pytest.mark.parametrize(("number", "dtype"), [(-1, np.int32), (1 << 31, np.uint32)])
+def test_numbers_that_objects_cannot_have_are_refused(
+    tmp_path, write_folder, picture, number, dtype
+):
+    image, mask = picture()
+    folder = write_folder(tmp_path / "set", {"a": (image, mask)})
+    (folder / "masks" / "a.png").unlink()
+    wrong = mask.astype(dtype)
+    wrong[0, 0] = number
+    tifffile.imwrite(folder / "masks" / "a.tif", wrong)
+    with pytest.raises(ImageError, match=rf"a\.tif holds the number {number}: expected"):
+        FolderDataset.open(folder).load(0)
+
+
+def test_accents_are_the_same_however_they_are_written(tmp_path, write_folder, picture):
+    apart, together = "Zelle u\u0308 0", "Zelle \u00fc 0"
+    documents = {"splits": {"train": [apart]}, "per_image": {together: {"modality": "stained"}}}
+    folder = write_folder(tmp_path / "set", {together: picture()}, **documents)
+    (folder / "images" / f"{together}.png").rename(folder / "images" / f"{apart}.png")
+    dataset = FolderDataset.open(folder, "train")
+    assert dataset.names == (together,)
+    assert dataset.groups[together] == "stained/"
+    assert dataset.load(0).image.shape == (40, 60, 3)
 
 
 def test_endings_of_masks_may_be_large_or_of_tiff(tmp_path, write_folder, picture):
@@ -214,6 +252,15 @@ class TestBrokenFolders:
         folder = write_folder(tmp_path / "set", {"a": picture()}, splits=splits)
         with pytest.raises(ImageFileError, match=r"\['z'\].*images/"):
             FolderDataset.open(folder, "train")
+
+    @pytest.mark.parametrize(("train", "val"), [(["a_t1", "b"], ["b"]), (["a_t1", "b"], ["a_t2"])])
+    @pytest.mark.parametrize("split", ["train", "val"])
+    def test_splits_that_share_a_field(self, tmp_path, write_folder, picture, train, val, split):
+        pictures = {name: picture() for name in ("a_t1", "a_t2", "b")}
+        folder = write_folder(tmp_path / "set", pictures, splits={"train": train, "val": val})
+        words = "b' under 'train' and 'b" if val == ["b"] else "a_t1' under 'train' and 'a_t2"
+        with pytest.raises(ConfigError, match=rf"splits\.json lists '{words}' under 'val'"):
+            FolderDataset.open(folder, split)
 
     def test_splits_that_name_unknown_classes(self, photographs):
         (photographs / "splits.json").write_text('{"train_classes": ["dgo"]}', encoding="utf-8")

@@ -81,10 +81,10 @@ def test_class_areas_leave_out_background_and_absent_classes():
 
 
 def test_unknown_pixels_depend_on_the_class_asked():
-    classes = np.array([[1, 2, 0, 0]], np.int32)
-    ignored = np.array([[0, 1, 1, -1]], np.int32)
-    picture = LabelledImage("a", np.zeros((1, 4, 3), np.uint8), classes, classes, ("a", "b"))
+    classes = np.array([[1, 2, 0, 0, 1, 1]], np.int32)
+    ignored = np.array([[0, 1, 1, -1, 1, -1]], np.int32)
+    picture = LabelledImage("a", np.zeros((1, 6, 3), np.uint8), classes, classes, ("a", "b"))
     assert not picture.ignored_for(1).any()
     crowd = LabelledImage("a", picture.image, classes, classes, ("a", "b"), ignored)
-    assert crowd.ignored_for(1).tolist() == [[False, True, True, True]]
-    assert crowd.ignored_for(2).tolist() == [[False, False, False, True]]
+    assert crowd.ignored_for(1).tolist() == [[False, True, True, True, False, False]]
+    assert crowd.ignored_for(2).tolist() == [[False, False, False, True, False, True]]

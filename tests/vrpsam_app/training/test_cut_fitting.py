@@ -90,6 +90,15 @@ def test_examples_say_what_the_answer_as_it_is_is_worth(tmp_path: Path) -> None:
         torch.testing.assert_close(as_it_is, examples.values[:, middle])
 
 
+def test_an_answer_teaches_one_head_alone() -> None:
+    masks = dataclasses.replace(PLAN, mix=EpisodeMix(episodes=4, absent=0.0).marked("mask"))
+    model = EmbeddedVRPSAM(SMALL).eval()
+    some, throughout = collect_examples(model, stream_batches(masks, workers=0), 24, report=silent)
+    both = some.facts.flatten(1)[:, None] == throughout.facts[..., :FACTS].flatten(1)
+    assert both.numel() > 0
+    assert not both.all(2).any()
+
+
 def test_who_lacks_the_object_teaches_nothing() -> None:
     lacking = dataclasses.replace(PLAN, mix=EpisodeMix(episodes=4, foreign=1.0))
     model = EmbeddedVRPSAM(SMALL).eval()

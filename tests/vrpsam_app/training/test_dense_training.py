@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.vrpsam_app.training.small_model import SMALL
+from tests.vrpsam_app.training.small_model import SMALL, read_elsewhere
 from vrpsam_app.models.embedded_vrp_sam import EmbeddedVRPSAM
 from vrpsam_app.training import dense_batches, dense_training
 from vrpsam_app.training.batch_source import BatchPlan, SyntheticGroups
@@ -68,6 +68,7 @@ def test_a_stopped_run_ends_like_one_that_was_not(
         patched.setattr(dense_training, "save_state", killed)
         with pytest.raises(KeyboardInterrupt):
             taught(stopped, 4)
+    read_elsewhere(stopped / "dense.pt")
     model, said = taught(stopped, 4)
     assert "from step 2 of 4" in said[0]
     for name, value in expected.state_dict().items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +82,9 @@ def test_the_new_model_has_a_name_and_its_measured_gain(folder: Path, base: Path
     assert model.config.name == "squares"
     assert model.config.training["finetuned_on"] == "squares"
     assert model.config.training["steps"] == 2
+    assert model.config.training["seed"] == 0
+    learned, _ = divide(FolderDataset.open(folder, None), 4, 0)
+    assert model.config.training["pictures"] == list(learned.names)
     before, _ = load_model(base)
     others = before.state_dict()
     changed = {k.split(".")[0] for k, v in model.state_dict().items() if not v.equal(others[k])}
@@ -103,10 +107,50 @@ def test_the_parts_share_no_field_and_depend_on_the_seed(folder: Path) -> None:
     assert {divide(dataset, 3, seed)[0].names for seed in range(5)} != {learned.names}
 
 
-@pytest.mark.parametrize("train_images", [0, 7, 8])
+@pytest.mark.parametrize("train_images", [0, 1, 7, 8])
 def test_a_division_that_leaves_nothing_is_refused(folder: Path, train_images: int) -> None:
     with pytest.raises(ConfigError, match="8 fields of view"):
         divide(FolderDataset.open(folder, None), train_images, 0)
+
+
+def test_three_pictures_are_too_few_unless_each_is_learned_by_itself(
+    folder: Path, base: Path
+) -> None:
+    for k in range(3, 8):
+        (folder / "images" / f"p{k}.png").unlink()
+    message = "3 fields .* at least 2 to learn from, and 2 left .* at least 4 in all.*--one-image"
+    with pytest.raises(ConfigError, match=message):
+        finetune(options(folder, base, train_images=None))
+    learned, kept = divide(FolderDataset.open(folder, None), None, 0, least=1)
+    assert (len(learned), len(kept)) == (1, 2)
+
+
+def test_pictures_that_are_listed_to_measure_on_are_not_learned(
+    folder: Path, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = {"train": ["p0", "p1", "p2", "p3"], "val": ["p4", "p5", "p7"]}
+    (folder / "splits.json").write_text(json.dumps(listed))
+    asked: list[tuple[str, ...]] = []
+
+    def measured(model: object, sha256: str, dataset: FolderDataset, *rest: object) -> None:
+        asked.append(dataset.names)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vrpsam_app.training.finetune._measure", measured)
+    for train_images, learned in ((None, 4), (3, 3)):
+        with pytest.raises(KeyboardInterrupt):
+            finetune(options(folder, base, train_images=train_images))
+        noted = json.loads((base.parent / "models/squares.run/begun_with.json").read_text())
+        assert len(noted["train_images"]) == learned
+        assert set(noted["train_images"]) <= set(listed["train"])
+    with pytest.raises(ConfigError, match="4 fields of view to choose from, of which 5"):
+        finetune(options(folder, base, train_images=5))
+    # Lists of which one is empty divide nothing.
+    (folder / "splits.json").write_text(json.dumps({"train": [], "val": [f"p{k}" for k in "01"]}))
+    with pytest.raises(KeyboardInterrupt):
+        finetune(options(folder, base))
+    assert asked[:2] == [("p4", "p5", "p7")] * 2
+    assert len(asked[2]) == 4
 
 
 def test_without_a_number_two_fields_at_least_are_left_to_measure_on(folder: Path) -> None:

@@ -212,6 +212,20 @@ def test_a_run_can_begin_with_what_another_learned(run, tmp_path: Path) -> None:
     assert all(torch.equal(ours[k], theirs[k]) for k in ours)
 
 
+def test_a_run_goes_on_only_as_what_it_was_begun_as(run, blocks: type) -> None:
+    folder = train(run(), silent)
+    before = (folder / "config.json").read_bytes()
+    other = {"data": (blocks(name="fold1"),), "seed": 5, "learning_rate": 9e-3}
+    with pytest.raises(ConfigError, match="another data, learning-rate, loss, marks, seed: repeat"):
+        train(run(**other, marks="box", loss="dice"), silent)
+    start = train(run(folder=folder.with_name("start")), silent)
+    with pytest.raises(ConfigError, match="another start-from:"):
+        train(run(start_from=start), silent)
+    assert (folder / "config.json").read_bytes() == before
+    train(run(steps=3, minutes=60, export=folder.with_name("export")), silent)
+    assert ModelConfig.load(folder.with_name("export")).training["steps"] == 3
+
+
 def test_epochs_say_how_long(run) -> None:
     folder = train(run(steps=None, epochs=1, accumulate=3, export=None), silent)
     training = ModelConfig.load(folder).training

@@ -77,10 +77,11 @@ def test_what_is_not_there_teaches_nothing() -> None:
     assert kept.truth.amax((1, 2, 3)).min() > 0
 
 
-def test_it_learns_to_leave_out_specks(tmp_path: Path) -> None:
+def write_specks(folder: Path, count: int) -> list[Path]:
+    """Write answers about discs, with specks beside them that are wrong."""
     chance = torch.Generator().manual_seed(0)
     row, col = torch.meshgrid(torch.arange(32), torch.arange(32), indexing="ij")
-    for number in range(48):
+    for number in range(count):
         middle = 8 + 16 * torch.rand(6, 2, 1, 1, generator=chance)
         truth = ((row - middle[:, 0]) ** 2 + (col - middle[:, 1]) ** 2 < 36)[:, None].float()
         specks = torch.rand(truth.shape, generator=chance) < 0.15
@@ -88,7 +89,7 @@ def test_it_learns_to_leave_out_specks(tmp_path: Path) -> None:
         answers = logits.expand(-1, ANSWERS, -1, -1)
         alike = torch.full((6, 3, 32, 32), 0.5), torch.zeros(6, 4, 32, 32), torch.zeros(6)
         save_state(
-            tmp_path / f"{number:06d}.pt",
+            folder / f"{number:06d}.pt",
             {
                 "logits": logits.half(),
                 "seen": MaskRefiner().describe(answers, *alike).half(),
@@ -96,8 +97,62 @@ def test_it_learns_to_leave_out_specks(tmp_path: Path) -> None:
                 "known": torch.ones_like(truth).half(),
             },
         )
+    return sorted(folder.glob("*.pt"))
+
+
+def test_it_learns_to_leave_out_specks(tmp_path: Path) -> None:
+    files = write_specks(tmp_path, 48)
     torch.manual_seed(0)
     refiner = MaskRefiner()
-    before, after = fit_refiner(refiner, sorted(tmp_path.glob("*.pt")), passes=3)
+    before, after = fit_refiner(refiner, files, passes=3)
     assert after < 0.5 * before
     assert not any(p.requires_grad for p in refiner.parameters())
+
+
+def test_what_is_left_out_is_not_learned_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, *others = write_specks(tmp_path, 3)
+    read: list[Path] = []
+
+    def noted(file: Path, device: torch.device) -> refiner_fitting.Answered:
+        read.append(file)
+        return read_as_ever(file, device)
+
+    read_as_ever = refiner_fitting._read
+    monkeypatch.setattr(refiner_fitting, "_read", noted)
+    fit_refiner(MaskRefiner(), [first, *others], passes=2)
+    assert (read[0], read[-1], len(read)) == (first, first, 6)
+    assert set(read[1:-1]) == set(others)
+
+
+@pytest.mark.parametrize(("precision", "dtype"), [("fp32", "float32"), ("bf16", "bfloat16")])
+def test_it_learns_at_the_precision_that_was_asked(
+    tmp_path: Path, precision: str, dtype: str
+) -> None:
+    refiner = MaskRefiner()
+    found: set[torch.dtype] = set()
+    refiner.out.register_forward_hook(lambda part, given, result: found.add(result.dtype))
+    fit_refiner(refiner, write_specks(tmp_path, 2), passes=1, precision=precision)
+    assert found == {getattr(torch, dtype)}
+
+
+def test_answers_of_other_weights_are_not_learned_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    whole = finished(tmp_path / "whole", PLAN)
+    moved = "decoder_scale"
+    whole.weights[moved] = whole.weights[moved] + 1
+    train_refiner(whole, episodes=12)
+    run = finished(tmp_path / "stopped", PLAN)
+    with monkeypatch.context() as patched:
+        patched.setattr(refiner_fitting, "fit_refiner", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train_refiner(run, episodes=12)
+    run.weights[moved] = run.weights[moved] + 1
+    train_refiner(run, episodes=12)
+    for name, value in whole.weights.items():
+        assert torch.equal(value, run.weights[name]), name

@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 import torch
 
-from tests.vrpsam_app.training.small_model import SMALL
+from tests.vrpsam_app.training.small_model import SMALL, read_elsewhere
 from vrpsam_app.config import EMBEDDED_CONFIG
 from vrpsam_app.errors import ConfigError, OutputError
 from vrpsam_app.models.embedded_vrp_sam import EmbeddedVRPSAM
 from vrpsam_app.models.load import load_model
-from vrpsam_app.training import dense_batches, quality_fitting
+from vrpsam_app.training import cut_fitting, dense_batches, quality_fitting
 from vrpsam_app.training.batch_source import BatchPlan, SyntheticGroups
+from vrpsam_app.training.checkpoints import STATE_NAME, load_state, save_state
 from vrpsam_app.training.data_sources import GroupData, training_sources, validation_sources
 from vrpsam_app.training.episode_batch import EpisodeBatch
 from vrpsam_app.training.episode_sampler import EpisodeMix, sample_batch
@@ -75,6 +76,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path: Path) -> None:
     whole.run(batches, report=silent)
     first = trainer(tmp_path / "parts")
     first.run(batches, until=lambda: first.step >= 7, report=silent)
+    read_elsewhere(tmp_path / "parts" / STATE_NAME)
     second = trainer(tmp_path / "parts")
     assert second.step == 7
     second.run(batches, report=silent)
@@ -176,6 +178,86 @@ def test_a_run_can_begin_with_another_models_weights(tmp_path: Path) -> None:
     assert all(torch.equal(value, theirs[key]) for key, value in ours.items())
 
 
+def test_a_run_goes_on_only_as_what_it_was_begun_as(tmp_path: Path) -> None:
+    train(short_run(tmp_path, steps=1), silent)
+    queries = dataclasses.replace(SMALL.vrp_encoder, num_queries=2)
+    config = dataclasses.replace(SMALL, vrp_encoder=queries)
+    with pytest.raises(ConfigError, match=r"another config\.vrp-encoder\.num-queries, groups:"):
+        train(short_run(tmp_path, steps=1, groups=2, config=config), silent)
+    train(short_run(tmp_path, steps=1, workers=1, minutes=60.0), silent)
+
+
+@pytest.fixture
+def small_stages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the first and the last stages look at little."""
+    monkeypatch.setattr(dense_batches, "SIZES", ((64, 1.0),))
+    monkeypatch.setattr(dense_batches, "GROUPS", 1)
+    monkeypatch.setattr(cut_fitting, "SIZES", ((64, 1.0),))
+    monkeypatch.setattr(cut_fitting, "STEPS", 5)
+
+
+def heads(folder: Path) -> dict[str, torch.Tensor]:
+    state = load_model(folder)[0].state_dict()
+    return {name: value for name, value in state.items() if "cut_head" in name}
+
+
+@pytest.mark.usefixtures("small_stages")
+def test_a_longer_first_stage_reaches_the_model_and_what_stands_on_it(tmp_path: Path) -> None:
+    def dense(steps: int) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+        run = short_run(tmp_path, steps=1, dense_steps=steps, cut_episodes=16)
+        folder = train(run, silent)
+        model, _ = load_model(folder)
+        assert model.config.training["dense_steps"] == steps
+        assert model.config.training["steps"] == 1
+        return model.dense_encoder.state_dict(), heads(folder)
+
+    first, cut_first = dense(1)
+    longer, cut_longer = dense(3)
+    assert any(not torch.equal(value, longer[name]) for name, value in first.items())
+    assert any(not torch.equal(value, cut_longer[name]) for name, value in cut_first.items())
+    # Asked for less of what it had, a run stays as it is.
+    again, _ = load_model(train(short_run(tmp_path, steps=1, cut_episodes=16), silent))
+    kept = again.dense_encoder.state_dict()
+    assert all(torch.equal(value, kept[name]) for name, value in longer.items())
+    assert again.config.training["dense_steps"] == 3
+
+
+@pytest.mark.usefixtures("small_stages")
+def test_a_last_stage_is_learned_anew_when_more_is_asked(tmp_path: Path) -> None:
+    few = heads(train(short_run(tmp_path, steps=2, cut_episodes=12), silent))
+    lines: list[str] = []
+    run = short_run(tmp_path, steps=1, cut_episodes=40)
+    folder = train(run, lines.append)
+    assert any("value" in line for line in lines)
+    more = heads(folder)
+    assert any(not torch.equal(value, more[name]) for name, value in few.items())
+    training = load_model(folder)[0].config.training
+    assert (training["steps"], training["cut_episodes"]) == (2, 40)
+    lines.clear()
+    train(run, lines.append)
+    assert not any("value" in line for line in lines)
+
+
+@pytest.mark.parametrize("name", ["state.pt", "dense.pt"])
+@pytest.mark.usefixtures("small_stages")
+def test_a_damaged_state_is_named_with_what_to_do(tmp_path: Path, name: str) -> None:
+    run = short_run(tmp_path, steps=1, dense_steps=1)
+    train(run, silent)
+    path = tmp_path / name
+    whole = path.read_bytes()
+    state = load_state(path)
+    assert state is not None
+    for spoil in (
+        lambda: path.write_bytes(whole[: len(whole) // 2]),
+        lambda: path.write_bytes(b""),
+        lambda: save_state(path, {**state, "optimizer": {"state": {}, "param_groups": []}}),
+        lambda: save_state(path, {"step": 1}),
+    ):
+        spoil()
+        with pytest.raises(ConfigError, match=rf"{name} is not the state of .*remove it to begin"):
+            train(run, silent)
+
+
 def test_data_are_named_by_words_or_opened(tmp_path: Path, blocks: type) -> None:
     words = GroupData.of(f"{tmp_path},one-image,weight=2.5")
     assert words.facts() == {
@@ -185,7 +267,7 @@ def test_data_are_named_by_words_or_opened(tmp_path: Path, blocks: type) -> None
         "upright": False,
     }
     opened = GroupData.of(blocks())
-    assert opened.groups("train").dataset.name == "blocks"
+    assert opened.learned().dataset.name == "blocks"
     assert [name for name, _ in validation_sources([opened])] == []
     (scenes, own) = training_sources([opened], 0.25)
     assert (scenes[1], own[1]) == (0.25, 0.75)
