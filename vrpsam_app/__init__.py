@@ -1,5 +1,20 @@
 """Mark an object once in a reference image, and segment its like in every other image.
 
+Examples
+--------
+>>> from skimage import data
+>>> from vrpsam_app import Box, Reference, VRPSAMPredictor
+>>> coins = data.coins()
+>>> reference = Reference.from_annotations(coins[:152], [Box(top=34, left=21, bottom=75, right=67)])
+>>> predictor = VRPSAMPredictor.from_pretrained()
+>>> predictor.predict(coins[152:], reference).present
+True
+
+``docs/python.md`` has more, and ``help(vrpsam_app.Reference)`` all about a name. Names are loaded
+when they are first used, so that ``import vrpsam_app`` is quick, without torch or a model.
+
+Notes
+-----
 The map of the room, from the bottom up; a layer imports only what stands above it here:
 
 ==============================================  ====================================================
@@ -22,14 +37,6 @@ The map of the room, from the bottom up; a layer imports only what stands above 
 ``review``                                      a folder of pictures on its way to a data set
 ``cli``, ``web``                                the command line; the web app
 ==============================================  ====================================================
-
-The names below are loaded when they are first used, so that ``import vrpsam_app`` is quick and
-needs neither torch nor a model.
-
-Examples
---------
->>> from vrpsam_app import Box, Reference, VRPSAMPredictor, read_image
->>> predictor = VRPSAMPredictor.from_pretrained()  # doctest: +SKIP
 """
 
 from __future__ import annotations

@@ -293,7 +293,9 @@ def _cut_photo(
         if path.resolve() in inputs:
             raise OutputError(f"{path} would be written over, and it is one of the photos.")
         if path.exists() and not overwrite:
-            raise OutputError(f"{path} exists: choose another folder, or allow overwriting.")
+            raise OutputError(
+                f"{path} exists: choose another folder, or allow overwriting (--overwrite)."
+            )
     if overwrite and options.which == "each":
         for stem in stems.values():
             for stale in folder.glob(f"{glob.escape(stem)}_cutout_*.png"):

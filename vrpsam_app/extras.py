@@ -36,7 +36,12 @@ def missing_of(extra: str) -> tuple[str, ...]:
 
 
 def how_to_install(extra: str) -> str:
-    """Return the command that installs an extra.
+    """Return the command that installs an extra beside the program that is running.
+
+    Notes
+    -----
+    As the program is installed, from a clone too, pip takes it as it is and fetches the extra
+    alone, in any folder. Who has not installed it yet says ``pip install ".[web]"`` in the clone.
 
     Examples
     --------

@@ -160,6 +160,12 @@ class VRPSAMPredictor(ReferenceSegmenter):
             compiled=compiled,
         )
 
+    def __repr__(self) -> str:
+        return (
+            f"VRPSAMPredictor({self.config.name!r}, device={self.device!r}, "
+            f"sha256={self._sha256[:8]!r})"
+        )
+
     @property
     def config(self) -> ModelConfig:
         """What the model is and was trained with."""

@@ -108,6 +108,17 @@ class Reference:
         object.__setattr__(self, "negative", marks.negative)
         object.__setattr__(self, "exhaustive", bool(self.exhaustive))
 
+    def __repr__(self) -> str:
+        rows, cols = self.image.shape[:2]
+        words = [f"label={self.label!r}", f"kind={self.kind!r}"]
+        words += ["exhaustive=True"] * self.exhaustive + ["not this"] * self.is_not_this
+        return f"Reference({', '.join(words)}, {rows} x {cols})"
+
+    def _repr_png_(self) -> bytes:
+        from vrpsam_app.notebook_pictures import marks_png
+
+        return marks_png(self.image, Marks(self.positive, self.negative, self.kind))
+
     @classmethod
     def from_annotations(
         cls,

@@ -57,6 +57,16 @@ class Prediction:
     instance_labels: NDArray[np.int32] | None = None
     won: NDArray[np.bool_] | None = None
 
+    def __repr__(self) -> str:
+        rows, cols = self.mask.shape
+        found = f"present={self.present}, score={self.score:.2f}"
+        return f"Prediction(label={self.label!r}, {found}, {rows} x {cols})"
+
+    def _repr_png_(self) -> bytes:
+        from vrpsam_app.notebook_pictures import mask_png
+
+        return mask_png(self.mask, self.probability)
+
     def at_threshold(self, threshold: float) -> Prediction:
         """Return the same prediction cut at another probability, without asking the model again.
 
@@ -97,6 +107,9 @@ class ClassPredictions:
     predictions: Mapping[str, Prediction]
     labels: NDArray[np.int32]
     names: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"ClassPredictions({', '.join(map(repr, self.predictions.values()))})"
 
     @classmethod
     def compete(cls, alone: Mapping[str, Prediction]) -> ClassPredictions:

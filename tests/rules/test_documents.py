@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from vrpsam_app.cli import build_parser
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = sorted({ROOT / "README.md", *ROOT.glob("docs/*.md")})
 DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")
 
 
@@ -77,12 +79,24 @@ def test_make_targets_exist():
     assert named <= targets
 
 
-def test_command_lines_parse():
-    pages = README + (ROOT / "docs/command_line.md").read_text(encoding="utf-8")
-    typed = [words[1:] for words in commands(pages) if words[0] == "vrpsam"]
-    assert any(words[0] == "segment" for words in typed)
-    for words in typed:
-        build_parser().parse_args(words)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_command_lines_parse(page: Path):
+    for words in commands(page.read_text(encoding="utf-8")):
+        if words[0] == "vrpsam":
+            build_parser().parse_args(words[1:])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_shell_reads_what_can_be_typed(page: Path):
+    typed = "\n".join(code_blocks(page.read_text(encoding="utf-8"), "bash"))
+    read = subprocess.run(["bash", "-n"], input=typed, capture_output=True, text=True, check=False)
+    assert read.stderr == ""
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_is_installed_is_the_clone(page: Path):
+    """The package may be on no index where the pages are read."""
+    assert "vrpsam-app[" not in page.read_text(encoding="utf-8")
 
 
 def test_extras_that_are_named_exist():

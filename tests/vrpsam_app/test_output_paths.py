@@ -114,8 +114,10 @@ def test_existing_results_are_kept_unless_allowed(tmp_path: Path):
     paths = [tmp_path / name for name in ("a.png", "b.png", "c.png")]
     check_outputs(paths, [], overwrite=False)
     paths[1].touch()
-    with pytest.raises(OutputError, match=r"b\.png exists already"):
+    with pytest.raises(OutputError, match=r"b\.png exists already.*results, or .*--overwrite"):
         check_outputs(paths, [], overwrite=False)
+    with pytest.raises(OutputError, match=r"--resume.*--overwrite"):
+        check_outputs(paths, [], overwrite=False, may_resume=True)
     paths[2].touch()
     with pytest.raises(OutputError, match=r"b\.png \(and 1 other results?\) exists already"):
         check_outputs(paths, [], overwrite=False)

@@ -89,6 +89,11 @@ def test_any_array_gives_a_mask_of_its_size(shared: VRPSAMPredictor, image: NDAr
     assert np.isfinite(found.probability).all()
 
 
+def test_printed_it_says_what_it_is(shared: VRPSAMPredictor) -> None:
+    said = f"VRPSAMPredictor({shared.config.name!r}, device='cpu', sha256="
+    assert repr(shared).startswith(said)
+
+
 def test_a_large_image_is_seen_small_and_answered_full_size(shared: VRPSAMPredictor) -> None:
     large = np.kron(scene(), np.ones((20, 20, 1), np.uint8))
     found = shared.predict(large, reference())

@@ -181,6 +181,16 @@ def test_a_reference_against_a_box_has_no_ring():
     assert not boxed(Box(2, 2, 8, 8)).as_not_this().known_background().weak.any()
 
 
+def test_printed_it_is_one_line():
+    reference = boxed(Box(2, 2, 8, 8))
+    rows, cols = reference.image.shape[:2]
+    size = f"{rows} x {cols})"
+    assert repr(reference) == f"Reference(label='object', kind='box', {size}"
+    every = dataclasses.replace(reference, exhaustive=True, label="cell")
+    assert repr(every) == f"Reference(label='cell', kind='box', exhaustive=True, {size}"
+    assert repr(reference.as_not_this()).endswith(f"not this, {size}")
+
+
 def test_strokes_that_say_not_this_stand_beside_a_background() -> None:
     image = np.zeros((20, 30, 3), np.uint8)
     positive, negative = np.zeros((2, 20, 30), np.bool_)

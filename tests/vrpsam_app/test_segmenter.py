@@ -29,6 +29,13 @@ def test_a_threshold_cuts_the_probability(threshold, pixels):
     assert cut.threshold == threshold
 
 
+def test_printed_it_is_one_line():
+    said = "Prediction(label='cell', present=True, score=0.80, 2 x 2)"
+    assert repr(prediction()) == said
+    both = ClassPredictions.compete({"cell": prediction()})
+    assert repr(both) == f"ClassPredictions({said})"
+
+
 def test_everything_else_stays():
     before = prediction()
     after = before.at_threshold(0.9)

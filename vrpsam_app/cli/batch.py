@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vrpsam_app.cli import segment
+from vrpsam_app.cli.batch_input import EXIT_SOME_FAILED, add, add_input, init
 from vrpsam_app.cli.cluster_options import add_cluster_options, connection
 from vrpsam_app.cli.mark_options import add_mark_options
-from vrpsam_app.cli.marked_references import build_references
 from vrpsam_app.cli.method_options import (
     add_method_options,
     add_model_options,
     build_method,
     precision_of,
 )
-from vrpsam_app.cli.reference_options import add_reference_options
 from vrpsam_app.cli.store_options import add_store_options, open_store
 from vrpsam_app.cli.tile_options import add_tile_option, tile_options
 
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from vrpsam_app.review.project import ReviewProject
     from vrpsam_app.review.state import PictureState
 
-EXIT_SOME_FAILED = 1
 # As `review_state.STATUSES` has them, which this module does not load to build the parser.
 STATUSES = ("new", "failed", "waiting", "accepted", "fixed", "rejected")
 
@@ -55,11 +53,17 @@ def add_parser(
         added.set_defaults(run=run, usage_error=added.error)
         return added
 
-    _add_input(action("init", init, "Make a project of pictures and references."))
-    _add_input(action("add", add, "Add pictures and references to a project."))
+    add_input(action("init", init, "Make a project of pictures and references."))
+    add_input(action("add", add, "Add pictures and references to a project."), may_use_its_own=True)
 
     running = action("run", run, "Segment every picture that is not decided.")
-    running.add_argument("--threshold", type=float, default=0.5, metavar="P")
+    running.add_argument(
+        "--threshold",
+        type=float,
+        default=0.5,
+        metavar="P",
+        help="probability above which a pixel is part of the mask (default: %(default)s)",
+    )
     running.add_argument(
         "--redo",
         nargs="+",
@@ -72,7 +76,13 @@ def add_parser(
     _add_segmenter(running)
 
     listing = action("list", list_pictures, "List pictures, the most doubtful first.")
-    listing.add_argument("--status", nargs="+", choices=STATUSES, default=STATUSES)
+    listing.add_argument(
+        "--status",
+        nargs="+",
+        choices=STATUSES,
+        default=STATUSES,
+        help="only pictures of which this is known (default: all)",
+    )
     listing.add_argument("--most", type=int, metavar="N", help="no more than so many")
 
     accepting = action("accept", accept, "Say that masks are right.")
@@ -104,11 +114,23 @@ def add_parser(
     _add_segmenter(fixing)
 
     exporting = action("export", export, "Write the finished data set.")
-    exporting.add_argument("--out", type=Path, required=True, metavar="FOLDER")
     exporting.add_argument(
-        "--validation", type=float, default=0.2, metavar="P", help="share to check with (0.2)"
+        "--out", type=Path, required=True, metavar="FOLDER", help="the data set goes there"
     )
-    exporting.add_argument("--licence", default="unknown", help="of the pictures, for the card")
+    exporting.add_argument(
+        "--validation",
+        type=float,
+        default=0.2,
+        metavar="P",
+        help="share to check with (default: %(default)s)",
+    )
+    exporting.add_argument(
+        "--licence",
+        "--license",
+        default="unknown",
+        metavar="SPDX",
+        help="of the pictures, for the card (default: %(default)s)",
+    )
     exporting.add_argument(
         "--objects",
         nargs="?",
@@ -121,22 +143,6 @@ def add_parser(
     )
     exporting.add_argument("--overwrite", action="store_true", help="replace an earlier export")
     return parser
-
-
-def init(options: argparse.Namespace) -> int:
-    """Make a project and fill it."""
-    from vrpsam_app.review.project import ReviewProject
-
-    if not options.pictures:
-        options.usage_error("give the pictures, or folders of pictures, after the project")
-    return _fill(lambda: ReviewProject.create(options.project), options)
-
-
-def add(options: argparse.Namespace) -> int:
-    """Add to a project."""
-    if not (options.pictures or options.references or options.use):
-        options.usage_error("give pictures, references, or --use with pictures of the project")
-    return _fill(lambda: _project(options), options)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -296,37 +302,6 @@ def totals(project: ReviewProject) -> str:
     return f"{len(statuses)} pictures: {counted}" if statuses else "no pictures"
 
 
-def _fill(make: Callable[[], ReviewProject], options: argparse.Namespace) -> int:
-    """Read what is given before a project is made, then add it."""
-    from vrpsam_app.image_files import find_images
-    from vrpsam_app.stack_runs.targets import StackReading
-
-    paths = find_images(options.pictures) if options.pictures else []
-    references = build_references(options.references or (), StackReading())
-    project = make()
-    failed = added = 0
-    for item in project.add_pictures(paths, copy=options.copy):
-        if item.error is not None:
-            failed += 1
-            print(f"vrpsam: {item.error}", file=sys.stderr)
-        elif item.same_as is not None:
-            print(f"{item.path}: has the same pixels as {item.same_as}, left out")
-        else:
-            added += 1
-    project.add_references(references)
-    project.use_as_references(options.use)
-    count = len(project.library)
-    print(
-        f"{added} pictures added, {count} reference{'' if count == 1 else 's'} in {project.folder}"
-    )
-    for label, names in project.unasked(("accepted", "fixed")).items():
-        print(
-            f"{label}: {len(names)} decided picture{'' if len(names) == 1 else 's'} without a mask "
-            "of it, which batch export needs: batch run --redo accepted, or batch fix"
-        )
-    return EXIT_SOME_FAILED if failed else 0
-
-
 def _project(options: argparse.Namespace) -> ReviewProject:
     from vrpsam_app.review.project import ReviewProject
 
@@ -350,21 +325,6 @@ def _names(options: argparse.Namespace) -> list[str]:
     if not options.names:
         options.usage_error("give the names of pictures")
     return list(options.names)
-
-
-def _add_input(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "pictures", nargs="*", metavar="IMAGE", help="images, folders of images or patterns"
-    )
-    parser.add_argument("--copy", action="store_true", help="copy the pictures into the project")
-    parser.add_argument(
-        "--use",
-        nargs="+",
-        default=(),
-        metavar="NAME",
-        help="take accepted or fixed pictures of the project as references",
-    )
-    add_reference_options(parser)
 
 
 def _add_segmenter(parser: argparse.ArgumentParser) -> None:

@@ -91,10 +91,15 @@ def add_parser(
         "--hidden",
         default="255,255,255",
         metavar="R,G,B",
-        help="colour below transparent pixels, for programs that ignore transparency (white)",
+        help="colour below transparent pixels, for programs that ignore transparency (default: "
+        "%(default)s)",
     )
     parser.add_argument(
-        "--threshold", type=float, default=0.5, metavar="P", help="where the object ends (0.5)"
+        "--threshold",
+        type=float,
+        default=0.5,
+        metavar="P",
+        help="probability above which a pixel is part of the object (default: %(default)s)",
     )
     add_model_options(parser, default="embedded")
     add_method_options(parser)

@@ -60,7 +60,10 @@ def add_parser(
         f"formats or shots it is asked those only (default: {' '.join(DEFAULT_METHODS)})",
     )
     parser.add_argument(
-        "--model", default="embedded", metavar="NAME", help="name or folder of the model"
+        "--model",
+        default="embedded",
+        metavar="NAME",
+        help="name or folder of the model (default: %(default)s)",
     )
     add_weight_options(parser)
     parser.add_argument(
@@ -98,7 +101,8 @@ def add_parser(
         "--protocol",
         choices=("default", "paper"),
         default="default",
-        help="paper: pictures of 512 x 512 and marks as in the paper's experiments",
+        help="paper: pictures of 512 x 512 and marks as in the paper's experiments (default: "
+        "%(default)s)",
     )
     parser.add_argument(
         "--shift", action="store_true", help="ask the main question on changed pictures as well"
@@ -110,12 +114,16 @@ def add_parser(
         const=5,
         default=0,
         metavar="N",
-        help="count a simulated person's corrections on N targets of each data set (5); with "
-        "--sam also the clicks that SAM alone takes, object by object",
+        help="count a simulated person's corrections on N targets of each data set (default: "
+        "%(const)s); with --sam also the clicks that SAM alone takes, object by object",
     )
     parser.add_argument("--seed", type=_natural, default=0, help="of the episodes (default: 0)")
     parser.add_argument(
-        "--out", type=Path, default=Path("results/eval"), metavar="FOLDER", help="results go there"
+        "--out",
+        type=Path,
+        default=Path("results/eval"),
+        metavar="FOLDER",
+        help="results go there (default: %(default)s)",
     )
     parser.add_argument(
         "--page", type=Path, metavar="FILE.md", help="also write the comparison as a document"

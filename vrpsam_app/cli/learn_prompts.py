@@ -57,9 +57,14 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         help="SAM's weights: a file, or a name such as sam_vit_b (default: the model)",
     )
     parser.add_argument(
-        "--model", default="embedded", metavar="NAME", help="model, where no --sam is given"
+        "--model",
+        default="embedded",
+        metavar="NAME",
+        help="model, where no --sam is given (default: %(default)s)",
     )
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    parser.add_argument(
+        "--device", default="auto", help="auto, cpu, cuda or mps (default: %(default)s)"
+    )
     parser.add_argument("--threads", type=int, metavar="N", help="of the computation on a CPU")
 
 
@@ -73,9 +78,15 @@ def add_fit_options(parser: argparse.ArgumentParser) -> None:
         default=["click", "box"],
         help="kinds of prompts that are learned (default: both)",
     )
-    parser.add_argument("--steps", type=int, default=400, metavar="N", help="default: 400")
     parser.add_argument(
-        "--learning-rate", type=float, default=3e-3, metavar="RATE", help="default: 0.003"
+        "--steps", type=int, default=400, metavar="N", help="of learning (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--learning-rate",
+        type=float,
+        default=3e-3,
+        metavar="RATE",
+        help="highest of these steps (default: %(default)s)",
     )
     parser.add_argument(
         "--boundary",
@@ -84,7 +95,9 @@ def add_fit_options(parser: argparse.ArgumentParser) -> None:
         metavar="WEIGHT",
         help="of boundary point matching while learning; 0 leaves it out (default: 1)",
     )
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of everything that is drawn (default: %(default)s)"
+    )
 
 
 def run(options: argparse.Namespace) -> int:

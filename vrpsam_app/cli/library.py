@@ -36,7 +36,7 @@ def add_parser(
     listing.set_defaults(run=list_entries)
 
     shown = action("show", "Say all about one reference.")
-    shown.add_argument("name", metavar="NAME")
+    shown.add_argument("name", metavar="NAME", help="as vrpsam library list says")
     shown.add_argument(
         "--out", type=Path, metavar="FILE.png", help="write its thumbnail to this file"
     )
@@ -55,12 +55,12 @@ def add_parser(
     adding.set_defaults(run=add_entries, usage_error=adding.error)
 
     removing = action("remove", "Remove references.")
-    removing.add_argument("names", nargs="+", metavar="NAME")
+    removing.add_argument("names", nargs="+", metavar="NAME", help="as vrpsam library list says")
     removing.set_defaults(run=remove_entries)
 
     renaming = action("rename", "Give a reference another name.")
-    renaming.add_argument("name", metavar="NAME")
-    renaming.add_argument("new_name", metavar="NEW_NAME")
+    renaming.add_argument("name", metavar="NAME", help="as vrpsam library list says")
+    renaming.add_argument("new_name", metavar="NEW_NAME", help="one that no other has")
     renaming.set_defaults(run=rename_entry)
     return parser
 

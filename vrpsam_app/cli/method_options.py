@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vrpsam_app.errors import ConfigError
-from vrpsam_app.methods import METHODS, MethodSources, Need
+from vrpsam_app.methods import GUARDS, METHODS, MethodSources, Need
 
 if TYPE_CHECKING:
     from vrpsam_app.predictor import VRPSAMPredictor
     from vrpsam_app.reference_segmenter import ReferenceSegmenter
 
 DEFAULT_METHOD = "vrp_sam"
+# What a person may choose; the guards are measured only.
+CHOICES = tuple(name for name in METHODS if name not in GUARDS)
 # The needs of methods that an option serves.
 _SERVES: Mapping[str, tuple[Need, ...]] = {
     "sam": ("sam", "prompts", "features"),
@@ -85,7 +87,7 @@ def add_method_options(parser: argparse.ArgumentParser) -> None:
     """Add ``--method``, ``--sam`` and ``--features``."""
     parser.add_argument(
         "--method",
-        choices=tuple(METHODS),
+        choices=CHOICES,
         metavar="NAME",
         help=f"how to segment (default: {DEFAULT_METHOD}); vrpsam methods lists them all",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from vrpsam_app.cli.method_options import CHOICES
 from vrpsam_app.methods import METHODS
 
 NEEDS = {
@@ -32,7 +33,8 @@ def add_parser(
 
 def run(options: argparse.Namespace) -> int:
     """Print two lines for each method."""
-    for name, method in METHODS.items():
+    for name in CHOICES:
+        method = METHODS[name]
         print(f"{name}: {method.summary}")
         print(f"    needs {'; '.join(NEEDS[need] for need in method.needs) or 'nothing'}")
     return 0

@@ -34,7 +34,7 @@ def add_parser(
         epilog="example: vrpsam prompt-experiments faces --data CelebAMask-HQ --sam sam_vit_b "
         "--test-sam sam_vit_l",
     )
-    parser.add_argument("experiment", choices=EXPERIMENTS)
+    parser.add_argument("experiment", choices=EXPERIMENTS, help="which one, see above")
     parser.add_argument(
         "--data",
         type=Path,

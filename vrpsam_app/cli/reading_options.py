@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from vrpsam_app.errors import VRPSAMError
@@ -23,6 +24,21 @@ def add_reading_options(group: argparse._ActionsContainer) -> None:
         metavar="A,B,C",
         help="channels to show, by number from 0 or name",
     )
+    _add_file_options(group)
+
+
+def add_measuring_options(group: argparse._ActionsContainer) -> None:
+    """Add the same options for pictures that are measured, of which any channels may be chosen."""
+    group.add_argument(
+        "--channels",
+        type=_measured_channels,
+        metavar="A,B,...",
+        help="channels to measure, by number from 0 or name (default: all)",
+    )
+    _add_file_options(group)
+
+
+def _add_file_options(group: argparse._ActionsContainer) -> None:
     group.add_argument(
         "--axes", type=_axes, metavar="NAMES", help="names of all axes of a stack, such as tzyx"
     )
@@ -70,6 +86,12 @@ def _channels(text: str) -> tuple[int | str, ...]:
     from vrpsam_app.stacks.options import parse_channels
 
     return parsed(parse_channels, text)
+
+
+def _measured_channels(text: str) -> tuple[int | str, ...]:
+    from vrpsam_app.stacks.options import parse_channels
+
+    return parsed(partial(parse_channels, most=None), text)
 
 
 def _axes(text: str) -> tuple[str, ...]:

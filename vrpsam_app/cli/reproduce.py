@@ -60,17 +60,42 @@ def add_parser(
         metavar="FILE",
         help="add the results to the page FILE, and to the file of results beside it",
     )
-    parser.add_argument("--steps", type=int, metavar="N", help="of each model")
-    parser.add_argument("--batch", type=int, metavar="N", help="episodes of a step")
-    parser.add_argument("--episodes", type=int, metavar="N", help="asked of each fold")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    parser.add_argument(
+        "--steps",
+        type=int,
+        metavar="N",
+        help="of each model (default: 400 at small scale, else as many as the paper's epochs have)",
+    )
+    parser.add_argument("--batch", type=int, metavar="N", help="episodes of a step (default: 8)")
+    parser.add_argument(
+        "--episodes",
+        type=int,
+        metavar="N",
+        help="asked of each fold (default: 100 at small scale, else 1000)",
+    )
+    parser.add_argument(
+        "--device", default="auto", help="auto, cpu, cuda or mps (default: %(default)s)"
+    )
     parser.add_argument("--threads", type=int, metavar="N", help="of the computation on a CPU")
+    parser.add_argument(
+        "--seed",
+        type=int,
+        metavar="N",
+        help="of everything that is drawn (default: 0 at small scale, else 321)",
+    )
     small = parser.add_argument_group("at small scale")
-    small.add_argument("--size", type=int, metavar="PIXELS", help="side of the pictures")
-    small.add_argument("--sam-steps", type=int, metavar="N", help="of the small SAM")
-    small.add_argument("--backbone-steps", type=int, metavar="N", help="of the small backbones")
-    small.add_argument("--groups", type=int, metavar="N", help="of scenes to learn from")
-    small.add_argument("--seed", type=int, metavar="N", help="of everything")
+    small.add_argument(
+        "--size", type=int, metavar="PIXELS", help="side of the pictures (default: 128)"
+    )
+    small.add_argument(
+        "--sam-steps", type=int, metavar="N", help="of the small SAM (default: 2500)"
+    )
+    small.add_argument(
+        "--backbone-steps", type=int, metavar="N", help="of the small backbones (default: 600)"
+    )
+    small.add_argument(
+        "--groups", type=int, metavar="N", help="of scenes to learn from (default: 240)"
+    )
     paper = parser.add_argument_group("at the paper's scale")
     paper.add_argument("--coco", type=Path, metavar="ROOT", help="COCO 2014")
     paper.add_argument("--pascal", type=Path, metavar="ROOT", help="PASCAL VOC 2012 with SBD")
@@ -83,8 +108,12 @@ def add_parser(
         help="weights of resnet50_v2 (the published one, which needs no name), resnet50, "
         "vgg16_bn, dinov2_b14",
     )
-    paper.add_argument("--precision", choices=("fp32", "bf16"))
-    paper.add_argument("--accumulate", type=int, metavar="N", help="batches of a step")
+    paper.add_argument(
+        "--precision",
+        choices=("fp32", "bf16"),
+        help="in which it computes: bf16 is faster where the graphics card has it (default: fp32)",
+    )
+    paper.add_argument("--accumulate", type=int, metavar="N", help="batches of a step (default: 1)")
     paper.add_argument(
         "--best-epoch", action="store_true", help="keep the epoch that is best on the test fold"
     )

@@ -19,8 +19,8 @@ def add_tile_option(group: argparse._ActionsContainer, more: str = "") -> None:
     group.add_argument(
         "--tiles",
         metavar="HOW",
-        help="auto: large planes with small objects are cut into tiles (default); whole: never; "
-        f"tiles: always; a number: always, of so many pixels{more}",
+        help="auto: large planes with small objects are cut into tiles; whole: never; tiles: "
+        f"always; a number: always, of so many pixels (default: auto){more}",
     )
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 TITLES = {"model": "Models", "sam": "SAMs", "backbone": "Backbones"}
 NOT_CONFIRMED = "not confirmed: compared with what the Hub says"
+MAIN_BRANCH = "not confirmed: the main branch is taken"
 
 
 def add_parser(
@@ -45,7 +46,7 @@ def add_parser(
     fetched.set_defaults(run=run_download)
 
     removed = verbs.add_parser("remove", help="remove what was downloaded, or a model made here")
-    removed.add_argument("name", metavar="NAME")
+    removed.add_argument("name", metavar="NAME", help="as vrpsam weights list says")
     removed.add_argument("--yes", action="store_true", help="also a model made on this computer")
     removed.set_defaults(run=run_remove)
 
@@ -141,7 +142,7 @@ def _show_file(file: WeightsFile) -> None:
     print(f"\n{file.file}, in the layout of {file.layout}")
     print(f"  from:     {file.repo_id or 'wherever you have it'}")
     if file.repo_id is not None:
-        print(f"  revision: {file.revision or 'not confirmed: the main branch is taken'}")
+        print(f"  revision: {file.revision or MAIN_BRANCH}")
     unknown = "not known" if file.repo_id is None else NOT_CONFIRMED
     print(f"  SHA-256:  {file.sha256 or unknown}")
     print(f"  bytes:    {unknown if file.size is None else f'{file.size:,}'}")
@@ -166,16 +167,17 @@ def _show_remote(name: str) -> None:
 
 
 def _show_plan(name: str, entry: WeightsEntry | None) -> None:
-    """Print what a download would be: the Hub is asked, nothing is fetched."""
+    """Print what a download would be; the Hub is asked only about names that are not listed."""
     import hub_weights
 
     if entry is None:
         _show_remote(name)
         return
     source = hub_weights.source_of(name)
-    remote = hub_weights.look_up(source.repo_id or "", source.file, revision=source.revision)
-    size = "of unknown size" if remote.size is None else hub_weights.in_bytes(remote.size)
-    print(f"{name}: {size} from {source.repo_id}/{source.file}, commit {remote.commit}")
+    about = f"about {entry.megabytes} MB"
+    size = about if source.size is None else hub_weights.in_bytes(source.size)
+    print(f"{name}: {size} from {source.repo_id}/{source.file}")
     print(f"licence:  {entry.license}")
-    print(f"SHA-256:  {source.sha256 or remote.sha256 or 'the Hub does not say'}")
+    print(f"revision: {source.revision or MAIN_BRANCH}")
+    print(f"SHA-256:  {source.sha256 or NOT_CONFIRMED}")
     print(f"goes to:  {hub_weights.cache_folder()}")

@@ -26,7 +26,7 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "segment-anything's names, or a folder for transformers. Any other state dict keeps its "
         "names. Files that hold more than weights are refused, and nothing in them is run.",
     )
-    parser.add_argument("file", type=Path, metavar="FILE")
+    parser.add_argument("file", type=Path, metavar="FILE", help="what is converted")
     parser.add_argument("out", type=Path, metavar="OUT", help="folder, or file.safetensors")
     parser.add_argument(
         "--to",
@@ -44,7 +44,9 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         choices=("point", "scribble", "box", "mask"),
         help="how references were marked when a checkpoint was trained",
     )
-    parser.add_argument("--license", metavar="SPDX", help="of a checkpoint, such as mit")
+    parser.add_argument(
+        "--license", "--licence", metavar="SPDX", help="of a checkpoint, such as mit"
+    )
     parser.set_defaults(run=run_convert)
 
     graphs = verbs.add_parser(
@@ -59,7 +61,7 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         metavar="NAME",
         help="a SAM of the list, its file, a model that stands on one, or embedded",
     )
-    graphs.add_argument("out", type=Path, metavar="FOLDER")
+    graphs.add_argument("out", type=Path, metavar="FOLDER", help="they go there")
     graphs.add_argument(
         "--size",
         type=_size,

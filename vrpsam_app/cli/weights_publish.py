@@ -16,7 +16,7 @@ def add_verb(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "set HF_TOKEN.",
     )
     parser.add_argument("folder", metavar="FOLDER", help="of the model, or its name")
-    parser.add_argument("repo_id", metavar="organisation/name")
+    parser.add_argument("repo_id", metavar="organisation/name", help="of the repository")
     parser.add_argument(
         "--evaluation",
         type=Path,

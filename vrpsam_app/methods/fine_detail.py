@@ -77,8 +77,8 @@ class FineDetail(ReferenceSegmenter):
             intensity_range=intensity_range,
             threshold=threshold,
         )
-        logits = (to_logits(whole.probability) + to_logits(parts.probability)) / 2
-        probability = to_probability(logits)
+        both = to_logits(whole.probability) + to_logits(parts.probability)
+        probability = to_probability(both * np.float32(0.5))
         return replace(
             whole,
             probability=probability,

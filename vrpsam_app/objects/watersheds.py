@@ -27,7 +27,7 @@ DIP = 0.1
 SMOOTHING = 0.2
 """Gaussian on brightness before its peaks are sought, as a share of a typical diameter."""
 
-LEAST_NECK = 0.5
+LEAST_NECK = 0.75
 """In pixels: steps of a distance that are smaller come from the grid."""
 
 PIXELS_A_WINDOW = 600

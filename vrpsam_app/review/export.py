@@ -327,7 +327,7 @@ def _whole_folder(folder: Path, *, overwrite: bool) -> Iterator[Path]:
     """Give a folder to fill that takes its name only once the block has ended well."""
     if folder.exists() and not overwrite:
         raise OutputError(
-            f"{folder} exists already: choose another folder, or say that it may be replaced."
+            f"{folder} exists already: choose another folder, or allow overwriting (--overwrite)."
         )
     if folder.exists() and read_document(folder / "meta.json").get("made_with") != MADE_WITH:
         raise OutputError(

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from vrpsam_app.data.folder_dataset import FolderDataset
+from vrpsam_app.errors import OutputError
 from vrpsam_app.review.project import ReviewProject
 
 RED = ("--reference", "ref.png", "--box", "8,5,18,15", "--label", "red")
@@ -44,7 +45,7 @@ def test_from_pictures_to_data_set(vrpsam, project: ReviewProject):
     outcome = vrpsam("batch", "fix", "cells", "a", "--with-mask", "drawn.png", "--who", "ada")
     assert outcome.out == "a: fixed by ada: 25.0 % of pixels\n"
     assert vrpsam("batch", "list", "cells", "--status", "fixed").out.startswith(outcome.out)
-    outcome = vrpsam("batch", "export", "cells", "--out", "data", "--licence", "cc0-1.0")
+    outcome = vrpsam("batch", "export", "cells", "--out", "data", "--license", "cc0-1.0")
     assert outcome.code == 0, outcome.err
     data = FolderDataset.open("data")
     assert data.names == ("a", "b")
@@ -63,6 +64,32 @@ def test_reject_undo_and_use(vrpsam, project: ReviewProject):
     outcome = vrpsam("batch", "add", "cells", "--use", "a")
     assert outcome.out == "0 pictures added, 2 references in cells\n"
     assert vrpsam("batch", "run", "cells", "--redo", "accepted").out.count("waiting, cert") == 2
+
+
+def test_only_a_project_that_is_there_has_pictures_to_use(vrpsam, project: ReviewProject):
+    assert vrpsam("batch", "init", "other", "a.png", "--use", "b").code == 2
+    assert not Path("other").exists()
+    before = len(project.library)
+    outcome = vrpsam("batch", "add", "cells", *RED, "--use", "a")
+    assert outcome.code == 2
+    assert "accept or fix it" in outcome.err
+    assert len(project.library) == before
+
+
+@pytest.mark.parametrize("was_there", [False, True])
+def test_a_project_that_could_not_be_filled_is_none(vrpsam, monkeypatch, was_there: bool):
+    def fail(*_: object) -> None:
+        raise OutputError("no space is left")
+
+    if was_there:
+        Path("cells").mkdir()
+        Path("cells/mine.txt").write_text("mine", encoding="utf-8")
+    with monkeypatch.context() as broken:
+        broken.setattr(ReviewProject, "add_references", fail)
+        assert vrpsam("batch", "init", "cells", "a.png", *RED).code == 2
+    left = {path.name for path in Path("cells").glob("*")}
+    assert left == ({"mine.txt"} if was_there else set())
+    assert vrpsam("batch", "init", "cells", "a.png", *RED).code == 0
 
 
 def test_broken_pictures_are_named(vrpsam, project: ReviewProject):

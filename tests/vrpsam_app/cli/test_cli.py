@@ -6,11 +6,14 @@ import argparse
 import io
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 
 import vrpsam_app
-from vrpsam_app.cli import COMMANDS, main
+from vrpsam_app.cli import COMMANDS, build_parser, main
+
+NOTHING = (None, "", (), [], argparse.SUPPRESS)
 
 
 def names_of_commands() -> list[str]:
@@ -41,6 +44,34 @@ def test_every_command_has_help(vrpsam, command: str):
     assert outcome.code == 0
     assert f"vrpsam {command}" in outcome.out
     assert command in vrpsam("--help").out
+
+
+def actions(
+    parser: argparse.ArgumentParser, words: tuple[str, ...] = ()
+) -> Iterator[tuple[str, argparse.Action]]:
+    """Return everything that can be typed, with the words that stand before it."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, below in action.choices.items():
+                yield from actions(below, (*words, name))
+        else:
+            yield " ".join((*words, (*action.option_strings, action.dest)[0])), action
+
+
+def test_everything_that_can_be_typed_is_explained():
+    assert [words for words, action in actions(build_parser()) if not action.help] == []
+
+
+def test_defaults_are_said_and_in_one_way():
+    silent, otherwise = [], []
+    for words, action in actions(build_parser()):
+        said = "(default: " in action.help
+        nothing = action.default is False or action.default in NOTHING
+        if not (said or nothing):
+            silent.append(words)
+        if "default" in action.help and not said:
+            otherwise.append(words)
+    assert (silent, otherwise) == ([], [])
 
 
 def test_runs_as_a_module():

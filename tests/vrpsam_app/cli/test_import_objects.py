@@ -95,6 +95,17 @@ class TestImport:
         filled = np.argwhere(stack.reshape(-1, 40, 60).any((1, 2)))[:, 0].tolist()
         assert filled == [z - 1 for _, z, _ in places]
 
+    def test_objects_of_namesakes_come_back_one_by_one(self, vrpsam):
+        for folder in ("train", "val"):
+            Path("in", folder).mkdir(parents=True)
+            Image.fromarray(LABELS.astype(np.uint8)).save(f"in/{folder}/a.png")
+            Image.fromarray(LABELS.astype(np.uint8)).save(f"{folder}_a_png_labels.png")
+        for stem in ("train_a_png", "val_a_png"):
+            arguments = ("--images", "in", "--out", "out")
+            assert vrpsam("export", f"{stem}_labels.png", "--to", "geojson", *arguments).code == 0
+            outcome = vrpsam("import", f"out/{stem}.geojson", *arguments)
+            assert outcome.out == f"{stem}: 2 objects -> {Path(f'out/{stem}_labels.tif')}\n"
+
     @pytest.mark.parametrize(
         ("arguments", "words"),
         [

@@ -11,14 +11,14 @@ import torch
 from PIL import Image
 
 from vrpsam_app.cli import methods
-from vrpsam_app.methods import METHODS
+from vrpsam_app.methods import GUARDS, METHODS
 
 
 def test_the_table_is_printed(vrpsam):
     outcome = vrpsam("methods")
     assert outcome.code == 0
     for name, method in METHODS.items():
-        assert f"{name}: {method.summary}\n" in outcome.out
+        assert (f"{name}: {method.summary}\n" in outcome.out) == (name not in GUARDS)
     assert "tuned_threshold: best threshold on the references\n    needs nothing" in outcome.out
 
 
@@ -68,6 +68,7 @@ def test_sams_weights_come_from_a_file(vrpsam, folder: Path, tiny_sam):
     [
         (("--method", "persam", "--sam", "missing.pth"), "missing.pth does not exist"),
         (("--method", "nothing_such"), "invalid choice"),
+        *((("--method", guard), "invalid choice") for guard in GUARDS),
     ],
 )
 def test_what_cannot_be_chosen_is_named(vrpsam, folder: Path, words, message: str):

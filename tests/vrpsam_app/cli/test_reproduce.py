@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
+import dataclasses
 from pathlib import Path
 
 import pytest
 
-from vrpsam_app.reproduction.paper_bench import PaperBench
+from vrpsam_app.cli import build_parser
+from vrpsam_app.reproduction.paper_bench import EPISODES, PaperBench
 from vrpsam_app.reproduction.small_bench import SmallBench
+from vrpsam_app.reproduction.small_scale import SmallScale
+from vrpsam_app.training.presets import PAPER_SEED
 
 
 @pytest.fixture
@@ -45,6 +50,16 @@ def test_without_folders_it_is_small(vrpsam, ran, tmp_path: Path) -> None:
     assert (bench.settings.steps, bench.settings.size) == (3, 128)
     assert (names, folds) == (["table5"], (0, 2))
     assert "Table 5. Terms of the loss" in outcome.out
+
+
+def test_the_defaults_that_are_said_are_those_of_the_scales() -> None:
+    parser = build_parser()
+    commands = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+    said = {a.dest: a.help for a in commands.choices["reproduce"]._actions}
+    for field in dataclasses.fields(SmallScale):
+        assert f"(default: {field.default}" in said[field.name]
+    assert f"else {EPISODES})" in said["episodes"]
+    assert f"else {PAPER_SEED})" in said["seed"]
 
 
 def test_all_means_all(vrpsam, ran, tmp_path: Path) -> None:

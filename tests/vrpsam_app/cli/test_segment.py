@@ -275,6 +275,8 @@ class TestFailures:
         outcome = vrpsam(*typed)
         assert outcome.code == 2
         assert "exists already" in outcome.err
+        assert "--resume" in outcome.err
+        assert "--overwrite" in outcome.err
         assert written() == {"b_mask.png"}
         assert colour_segmenter.calls == []
         assert vrpsam(*typed, "--overwrite").code == 0

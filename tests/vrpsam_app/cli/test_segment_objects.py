@@ -151,8 +151,8 @@ class TestStacks:
         marks = ("--reference", "two.ome.tif", "--box", "10,20,30,40")
         outcome = vrpsam("segment", *marks, "--target", "two.ome.tif", *TO, *typed)
         assert outcome.code == 0, outcome.err
-        assert "1 of 1 plane, 2 objects" in outcome.out
-        recipe = Path("results/two_labels_recipe.json")
+        assert "13.1 % of pixels, 2 objects" in outcome.out
+        recipe = Path("results/recipe.json")
         sections = Recipe.load(recipe).sections
         assert sections["links"]["rule"] == "unique"
         assert sections["reading"] == {"scene": "second"}

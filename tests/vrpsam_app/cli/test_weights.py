@@ -89,10 +89,14 @@ def test_a_dry_run_downloads_nothing(
     hub.repositories["facebook/sam-vit-base"].tags[revision] = hub.repositories[
         "facebook/sam-vit-base"
     ].head
+    before = len(hub.requests)
     assert main(["weights", "download", "sam_vit_b", "--dry-run"]) == 0
     said = capsys.readouterr().out
-    assert "from facebook/sam-vit-base/model.safetensors" in said
+    assert "375 MB from facebook/sam-vit-base/model.safetensors" in said
     assert "licence:  apache-2.0" in said
+    assert main(["weights", "download", "vgg16_bn", "--dry-run"]) == 0
+    assert "about 553 MB from timm/vgg16_bn" in capsys.readouterr().out
+    assert len(hub.requests) == before  # what is listed is known without a network
     assert hub.asked("/store/", "GET") == 0
     # And the download itself is refused: the bytes are not the published ones.
     assert main(["weights", "download", "sam_vit_b"]) == 2
@@ -177,6 +181,7 @@ def test_convert_looks_what_the_file_is(
     [
         (("--to", "transformers"), "--to only with a SAM"),
         (("--marks", "mask", "--license", "mit"), "--marks, --license only with a checkpoint"),
+        (("--licence", "mit"), "--license only with a checkpoint"),
         (("--sam", "sam_vit_b"), "--sam only with a checkpoint of the published"),
     ],
 )

@@ -47,7 +47,9 @@ def out(colour_segmenter, tmp_path: Path) -> Path:
 
 def test_a_result_is_not_replaced_unasked(colour_segmenter, out: Path):
     values = movie()
-    with pytest.raises(OutputError, match="go on with it by resume, replace it by overwrite .--resume, --o"):
+    with pytest.raises(
+        OutputError, match=r"go on with it by resume, replace it by overwrite .--resume, --o"
+    ):
         segment_stack(colour_segmenter, values, reference(values), out)
     segment_stack(colour_segmenter, values, reference(values), out, overwrite=True)
     with pytest.raises(ConfigError, match="resume or overwrite"):
