@@ -65,6 +65,7 @@ def connect(scheduler: str | None = None, workers: int | None = None) -> Iterato
             distributed.Client(cluster) as client,
         ):
             client.wait_for_workers(workers or 0, timeout=120)
+            keep_copies(client)
             _prepare(client)
             yield client
         return
@@ -82,6 +83,15 @@ def connect(scheduler: str | None = None, workers: int | None = None) -> Iterato
             )
         _prepare(client)
         yield client
+
+
+def keep_copies(client: Client) -> None:
+    """Let each worker of a cluster of our own keep its copy of the model.
+
+    The memory manager would take away all copies but one whenever no task waits for them, and with
+    a copy what its model keeps of pictures.
+    """
+    client.amm.stop()
 
 
 def _prepare(client: Client) -> None:

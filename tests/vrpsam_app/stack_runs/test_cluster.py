@@ -56,6 +56,7 @@ def client() -> Iterator[Client]:
         ) as local,
         Client(local) as connected,
     ):  # fmt: skip
+        cluster.keep_copies(connected)
         yield connected
 
 
