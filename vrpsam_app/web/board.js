@@ -67,6 +67,7 @@ function stateOf(id) {
 
 const isDoubtful = (id) => stateOf(id) === 'found' && !isOld(id) && certainty(id) < DOUBTFUL;
 const areFixed = () => [...answers.values()].some(({ answer, old }) => answer?.fixed && !old);
+const isAnswered = (id) => ['found', 'absent'].includes(stateOf(id)) && !isOld(id);
 const canCorrect = () => ['found', 'absent'].includes(stateOf(shown));
 
 // ---- in words ------------------------------------------------------------------------------------
@@ -85,12 +86,26 @@ function captionOf(id) {
   }
   const cut = cutOf(id);
   if (!cut) return { title: 'Nothing at these settings', detail: newsOf(id) };
-  const counts = cut.classes.map(({ label, count }) => (cut.classes.length > 1 ? label + ' ' : '') + count);
   const share = cut.classes.reduce((sum, each) => sum + each.share, 0);
   const score = Math.min(...classesOf(id).filter((each) => each.present).map((each) => each.score));
   const detail = percent(share) + ' of the picture · outline about ' + percent(score) + ' right';
-  const title = counts.join(', ') + ' found' + (isDoubtful(id) ? ', look twice' : '');
+  const title = countsOf(cut) + (isDoubtful(id) ? ', look twice' : '');
   return { title, detail: newsOf(id) || detail };
+}
+
+function countsOf(cut) {
+  if (cut.classes.length === 1) return cut.classes[0].count + ' found';
+  return cut.classes.map(({ label, count }) => count + ' × ' + label).join(', ');
+}
+
+// The result as the page says it elsewhere.
+function foundWords(id) {
+  const { name } = pictureOf(id);
+  const state = stateOf(id);
+  if (state === 'absent') return 'Nothing like it in ' + name + '.';
+  if (state === 'failed') return name + ' did not work.';
+  if (state !== 'found') return '';
+  return (cutOf(id) ? countsOf(cutOf(id)) : 'Nothing at these settings') + ' in ' + name + '.';
 }
 
 function newsOf(id) {
@@ -142,20 +157,44 @@ function render() {
   const [strong, span] = caption.querySelectorAll('strong, span');
   if (strong.textContent !== title) strong.replaceChildren(...titleNodes(title));
   if (span.textContent !== detail) span.textContent = detail;
+  caption.querySelector('em').textContent = picture && title !== picture.name ? picture.name : '';
   const said = picture ? picture.name + ': ' + title + '. ' + detail : 'No picture';
   stage.canvas.setAttribute('aria-label', said + (canCorrect() ? '. Press Enter to correct it.' : ''));
   compareButton.disabled = !cutOf(shown);
   element.querySelector('[data-do=reuse]').disabled = stateOf(shown) !== 'found';
   showCorrections();
-  const hint = element.querySelector('.board-hint');
-  hint.hidden = !canCorrect() || corrected;
-  const several = classesOf(shown).length > 1;
-  hint.textContent = 'Click what is wrong or missing' + (several ? ' of ' + labelToCorrect() : '');
+  showHint();
+  tellOthers();
   showDecision();
   showTotals();
   showSliders();
   showStrip();
   stage.draw();
+}
+
+// What may be saved of it, and the link to it in the line under the button.
+function tellOthers() {
+  const saved = { shown: isAnswered(shown), all: props.pictures.some(({ id }) => isAnswered(id)) };
+  for (const [name, selector] of Object.entries(props.saves)) {
+    const button = document.querySelector(selector);
+    if (button) button.disabled = !saved[name];
+  }
+  sayFound();
+}
+
+function sayFound() {
+  const link = document.querySelector(props.status_selector + ' [data-found]');
+  const words = pictureOf(shown) ? foundWords(shown) : '';
+  if (link && link.textContent !== words) link.textContent = words;
+}
+
+// Below the result: what else could be done here.
+function showHint() {
+  const hint = element.querySelector('.board-hint');
+  hint.hidden = !canCorrect() || corrected || Boolean(newsOf(shown));
+  const several = classesOf(shown).length > 1;
+  const doing = window.matchMedia('(pointer: coarse)').matches ? 'Tap' : 'Click';
+  hint.textContent = doing + ' what is wrong or missing' + (several ? ' of ' + labelToCorrect() : '');
 }
 
 function showCorrections() {
@@ -222,10 +261,15 @@ function takeGiven() {
   const given = props.given || { serial: '' };
   if (given.serial === taken) return;
   taken = given.serial;
+  if (given.shown && given.shown !== shown) {
+    shown = given.shown;
+    stage.fit();
+  }
+  if (!given.decisions) return;
   threshold = given.threshold ?? threshold;
   minArea = given.min_area ?? minArea;
-  decisions = given.decisions ?? decisions;
-  corrections = given.corrections ?? corrections;
+  decisions = given.decisions;
+  corrections = given.corrections ?? {};
   // What was done before was done on something else.
   correctionSteps = [];
   reopened.clear();
@@ -246,8 +290,10 @@ function update() {
 }
 
 document.addEventListener('click', (event) => {
+  const link = event.target.closest(props.status_selector + ' [data-found]');
   const below = board.getBoundingClientRect().top > 0.6 * window.innerHeight;
-  if (!below || !event.target.closest(props.find_selector)) return;
+  if (link) event.preventDefault();
+  else if (!below || !event.target.closest(props.find_selector)) return;
   const still = window.matchMedia('(prefers-reduced-motion: reduce)').matches;
   board.scrollIntoView({ behavior: still ? 'auto' : 'smooth', block: 'start' });
 });
@@ -270,6 +316,9 @@ function rename(renamed) {
   send({});
 }
 
+const statusLine = document.querySelector(props.status_selector);
+if (statusLine) new MutationObserver(sayFound).observe(statusLine, { childList: true, subtree: true });
+document.addEventListener('vrpsam-leaving', ({ detail }) => (detail.board = props.value));
 narrowBelow(board, 560);
 acceptPictures(element, { movies: true });
 leaveHiddenFilesOut();

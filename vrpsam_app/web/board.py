@@ -18,9 +18,10 @@ number of steps k / 100, k = 1 to 99, that lie below its probability, so the mas
 ``levels >= k`` exactly. It is sent once: the browser cuts, filters, counts and paints. A picture
 whose answer goes away without a new one keeps its last result, pale, as one that is out of date.
 
-Given, from Python: ``{"serial", "threshold", "min_area", "decisions", "corrections"}``, all but the
-serial optional: a new serial makes the board take what is there in the place of its own. For
-projects.
+Given, from Python: ``{"serial", "shown", "threshold", "min_area", "decisions", "corrections"}``,
+all but the serial optional: a new serial makes the board take what is there in the place of its
+own, decisions together with all the rest but `shown`. For projects, and a page that is loaded
+again.
 
 Value, from the browser: ``{"shown", "threshold", "min_area", "label", "decisions", "corrections",
 "about"}``.
@@ -74,6 +75,8 @@ def result_board(
     *,
     upload_selector: str,
     find_selector: str,
+    status_selector: str,
+    saves: Mapping[str, str],
     elem_id: str,
 ) -> gr.HTML:
     """Return a component that shows one picture large and all of them small below it.
@@ -87,6 +90,12 @@ def result_board(
     find_selector
         CSS selector of the button that asks for results: where the board is out of sight, as on a
         phone, pressing it brings the board there.
+    status_selector
+        CSS selector of the line that may hold an element with ``data-found``: a link to the result
+        that is shown, which the board puts into words.
+    saves
+        CSS selectors of the buttons that save what is ``shown`` and ``all``: they rest until there
+        is an answer.
     """
     return gr.HTML(
         value=opening_value(pictures),
@@ -100,6 +109,8 @@ def result_board(
         palette=class_colours(),
         upload_selector=upload_selector,
         find_selector=find_selector,
+        status_selector=status_selector,
+        saves=dict(saves),
     )
 
 

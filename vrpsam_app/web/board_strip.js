@@ -50,6 +50,7 @@ function takeOutShown() {
 function certainty(id) {
   const asked = classesOf(id);
   if (!asked.length) return 2; // without an answer, last
+  if (answerOf(id).note) return 0; // which says why it is doubtful
   return Math.min(...asked.map((each) => (each.present ? each.score : 1 - each.presence)));
 }
 

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vrpsam_app import batch
 from vrpsam_app.corrected import predict_corrected
@@ -29,6 +30,8 @@ from vrpsam_app.web.pictures import Picture, decoded
 from vrpsam_app.web.session import Answers, ClassFinding, Finding, Session
 
 NO_TARGET = "There is no picture to look in. Add one, then press Find."
+FLAT = "Next to no contrast in this picture: what is found here says little."
+FLAT_MARKED = "Next to no contrast in a marked picture: what is found by it says little."
 FAINT = "Nearly black or white among the others: its numbers have another scale. Look in it alone."
 _FAINT_SHARE = 0.02  # of the range of all pictures, less than which a picture shows next to nothing
 _RANGES_KEPT = 64
@@ -179,8 +182,17 @@ def ask(inquiry: Inquiry, target: Picture) -> Finding:
         ClassFinding.from_prediction(prediction, target.preview_hw, specks[label])
         for label, prediction in found.predictions.items()
     ]
-    note = FAINT if _is_faint(inquiry, target) else ""
+    note = _doubt(inquiry, target)
     return Finding(tuple(classes), corrected=inquiry.asked.corrected(target), note=note)
+
+
+def _doubt(inquiry: Inquiry, target: Picture) -> str:
+    """Say why an answer is a doubtful one, whatever the model says of it; "" for no reason."""
+    if _is_flat(decoded.read(target)):
+        return FLAT
+    if any(_is_flat(reference.image) for reference in inquiry.references):
+        return FLAT_MARKED
+    return FAINT if _is_faint(inquiry, target) else ""
 
 
 def specks_in(inquiry: Inquiry, target: Picture) -> dict[str, float]:
@@ -213,10 +225,10 @@ def predict_target(
         "threshold": threshold,
         "cancel": inquiry.cancel,
     }
-    if corrections := target_corrections(inquiry.asked, target):
-        return predict_corrected(predictor, image, references, corrections, **settings)
     settings["tiling"] = tile_options(inquiry.session, inquiry.asked)
     settings["pixel_size"] = common_pixel_size([target.path], StackReading())
+    if corrections := target_corrections(inquiry.asked, target):
+        return predict_corrected(predictor, image, references, corrections, **settings)
     if len(labels_of(references)) > 1:
         return predict_classes_tiled(predictor, image, references, **settings)
     return ClassPredictions.compete(
@@ -248,6 +260,19 @@ def shared_range(session: Session, references: Sequence[Reference]) -> Intensity
         while len(_ranges) > _RANGES_KEPT:
             _ranges.popitem(last=False)
     return _ranges[key]
+
+
+def _is_flat(image: NDArray[Any]) -> bool:
+    """Tell whether no channel shows more than next to nothing, as of a covered lens.
+
+    Pictures of more than 8 bits are shown in their own range: they are flat only where all is one.
+    """
+    least = _FAINT_SHARE * 255 if image.dtype == np.uint8 else 0
+    for part in (image[::16, ::16], image):  # most pictures show enough in a part of their pixels
+        pixels = part.reshape(part.shape[0] * part.shape[1], -1)
+        if (pixels.max(axis=0).astype(float) - pixels.min(axis=0) > least).any():
+            return False
+    return True
 
 
 def _is_faint(inquiry: Inquiry, target: Picture) -> bool:

@@ -74,7 +74,7 @@ function show() {
   showMarks();
   showReferences();
   tellClasses();
-  const has = { undo: past.length, redo: future.length, clear: marksOn(shown).length };
+  const has = { undo: past.length || aside, redo: future.length, clear: marksOn(shown).length };
   for (const [action, possible] of Object.entries(has)) {
     element.querySelector('[data-do=' + action + ']').disabled = !possible;
   }
@@ -106,8 +106,10 @@ function loadPhoto(picture) {
 }
 
 function forgetPictures() {
-  if (photos.size && ![...photos.keys()].some(pictureOf)) startOver();
-  else if (now.marks.some((mark) => !pictureOf(mark.image))) {
+  if (photos.size && ![...photos.keys()].some(pictureOf)) {
+    startOver([...photos.keys()]);
+    strokeDue = now.marks.length > 0;
+  } else if (now.marks.some((mark) => !pictureOf(mark.image))) {
     forgetMarks();
     strokeDue = true; // without them it is another question
   }
@@ -124,7 +126,7 @@ async function load() {
   for (const id of [...photos.keys()]) {
     if (!pictureOf(id)) photos.delete(id);
   }
-  const next = (news && given.shown) || (fresh.length ? fresh[fresh.length - 1].id : shown);
+  const next = (news && given.shown) || (fresh.length ? fresh[0].id : shown);
   turnTo(pictureOf(next) ? next : (pictures[0] || { id: null }).id);
   if (news && given.references) await takeReferences(given);
   show();
@@ -136,7 +138,7 @@ async function load() {
 const fitButton = element.querySelector('[data-do=fit]');
 const help = element.querySelector('.keys');
 const actions = {
-  undo: () => travel(past, future),
+  undo: () => (past.length || !aside ? travel(past, future) : trigger('bring_back')),
   redo: () => travel(future, past),
   clear: () => marksOn(shown).length && removeMarks(marksOn(shown)),
   help: () => help.togglePopover(),
@@ -184,6 +186,7 @@ handsOn(stage, {
   abort: cancelDrawing,
 });
 
+document.addEventListener('vrpsam-leaving', ({ detail }) => (detail.canvas = props.value));
 watch(['pictures', 'given'], load);
 acceptPictures(element, { movies: false });
 narrowBelow(element.querySelector('.marker'), 440);

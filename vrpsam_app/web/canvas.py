@@ -6,7 +6,7 @@ Pictures, from Python: ``[{"id", "name", "src", "width", "height"}]``, the pictu
 marks, in the order of the thumbnails. `src` is a data URL of a version small enough to send;
 `width` and `height` are those of the original, and all coordinates are in its pixels, (x, y). A
 callback returns ``gr.update(pictures=[...])`` to add or take out some: marks on those that stay are
-kept, marks on those that are gone are dropped, and what is new is shown.
+kept, marks on those that are gone are dropped, and the first new one is shown.
 
 Given marks, from Python: ``{"serial", "replace", "shown", "references"}``. `references` has the
 form of the value below. A `serial` that is new to the page makes it take them: added to what is
@@ -32,7 +32,9 @@ Value, from the browser: ``{"shown", "label", "references", "about"}``.
 - `about`: the id of the picture that the event ``remove_reference`` is about, else None.
 
 Events: ``stroke``, marks, labels or `exhaustive` changed and the hand has rested;
-``remove_reference``, the cross of a thumbnail was pressed.
+``remove_reference``, the cross of a thumbnail was pressed; ``bring_back``, a step back from before
+the first mark: the pictures are wanted whose place others have taken. If they come, the canvas has
+their marks.
 """
 
 from __future__ import annotations

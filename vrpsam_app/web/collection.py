@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -18,17 +18,28 @@ ENDED = "This visit has ended. Reload the page and add the picture again."
 
 
 def add_marked(visitor: Visitor, uploads: Sequence[Path]) -> list[str]:
-    """Add uploaded files to the pictures that are marked; the example makes way for them.
+    """Mark in uploaded files, in the place of what is marked: of a stack in its first plane.
 
-    If only examples are there to look in, the first new picture takes their place: the first thing
-    to find is the rest of its kind in the same picture.
+    All their planes are looked in, before what was there already: the first thing to find is the
+    rest of its kind in the same picture. :func:`bring_back` undoes the first half.
 
     Returns
     -------
     words : list of str
         A sentence for each file that could not be taken, or was taken with a change.
     """
-    return _add(visitor, uploads, _with_marked)
+    return _add(visitor, uploads, partial(_with_marked, together=set()))
+
+
+def bring_back(visitor: Visitor) -> None:
+    """Mark again in the pictures whose place the last ones have taken."""
+
+    def swapped(session: Session) -> Session:
+        if not session.replaced:
+            return session
+        return dataclasses.replace(session, marked=session.replaced, replaced=())
+
+    visitor.change(swapped)
 
 
 def add_marked_beside(visitor: Visitor, uploads: Sequence[Path]) -> list[str]:
@@ -100,13 +111,29 @@ def _add(visitor: Visitor, uploads: Sequence[Path], joined: Callable[..., Sessio
     return words
 
 
-def _with_marked(session: Session, name: str, brought: Brought, words: list[str]) -> Session:
-    examples = opening_session()
-    before = () if _only(session.marked, examples.marked) else session.marked
-    if not (new := _new(before, name, brought, words)):
+def _with_marked(
+    session: Session, name: str, brought: Brought, words: list[str], *, together: set[str]
+) -> Session:
+    """Put a file in the place of what is marked, beside those that are brought `together`."""
+    others = () if _only(session.targets, opening_session().targets) else session.targets
+    known = {picture.id: picture for picture in (*others, *session.marked)}
+    planes: dict[str, Picture] = {}
+    for picture in brought.pictures:
+        planes.setdefault(picture.id, known.get(picture.id, picture))
+    first = next(iter(planes.values()))
+    mine = {target.id: target for target in others if target.id in together}
+    targets = mine | planes | {target.id: target for target in others}
+    new = 0 if first.id in together else len(planes)
+    if not _fit(name, brought, words, new=new, all_in_all=len(targets)):
+        _unlink(brought, ())
         return session
-    targets = tuple(new[:1]) if _only(session.targets, examples.targets) else session.targets
-    return dataclasses.replace(session, marked=(*before, *new), targets=targets)
+    beside = tuple(picture for picture in session.marked if picture.id in together)
+    replaced = session.replaced if together else session.marked
+    together.update(planes)
+    _unlink(brought, targets.values())
+    return dataclasses.replace(
+        session, marked=(*beside, first), targets=tuple(targets.values()), replaced=replaced
+    )
 
 
 def _with_marked_beside(session: Session, name: str, brought: Brought, words: list[str]) -> Session:
@@ -126,26 +153,43 @@ def _only(pictures: Sequence[Picture], examples: Sequence[Picture]) -> bool:
 
 def _new(before: Sequence[Picture], name: str, brought: Brought, words: list[str]) -> list[Picture]:
     """Return the pictures of a file that have a place beside others, and add what is to be said."""
+    known = {picture.id for picture in before}
+    new: dict[str, Picture] = {}
+    for picture in brought.pictures:
+        if picture.id not in known:
+            new.setdefault(picture.id, picture)
+    if not _fit(name, brought, words, new=len(new), all_in_all=len(before) + len(new)):
+        new = {}
+    _unlink(brought, new.values())
+    return list(new.values())
+
+
+def _fit(name: str, brought: Brought, words: list[str], *, new: int, all_in_all: int) -> bool:
+    """Tell whether pictures of a file have a place on the page, and add what is to be said.
+
+    Parameters
+    ----------
+    new : pictures of the file that are not there yet
+    all_in_all : pictures that would be there with them
+    """
     if brought.note:
         words.append(brought.note)
     most, count = limits().pictures, len(brought.pictures)
-    known = {picture.id for picture in before}
-    new: list[Picture] = []
-    for picture in brought.pictures:
-        if picture.id not in known:
-            known.add(picture.id)
-            new.append(picture)
     if not new:
         words.append(f"{name} was left out: the same picture is there already.")
-    elif len(before) + len(new) > most:
+    elif all_in_all > most:
         words.append(
             f"{name} was left out: the page holds at most {most} pictures. For whole folders use "
             "the command line: vrpsam segment --help."
         )
-        new = []
-    elif len(new) < count:
-        words.append(f"{name}: {len(new)} of {count} pictures, equal ones are shown once.")
+    elif new < count:
+        words.append(f"{name}: {new} of {count} pictures, equal ones are shown once.")
+    return new > 0 and all_in_all <= most
+
+
+def _unlink(brought: Brought, kept: Iterable[Picture]) -> None:
+    """Remove the files of pictures that are not kept."""
+    paths = {picture.path for picture in kept}
     for picture in brought.pictures:
-        if picture not in new:
+        if picture.path not in paths:
             picture.path.unlink(missing_ok=True)
-    return new

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from vrpsam_app.images import IntensityRange
 from vrpsam_app.library.reference_library import ReferenceLibrary
 from vrpsam_app.objects.instances import ObjectOptions, without_small_pieces
 from vrpsam_app.recipe import Recipe, TargetRecord
-from vrpsam_app.references import labels_of
+from vrpsam_app.references import Reference, labels_of
 from vrpsam_app.review.project import ReviewProject
 from vrpsam_app.review.run import ReviewedPicture, project_range, run_review
 from vrpsam_app.segmenter import Prediction
@@ -32,7 +32,8 @@ from vrpsam_app.web.callbacks import (
 )
 from vrpsam_app.web.collection import folder_of
 from vrpsam_app.web.inquiry import Inquiry
-from vrpsam_app.web.marked import Asked, marked_references, target_corrections
+from vrpsam_app.web.marked import Asked, as_mapping, marked_references, target_corrections
+from vrpsam_app.web.opened_finding import OpenedFinding
 from vrpsam_app.web.pictures import Picture, decoded, new_folder
 from vrpsam_app.web.result_files import ResultFiles
 from vrpsam_app.web.session import Session
@@ -60,6 +61,8 @@ class Saving:
         The file, at the end.
     failed
         A sentence for each target that is not in it.
+    objects
+        How many are in it, cut as was asked for.
     """
 
     done: int
@@ -68,6 +71,7 @@ class Saving:
     before: int = 0
     path: Path | None = None
     failed: tuple[str, ...] = ()
+    objects: int = 0
 
 
 def save_archive(inquiry: Inquiry, objects: ObjectOptions | None = None) -> Iterator[Saving]:
@@ -170,7 +174,9 @@ def _archived(inquiry: Inquiry, objects: ObjectOptions | None, work: Path) -> It
         cancel=inquiry.cancel,
     )
     failed: list[str] = []
-    records, corrected = [], CorrectedTargets()
+    records: list[TargetRecord] = []
+    opened: list[tuple[OpenedFinding, TargetRecord]] = []
+    corrected = CorrectedTargets()
     for done, (target, name) in enumerate(names.items()):
         yield Saving(done, len(names), target.name)
         with inquiry.line.join() as place:
@@ -189,21 +195,49 @@ def _archived(inquiry: Inquiry, objects: ObjectOptions | None, work: Path) -> It
         if verdict != "reject":
             image = decoded.read(target)
             files.add(target.path, image, answer, references)
-            records.append(TargetRecord.from_image(target.name, image))
+            record = TargetRecord.from_image(target.name, image)
+            if (finding := inquiry.opened(target)) is None:
+                records.append(record)
+            else:
+                opened.append((finding, record))
             corrected = corrected.with_target(image, target_corrections(asked, target))
-    sections = {"tiling": tiling.to_json(), "objects": files.objects.to_json()}
-    recipe = Recipe.from_run(
-        references,
-        records,
-        inquiry.predictor.describe(),
-        intensity_range=files.intensity_range,
-        settings={"threshold": asked.threshold, "smallest_piece": asked.min_area},
+    if opened and not records:
+        recipe = _recipe_of_opened(opened, references)
+    else:
+        recipe = Recipe.from_run(
+            references,
+            records,
+            inquiry.predictor.describe(),
+            intensity_range=files.intensity_range,
+            settings={"threshold": asked.threshold},
+            sections={"tiling": tiling.to_json()},
+        )
+    sections = {**recipe.sections, "objects": files.objects.to_json()}
+    recipe = replace(
+        recipe,
+        settings={**recipe.settings, "smallest_piece": asked.min_area},
         sections=sections | ({SECTION: corrected.to_json()} if corrected else {}),
     )
     path = files.finish(work / "vrpsam-results.zip", recipe, project)
     for room in ("project", "results"):
         shutil.rmtree(work / room, ignore_errors=True)
-    yield Saving(len(names), len(names), path=path, failed=tuple(failed))
+    yield Saving(
+        len(names), len(names), path=path, failed=tuple(failed), objects=files.object_count
+    )
+
+
+def _recipe_of_opened(
+    opened: Sequence[tuple[OpenedFinding, TargetRecord]], references: Sequence[Reference]
+) -> Recipe:
+    """Return what the model was asked for results that came with a project, as far as is known.
+
+    Of several questions it is the first one. No target is said of it that a person drew.
+    """
+    asked = next((finding for finding, _ in opened if finding.question is not None), None)
+    if asked is None or (recipe := asked.recipe()) is None:
+        return Recipe.from_run(references, [], {})
+    same = [record for finding, record in opened if finding.question == asked.question]
+    return replace(recipe, targets=tuple(same))
 
 
 def _answer(
@@ -257,9 +291,7 @@ def _new_project(inquiry: Inquiry, folder: Path) -> tuple[ReviewProject, dict[Pi
     project.state.keep_fact(
         PAGE_FACT,
         {
-            "model": session.choice.model,
-            "method": session.choice.method,
-            "threshold": asked.threshold,
+            **_made_by(inquiry),
             "min_area": asked.min_area,
             "decisions": _of_targets(named, asked.decisions),
             "corrections": _of_targets(named, asked.corrections),
@@ -267,6 +299,17 @@ def _new_project(inquiry: Inquiry, folder: Path) -> tuple[ReviewProject, dict[Pi
         },
     )
     return project, names
+
+
+def _made_by(inquiry: Inquiry) -> dict[str, Any]:
+    """Return the model, the method and the threshold of the results: of opened ones their own."""
+    choice, threshold = inquiry.session.choice, inquiry.asked.threshold
+    own = {"model": choice.model, "method": choice.method, "threshold": threshold}
+    for target in inquiry.session.targets:
+        if (opened := inquiry.opened(target)) is not None:
+            page = as_mapping(opened.project.state.fact(PAGE_FACT, {}))
+            return {name: page[name] for name in own if name in page}
+    return own
 
 
 def _of_targets(named: Mapping[str, Picture], values: Mapping[str, Any]) -> dict[str, Any]:

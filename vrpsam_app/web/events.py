@@ -6,19 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from vrpsam_app.web.coming_back import start_visit
 from vrpsam_app.web.endpoint import DESCRIPTION, info_endpoint, segment_endpoint
 from vrpsam_app.web.handlers import (
     Handlers,
     idle_buttons,
-    start_visit,
     stop_search,
     stop_work,
     told,
+    told_chosen,
     told_found,
     told_saved,
 )
 from vrpsam_app.web.model import ModelShelf
 from vrpsam_app.web.more_events import QUIET, connect_more
+from vrpsam_app.web.page_files import read_page_files
 from vrpsam_app.web.plain_words import in_plain_words, status_line
 from vrpsam_app.web.visits import visits
 
@@ -31,6 +33,12 @@ __all__ = ["connect", "serve_endpoint", "status_line"]
 AT_ONCE = 32
 ON_MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": AT_ONCE}
 IDLE: dict[str, Any] = {"queue": False, **QUIET}
+
+# The answer takes its place; what has no positive mark is answered at once.
+LOOKING = """(canvas, status) =>
+  canvas.references.some(({ marks }) => marks.some(({ positive }) => positive !== false))
+    ? '<p role="status">Looking …</p>'
+    : status"""
 
 # The button is invisible and filled by the server; the browser then saves what it holds.
 SAVE_FILE = "() => setTimeout(() => document.querySelector('#download').click(), 100)"
@@ -62,7 +70,15 @@ def connect(app: gr.Blocks, page: Page, shelf: ModelShelf) -> None:
     buttons = [page.find, page.stop]
     ready = {"fn": in_plain_words(on.get_ready), "inputs": asked, "outputs": None}
 
-    app.load(start_visit, page.visitor, None, **IDLE).then(**ready, **ON_MODEL, **QUIET)
+    more = page.more
+    choice = [more.model, more.other_model, more.about_model, more.method, more.device]
+    app.load(
+        start_visit,
+        [page.visitor, page.visit],
+        [page.visitor, page.visit, page.canvas, page.board, page.status, *choice],
+        js=read_page_files("come_back.js"),
+        **IDLE,
+    ).then(**ready, **ON_MODEL, **QUIET)
     app.unload(leave)
 
     search = page.find.click(
@@ -73,7 +89,7 @@ def connect(app: gr.Blocks, page: Page, shelf: ModelShelf) -> None:
         **ON_MODEL,
         **QUIET,
     )
-    search.then(idle_buttons, None, buttons, **IDLE)
+    search.then(idle_buttons, page.visitor, buttons, **IDLE)
 
     save_mask = page.save_mask.click(
         in_plain_words(on.save_mask), asked, [page.download, page.status],
@@ -93,7 +109,7 @@ def connect(app: gr.Blocks, page: Page, shelf: ModelShelf) -> None:
     )  # fmt: skip
     for saved in (save_mask, save_all, save_library):
         saved.success(None, js=SAVE_FILE, **QUIET)
-    save_all.then(idle_buttons, None, buttons, **IDLE)
+    save_all.then(idle_buttons, page.visitor, buttons, **IDLE)
 
     page.stop.click(
         on.stop,
@@ -104,6 +120,7 @@ def connect(app: gr.Blocks, page: Page, shelf: ModelShelf) -> None:
     )
 
     for changed in (page.canvas.stroke, page.board.correct):
+        changed(None, [page.canvas, page.status], page.status, js=LOOKING, **QUIET)
         changed(stop_work, page.visitor, buttons, cancels=[search], **IDLE)
         changed(
             in_plain_words(on.show_live, told),
@@ -118,6 +135,9 @@ def connect(app: gr.Blocks, page: Page, shelf: ModelShelf) -> None:
     page.board.remove(
         on.remove_target, [page.visitor, page.board], results, trigger_mode="multiple", **QUIET
     )
+    page.canvas.bring_back(
+        on.bring_back, page.visitor, [page.canvas, page.status], trigger_mode="once", **QUIET
+    ).then(**ready, **ON_MODEL, **QUIET)
     page.canvas.remove_reference(
         on.remove_marked, [page.visitor, page.canvas], page.canvas, trigger_mode="multiple", **QUIET
     )
@@ -134,9 +154,9 @@ def connect(app: gr.Blocks, page: Page, shelf: ModelShelf) -> None:
         brought.upload(stop_search, page.visitor, buttons, cancels=[search], **IDLE)
     for button, chosen in ((page.choose, on.choose), (page.choose_beside, on.choose_beside)):
         button.upload(
-            in_plain_words(chosen),
+            in_plain_words(chosen, told_chosen),
             [page.visitor, button],
-            [page.canvas, *results],
+            [page.canvas, *results, *buttons],
             trigger_mode="multiple",
             **QUIET,
         ).then(**ready, **ON_MODEL, **QUIET)
@@ -156,9 +176,9 @@ def connect(app: gr.Blocks, page: Page, shelf: ModelShelf) -> None:
     )
     for add in (page.add, page.add_folder):
         add.upload(
-            in_plain_words(on.add_targets, told),
+            in_plain_words(on.add_targets, told_found),
             [page.visitor, add],
-            results,
+            [*results, *buttons],
             trigger_mode="multiple",
             **QUIET,
         ).then(**ready, **ON_MODEL, **QUIET)

@@ -2,42 +2,37 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from vrpsam_app.errors import ImageFileError
+from vrpsam_app.errors import EmptyReferenceError, ImageFileError
 from vrpsam_app.objects.instances import ObjectOptions
 from vrpsam_app.web import callbacks, collection, downloads, projects, view
 from vrpsam_app.web.inquiry import Inquiry, with_standing_decisions
-from vrpsam_app.web.marked import as_mapping, read_page
+from vrpsam_app.web.marked import NOTHING_MARKED, as_mapping, read_page
 from vrpsam_app.web.model import ModelShelf
-from vrpsam_app.web.plain_words import for_visitors, status_line
+from vrpsam_app.web.plain_words import for_visitors, found_line, status_line
 from vrpsam_app.web.replaced import forget_replaced
 from vrpsam_app.web.session import Answers
 from vrpsam_app.web.visitor import Visitor
-from vrpsam_app.web.visits import visits
 
 Updates = tuple[Any, ...]
-
-
-def start_visit(visitor: Visitor, request: gr.Request) -> None:
-    """Remember who has come, so that files go when the page is closed."""
-    visits.begin(request.session_hash, visitor)
 
 
 def stop_work(visitor: Visitor) -> Updates:
     """Stop a search, without a word: something else was asked for."""
     visitor.work.stop("find", "save")
-    return idle_buttons()
+    return idle_buttons(visitor)
 
 
 def stop_search(visitor: Visitor) -> Updates:
     """Stop a search, without a word: there are other pictures to look in."""
     visitor.work.stop("find")
-    return idle_buttons()
+    return idle_buttons(visitor)
 
 
 def busy_buttons() -> Updates:
@@ -45,24 +40,37 @@ def busy_buttons() -> Updates:
     return gr.Button(interactive=False), gr.Button(visible=True)
 
 
-def idle_buttons() -> Updates:
-    """Return the buttons while nothing runs."""
-    return gr.Button(interactive=True), gr.Button(visible=False)
+def idle_buttons(visitor: Visitor) -> Updates:
+    """Return the buttons while nothing runs but the reading of files."""
+    return gr.Button(interactive=not visitor.work.is_reading), gr.Button(visible=False)
+
+
+def _held_buttons() -> Updates:
+    return gr.Button(interactive=False), gr.Button(visible=False)
 
 
 def told(sentence: str, visitor: Visitor, *_: object) -> Updates:
     """Return the updates of the board, where no search goes on, and the status line."""
-    return _board(visitor, same_pictures=True), status_line(sentence)
+    return _board(visitor, same_pictures=True), _told_line(sentence)
 
 
 def told_found(sentence: str, visitor: Visitor, *_: object) -> Updates:
     """Return the same and the buttons."""
-    return *told(sentence, visitor), *idle_buttons()
+    return *told(sentence, visitor), *idle_buttons(visitor)
 
 
-def told_saved(sentence: str, *_: object) -> Updates:
+def told_chosen(sentence: str, visitor: Visitor, *_: object) -> Updates:
+    """Return the same after an update of the canvas, which stays as it is."""
+    return gr.skip(), *told_found(sentence, visitor)
+
+
+def told_saved(sentence: str, visitor: Visitor, *_: object) -> Updates:
     """Return the updates of the file, which stays as it is, the status line and the buttons."""
-    return gr.skip(), status_line(sentence), *idle_buttons()
+    return gr.skip(), _told_line(sentence), *idle_buttons(visitor)
+
+
+def _told_line(sentence: str) -> str:
+    return status_line(sentence, "marks" if sentence == NOTHING_MARKED else "")
 
 
 class Handlers:
@@ -88,6 +96,11 @@ class Handlers:
     def show_findings(self, visitor: Visitor, canvas: object, board: object) -> Iterator[Updates]:
         """Answer the button, one target after the other."""
         inquiry = self._inquiry("find", visitor, canvas, board)
+        try:
+            inquiry.check()
+        except EmptyReferenceError as error:  # nothing went wrong: something is to be marked first
+            yield told_found(str(error), visitor)
+            return
         for progress in callbacks.find(inquiry):
             answers = _keep(visitor, inquiry, progress.answers)
             found = view.board_answers(visitor.session, answers, progress.searching)
@@ -96,29 +109,36 @@ class Handlers:
             yield (
                 gr.skip() if progress.before else gr.update(answers=found),
                 status_line(words),
-                *(busy_buttons() if progress.searching else idle_buttons()),
+                *(busy_buttons() if progress.searching else idle_buttons(visitor)),
             )
 
     def stop(self, visitor: Visitor) -> Updates:
         """Stop whatever runs for this visitor, within the picture that is being looked at."""
         visitor.work.stop()
-        return *idle_buttons(), _board(visitor, same_pictures=True), status_line(view.STOPPED)
+        board = _board(visitor, same_pictures=True)
+        return *idle_buttons(visitor), board, status_line(view.STOPPED)
 
-    def choose(self, visitor: Visitor, uploads: Sequence[str]) -> Updates:
-        """Show uploaded pictures on the canvas, in the place of the example."""
-        return self._add_marked(collection.add_marked, visitor, uploads)
+    def choose(self, visitor: Visitor, uploads: Sequence[str]) -> Iterator[Updates]:
+        """Show uploaded pictures on the canvas, in the place of those that are there."""
+        yield from self._add_marked(collection.add_marked, visitor, uploads)
 
-    def choose_beside(self, visitor: Visitor, uploads: Sequence[str]) -> Updates:
+    def choose_beside(self, visitor: Visitor, uploads: Sequence[str]) -> Iterator[Updates]:
         """Show uploaded pictures on the canvas beside those that are there."""
-        return self._add_marked(collection.add_marked_beside, visitor, uploads)
+        yield from self._add_marked(collection.add_marked_beside, visitor, uploads)
+
+    def bring_back(self, visitor: Visitor) -> Updates:
+        """Show the pictures on the canvas whose place the last ones have taken."""
+        collection.bring_back(visitor)
+        pictures = view.canvas_pictures(visitor.session)
+        return gr.update(pictures=pictures), status_line(view.BROUGHT_BACK)
 
     def add_targets(self, visitor: Visitor, uploads: Sequence[str]) -> Iterator[Updates]:
         """Show uploaded pictures on the board, and say which could not be taken."""
         paths = [Path(upload) for upload in uploads]
-        if len(paths) > 3:
-            yield gr.skip(), status_line(f"Reading {len(paths)} files …")
-        _warn(collection.add_targets(visitor, paths))
-        yield _results(visitor, same_pictures=False)
+        with visitor.work.reading():
+            yield gr.skip(), status_line(view.reading_words(paths)), *_held_buttons()
+            _warn(collection.add_targets(visitor, paths))
+        yield *_results(visitor, same_pictures=False), *idle_buttons(visitor)
 
     def remove_target(self, visitor: Visitor, board: object) -> Updates:
         """Take the picture out whose cross was pressed."""
@@ -173,8 +193,8 @@ class Handlers:
             done = saving.path is not None
             yield (
                 str(saving.path) if done else gr.skip(),
-                status_line(view.saving_words(saving)),
-                *(idle_buttons() if done else busy_buttons()),
+                status_line(view.saving_words(saving, cut=objects.method != "components")),
+                *(idle_buttons(visitor) if done else busy_buttons()),
             )
 
     def _add_marked(
@@ -182,14 +202,20 @@ class Handlers:
         add: Callable[[Visitor, Sequence[Path]], list[str]],
         visitor: Visitor,
         uploads: Sequence[str],
-    ) -> Updates:
-        before = visitor.session
-        _warn(add(visitor, [Path(upload) for upload in uploads]))
+    ) -> Iterator[Updates]:
+        before, paths = visitor.session, [Path(upload) for upload in uploads]
+        with visitor.work.reading():
+            words = status_line(view.reading_words(paths))
+            yield gr.skip(), gr.skip(), words, *_held_buttons()
+            _warn(add(visitor, paths))
         now = visitor.session
-        return (
+        new = now.targets != before.targets
+        given = {"serial": secrets.token_hex(6), "shown": now.targets[0].id}
+        yield (
             gr.update(pictures=view.canvas_pictures(now)),
-            _board(visitor, same_pictures=now.targets == before.targets),
+            _board(visitor, same_pictures=not new) | ({"given": given} if new else {}),
             status_line(view.START_MARKING if now.marked != before.marked else view.READY),
+            *idle_buttons(visitor),
         )
 
     def _inquiry(self, kind: str, visitor: Visitor, canvas: object, board: object) -> Inquiry:
@@ -216,7 +242,8 @@ def _keep(visitor: Visitor, inquiry: Inquiry, answers: Answers) -> Answers:
 def _results(visitor: Visitor, *, same_pictures: bool = True) -> Updates:
     """Return the updates of the board and the status line."""
     words = view.preview_words(visitor.session, visitor.answers)
-    return _board(visitor, same_pictures=same_pictures), status_line(words)
+    line = found_line(words) if visitor.answers.findings else status_line(words)
+    return _board(visitor, same_pictures=same_pictures), line
 
 
 def _board(visitor: Visitor, *, same_pictures: bool) -> Any:

@@ -78,7 +78,7 @@ def check_space(folder: Path, size: int) -> None:
     if used + size > most:
         raise ImageFileError(
             f"There is no room for more: one visit may hold {most / 1e6:.0f} MB of files. Take "
-            "some pictures out, or reload the page to begin again."
+            "some pictures out, or begin again."
         )
 
 

@@ -97,10 +97,14 @@ def launch_app(
         server_name=host,
         server_port=port,
         inbrowser=open_browser,
-        prevent_thread_lock=not block,
-        quiet=quiet,
+        prevent_thread_lock=True,
+        quiet=True,  # gradio would say how to let the whole world in
         **page_options(),
     )
+    if not quiet:
+        print(f"The web app: {app.local_url} (Ctrl-C ends it)", flush=True)
+    if block:
+        app.block_thread()
     return app
 
 

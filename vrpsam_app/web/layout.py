@@ -11,6 +11,7 @@ from vrpsam_app.web.board import result_board
 from vrpsam_app.web.canvas import marking_canvas
 from vrpsam_app.web.model import ModelShelf, OnGpu, PredictorFactory, embedded_predictor
 from vrpsam_app.web.more_panel import MorePanel, build_more_panel
+from vrpsam_app.web.page_files import read_page_files
 from vrpsam_app.web.session import Session, opening_session
 from vrpsam_app.web.visitor import NewVisitor
 
@@ -27,6 +28,7 @@ _MASTHEAD = """
   </svg>
   <h1>VRP-SAM</h1>
   <p>Mark one. Find every one like it.</p>
+  <button type="button">Begin again</button>
 </div>
 """
 
@@ -35,7 +37,8 @@ _MASTHEAD = """
 class Page:
     """The components that events connect.
 
-    No event returns the visitor: events change it, so that none undoes what another has done.
+    No event but that of a page that comes back returns the visitor: events change it, so that none
+    undoes what another has done. `visit` holds the token by which a page comes back.
 
     `choose` takes reference pictures in the place of the example, `choose_beside` beside what is
     there, `mask_file` a mask for the one that is shown, `load_library` saved references; `add` and
@@ -43,6 +46,7 @@ class Page:
     """
 
     visitor: gr.State
+    visit: gr.HTML
     canvas: gr.HTML
     choose: gr.UploadButton
     choose_beside: gr.UploadButton
@@ -88,7 +92,12 @@ def _build_page() -> Page:
     opening = opening_session()
     visitor = gr.State(None)
     visitor.value = NewVisitor()  # as an argument it would be copied now, once for all
-    gr.HTML(_MASTHEAD, apply_default_css=False)
+    visit = gr.HTML(
+        "",
+        html_template=_MASTHEAD,
+        js_on_load=read_page_files("visit.js"),
+        apply_default_css=False,
+    )
     with gr.Row(elem_id="desk"):
         with gr.Column(scale=5, min_width=320, elem_classes="card"):
             with gr.Row(elem_classes="card-head"):
@@ -125,11 +134,17 @@ def _build_page() -> Page:
                 view.board_pictures(opening),
                 upload_selector="input:has(+ #add-targets)",
                 find_selector="#find",
+                status_selector="#status",
+                saves={"shown": "#save-mask", "all": "#save-all"},
                 elem_id="board",
             )
             with gr.Row(elem_classes="board-foot"):
-                save_mask = gr.Button("Save this mask", size="sm", elem_id="save-mask")
-                save_all = gr.Button("Save everything", size="sm", elem_id="save-all")
+                save_mask = gr.Button(
+                    "Save this mask", size="sm", elem_id="save-mask", interactive=False
+                )
+                save_all = gr.Button(
+                    "Save everything", size="sm", elem_id="save-all", interactive=False
+                )
     more = build_more_panel()
     with gr.Row(elem_id="backstage"):
         choose_beside = gr.UploadButton(
@@ -149,6 +164,7 @@ def _build_page() -> Page:
         download = gr.DownloadButton(elem_id="download")
     return Page(
         visitor=visitor,
+        visit=visit,
         canvas=canvas,
         choose=choose,
         choose_beside=choose_beside,

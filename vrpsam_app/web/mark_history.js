@@ -26,8 +26,17 @@ function travel(from, to) {
   changed();
 }
 
-// Other pictures are another question: what the classes were called does not matter any more.
-function startOver() {
+let aside = null; // {pictures, now, past, future, label} of those whose place others have taken
+
+// Other pictures are another question: what the classes were called does not matter any more. A step back
+// from their beginning brings the ones before, with what was marked on them.
+function startOver(gone) {
+  const back = aside && props.pictures.every(({ id }) => aside.pictures.includes(id)) ? aside : null;
+  aside = back ? null : { pictures: gone, now, past, future, label: currentLabel };
+  if (back) {
+    ({ now, past, future, label: currentLabel } = back);
+    return;
+  }
   [past, future] = [[], []];
   now = { marks: [], exhaustive: [], classes: withClass([], 'object') };
   currentLabel = 'object';
@@ -193,7 +202,7 @@ async function takeReferences({ references, replace }) {
       classes,
     });
   } else {
-    [past, future] = [[], []];
+    [past, future, aside] = [[], [], null];
     now = { marks, exhaustive, classes };
   }
 }

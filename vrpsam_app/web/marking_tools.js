@@ -1,8 +1,11 @@
 // The tools: what a hand on the picture makes. Joined to canvas.js, in the same function.
 
 const SMALLEST_BOX = 4; // on the screen; anything smaller is a click that slipped
+const BY_FINGER = window.matchMedia('(pointer: coarse)').matches;
 const HINTS = {
-  point: 'Click the object. Right-click what it is not.',
+  point: BY_FINGER
+    ? 'Tap the object. “Not this” is for what it is not.'
+    : 'Click the object. Right-click what it is not.',
   box: 'Drag a box around one object. It may be loose.',
   scribble: 'Draw along the object, one quick stroke.',
   brush: 'Paint the object.',
@@ -49,7 +52,7 @@ function finish() {
   if (tool === 'eraser') rubOut(done);
   else if (tool === 'brush') paint(done);
   else if (done.type === 'box' && tooSmall(done)) {
-    say('Hold the button and drag: a box needs two corners.');
+    say((BY_FINGER ? 'Drag across it' : 'Hold the button and drag') + ': a box needs two corners.');
     stage.draw();
   } else addMark(done);
 }

@@ -43,7 +43,7 @@ def connect_more(page: Page, shelf: ModelShelf) -> None:
         concurrency_limit=4,
         **QUIET,
     )
-    loading.then(idle_buttons, None, [page.find, page.stop], queue=False, **QUIET)
+    loading.then(idle_buttons, page.visitor, [page.find, page.stop], queue=False, **QUIET)
     page.stop.click(None, cancels=[loading], **QUIET)
     more.project.upload(
         in_plain_words(open_project),
@@ -138,7 +138,7 @@ class Loading:
         yield (
             gr.update(answers=view.board_answers(session, visitor.answers)),
             status_line(f"Ready, with {choice.model}. Press Find."),
-            *idle_buttons(),
+            *idle_buttons(visitor),
         )
 
 

@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vrpsam_app.annotation_types import check_same_size
+from vrpsam_app.errors import ConfigError
+from vrpsam_app.recipe import Recipe
 from vrpsam_app.review.project import ReviewProject
-from vrpsam_app.review.run import take_result
+from vrpsam_app.review.run import recipe_path, take_result
 from vrpsam_app.review.state import PictureState
 from vrpsam_app.segmenter import Prediction
 from vrpsam_app.web.marked import Asked
@@ -38,6 +40,20 @@ class OpenedFinding(Finding):
     picture: PictureState
     hw: tuple[int, int]
     marks: str
+
+    @property
+    def question(self) -> str | None:
+        """Which question the model was asked for it; None if a person drew it, or nobody knows."""
+        return None if self.picture.status == "fixed" else self.picture.question
+
+    def recipe(self) -> Recipe | None:
+        """Return that question as a recipe without targets, None if it cannot be read."""
+        if self.question is None:
+            return None
+        try:
+            return Recipe.load(recipe_path(self.project, self.question))
+        except ConfigError:
+            return None  # the masks are here all the same
 
     @classmethod
     def read(

@@ -19,9 +19,21 @@ FAILED = "This did not work. Try it again, or reload the page."
 _log = logging.getLogger(__name__)
 
 
-def status_line(words: str) -> str:
-    """Return the line under the button, announced by screen readers."""
-    return f'<p role="status">{html.escape(words)}</p>'
+def status_line(words: str, about: str = "") -> str:
+    """Return the line under the button, announced by screen readers.
+
+    Parameters
+    ----------
+    words : for a person
+    about : what on the page draws attention with it: ``marks``, or nothing
+    """
+    noted = f' data-about="{about}"' if about else ""
+    return f'<p role="status"{noted}>{html.escape(words)}</p>'
+
+
+def found_line(words: str) -> str:
+    """Return the line with a link to the result that is shown, which the board puts into words."""
+    return f'<p role="status"><a href="#board" data-found></a> {html.escape(words)}</p>'
 
 
 def for_visitors(sentence: str) -> str:

@@ -40,7 +40,7 @@ function paintThumb(picture, thumb) {
 
 function referenceWords(marks) {
   const labels = [...new Set(marks.map((mark) => mark.label))];
-  if (!labels.length) return 'nothing marked';
+  if (!labels.length) return 'no mark';
   return labels
     .map((label) => (marks.some((mark) => mark.label === label && mark.positive) ? label : 'not ' + label))
     .join(', ');

@@ -99,6 +99,7 @@ class ResultFiles:
         }
         self._planes: list[ObjectPlane] = []
         self._tables: list[tuple[str, Path]] = []
+        self.object_count = 0
         self._cutouts = 0
         self._left_out = 0
         for name in ("masks", "overlays", "objects", "cutouts"):
@@ -188,6 +189,7 @@ class ResultFiles:
             for number, score in found.scores_by_id().items():
                 classes[last + number] = prediction.label
                 scores[last + number] = score
+        self.object_count += len(classes)
         stem = self._plan[target].masks[predictions[0].label].stem.removesuffix("_mask")
         if len(predictions) > 1:
             stem = (self._plan[target].labels or target).stem.removesuffix("_labels")
@@ -199,7 +201,7 @@ class ResultFiles:
             images=[image],
             pixel_size=pixel_size,
             classes=classes,
-            scores=scores,
+            scores=[scores],
         )
         self._tables.append((target.name, paths.table))
         self._planes.append(ObjectPlane(labels, target.name, classes, scores))

@@ -50,6 +50,8 @@ class Session:
         Where this visitor's files lie; None in what everybody starts from.
     choice
         Model, method and device.
+    replaced
+        The pictures that were marked before the last ones took their place.
     """
 
     marked: tuple[Picture, ...]
@@ -57,6 +59,7 @@ class Session:
     kept: Mapping[str, Reference] = field(default_factory=lambda: MappingProxyType({}))
     folder: Path | None = None
     choice: Choice = field(default_factory=Choice)
+    replaced: tuple[Picture, ...] = ()
 
 
 @functools.cache

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from vrpsam_app.methods.suggestion import suggestion_for
@@ -17,6 +19,7 @@ from vrpsam_app.web.session import Answers, Finding, Session, opening_references
 READY = "Ready. Press Find, or mark something else."
 START_MARKING = "Mark one object of the kind you are after."
 STOPPED = "Stopped."
+BROUGHT_BACK = "Your pictures of before are marked again."
 
 
 def canvas_pictures(session: Session) -> list[dict[str, Any]]:
@@ -83,12 +86,12 @@ def advice_words(progress: Progress, choice: Choice) -> str:
 
 
 def preview_words(session: Session, answers: Answers) -> str:
-    """Say what to do after a stroke."""
+    """Say what to do after a stroke, beside what was found in the picture that is shown."""
     if not answers.findings:
         return START_MARKING if session.targets else "Add a picture to look in."
     left = sum(target.id not in answers.findings for target in session.targets)
     if not left:
-        return "All pictures are up to date."
+        return "All pictures are up to date." if len(session.targets) > 1 else ""
     others = f"to look in the other {left}" if left > 1 else "for the other one"
     return f"Press Find {others}."
 
@@ -104,15 +107,29 @@ def waiting_words(before: int) -> str:
     return f"{who} before you …"
 
 
-def saving_words(saving: Saving) -> str:
-    """Say how far a zip file is."""
+def reading_words(files: Sequence[Path]) -> str:
+    """Say what is read."""
+    return f"Reading {files[0].name if len(files) == 1 else counted(len(files), 'file')} …"
+
+
+def saving_words(saving: Saving, *, cut: bool = False) -> str:
+    """Say how far a zip file is.
+
+    Parameters
+    ----------
+    saving : Saving
+    cut : whether objects that touch are cut apart in it, unlike on the page
+    """
     if saving.before:
         return waiting_words(saving.before)
     if saving.path is None:
         return f"Writing {saving.done + 1} of {saving.total} · {saving.name}"
     if saving.failed:
         return f"Saved without {len(saving.failed)} of {saving.total}: {saving.failed[0]}"
-    return "Saved."
+    words = f"Saved, {counted(saving.objects, 'object')}."
+    if cut and saving.objects:
+        words += " Those that touch are cut apart in it; the page counts what is connected."
+    return words
 
 
 def _picture(picture: Picture) -> dict[str, Any]:

@@ -6,7 +6,8 @@ import dataclasses
 import shutil
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from vrpsam_app.progress import CancelToken
 from vrpsam_app.web.pictures import new_folder
@@ -20,6 +21,23 @@ class Work:
         self._tokens: dict[str, CancelToken] = {}
         self._lock = threading.Lock()
         self.alive = 0
+        self._readers = 0
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether files are read that were brought."""
+        return self._readers > 0
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Read files that were brought."""
+        with self._lock:
+            self._readers += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._readers -= 1
 
     def begin(self, kind: str) -> CancelToken:
         """Return a button for new work, and press that of the work of this kind before it."""

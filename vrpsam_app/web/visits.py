@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from vrpsam_app.web.visitor import Visitor
 
@@ -21,10 +22,12 @@ class Visit:
     ----------
     visitor : whose page it is
     ending : when it is to end, once the page has gone
+    token : known to this page only; good for coming back once
     """
 
     visitor: Visitor
     ending: threading.Timer | None = None
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
 
 
 class Visits:
@@ -56,6 +59,33 @@ class Visits:
                 end(before)
         return visit
 
+    def rejoin(self, token: object, name: str | None) -> Visit | None:
+        """Give a visit that has not ended to the page that comes back with its token.
+
+        Parameters
+        ----------
+        token : what a page sent, taken for hostile
+        name : of the connection that the page has now
+
+        Returns
+        -------
+        visit : Visit
+            With another token; None if no visit has this one.
+        """
+        if not isinstance(token, str):
+            return None
+        sent = token.encode()
+        with self._lock:
+            for before, visit in self._visits.items():
+                if secrets.compare_digest(visit.token.encode(), sent):
+                    del self._visits[before]
+                    break
+            else:
+                return None
+        if visit.ending is not None:
+            visit.ending.cancel()
+        return self.begin(name, visit.visitor)
+
     def left(self, name: str | None) -> None:
         """Stop what runs for a visitor, and remove the files once it is clear that none returns."""
         with self._lock:
@@ -81,8 +111,9 @@ class Visits:
             self._end_after(self.quiet, name, visit)
             return
         with self._lock:
-            if self._visits.get(name) is visit:
-                del self._visits[name]
+            if self._visits.get(name) is not visit:
+                return  # it goes on under another name
+            del self._visits[name]
         end(visit)
 
 

@@ -107,7 +107,7 @@ def main() -> None:
     from vrpsam_app.web.launch import launch_app
     from vrpsam_app.web.visits import visits
 
-    visits.grace, visits.quiet = 0.3, 1.0
+    visits.grace, visits.quiet = 3.0, 1.0
     segmenter = NearestColour()
     launch_app(port=int(sys.argv[1]), predictor_factory=lambda: segmenter, quiet=True)
 

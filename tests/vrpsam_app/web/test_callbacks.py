@@ -11,7 +11,7 @@ from PIL import Image
 from vrpsam_app.errors import AnnotationError, Cancelled, EmptyReferenceError, ImageFileError
 from vrpsam_app.image_files import read_image
 from vrpsam_app.web import callbacks, collection
-from vrpsam_app.web.marked import marked_references
+from vrpsam_app.web.marked import marked_references, read_page
 from vrpsam_app.web.session import Answers
 
 
@@ -98,6 +98,28 @@ def test_a_picture_of_another_scale_is_named(visitor, asked, search, red_box, tm
 
 def notes_of(progress: callbacks.Progress) -> dict[str, str]:
     return {target: finding.note for target, finding in progress.answers.findings.items()}
+
+
+def test_a_picture_that_shows_nothing_is_named(visitor, asked, search, red_box, tmp_path):
+    dark = np.random.default_rng(0).integers(0, 5, (60, 90, 3)).astype(np.uint8)
+    Image.fromarray(dark).save(tmp_path / "dark.png")
+    collection.add_targets(visitor, [tmp_path / "dark.png"])
+    findings = search(asked(red_box), of=visitor.session).answers.findings
+    *others, last = [findings[target.id].note for target in visitor.session.targets]
+    assert others == ["", "", ""]
+    assert last == callbacks.FLAT
+
+
+def test_what_is_found_by_a_picture_that_shows_nothing_is_named(visitor, asked, search, tmp_path):
+    Image.new("L", (90, 60), 3).save(tmp_path / "dark.png")
+    collection.add_marked(visitor, [tmp_path / "dark.png"])
+    session = visitor.session
+    marks = [{"type": "box", "xyxy": [10, 10, 30, 30]}]
+    item = {"image": session.marked[0].id, "label": "object", "marks": marks}
+    question = read_page(session, {"references": [item]}, {})
+    findings = search(question, of=session).answers.findings
+    notes = [findings[target.id].note for target in session.targets]
+    assert notes == [callbacks.FLAT, *[callbacks.FLAT_MARKED] * 3]
 
 
 def test_several_classes_compete(session, asked, search, red_box):

@@ -36,15 +36,45 @@ def test_own_reference_is_first_searched_itself(newcomer, pictures):
     assert newcomer.session.targets == newcomer.session.marked
 
 
-def test_further_references_are_added(newcomer, pictures):
+def test_a_second_reference_takes_the_place_of_the_first_and_is_searched(newcomer, pictures):
     collection.add_marked(newcomer, [pictures["reference"]])
-    words = collection.add_marked(newcomer, [pictures["first"], pictures["reference"]])
+    words = collection.add_marked(newcomer, [pictures["first"]])
+    assert words == []
+    assert [picture.name for picture in newcomer.session.marked] == ["first.png"]
+    assert names(newcomer) == ["first.png", "reference.png"]
+    collection.bring_back(newcomer)
+    assert [picture.name for picture in newcomer.session.marked] == ["reference.png"]
+    collection.bring_back(newcomer)  # only once
+    assert [picture.name for picture in newcomer.session.marked] == ["reference.png"]
+
+
+def test_references_that_are_chosen_together_stay_together(newcomer, pictures):
+    words = collection.add_marked(
+        newcomer, [pictures["reference"], pictures["first"], pictures["reference"]]
+    )
     assert [picture.name for picture in newcomer.session.marked] == ["reference.png", "first.png"]
-    assert names(newcomer) == ["reference.png"]
+    assert names(newcomer) == ["reference.png", "first.png"]
     assert "the same picture" in words[0]
     for _ in range(2):  # the last one stays
         collection.remove_marked(newcomer, newcomer.session.marked[0].id)
         assert [picture.name for picture in newcomer.session.marked] == ["first.png"]
+
+
+def test_a_picture_that_is_looked_in_already_can_be_marked(newcomer, pictures):
+    collection.add_targets(newcomer, [pictures["second"], pictures["first"]])
+    assert collection.add_marked(newcomer, [pictures["first"]]) == []
+    assert newcomer.session.marked == newcomer.session.targets[:1]
+    assert names(newcomer) == ["first.png", "second.png"]
+    assert all(target.path.exists() for target in newcomer.session.targets)
+    assert len(list(newcomer.session.folder.iterdir())) == 2
+
+
+def test_a_stack_is_marked_in_its_first_plane_and_looked_in_whole(newcomer, tmp_path):
+    planes = np.arange(4 * 20 * 30, dtype=np.uint16).reshape(4, 20, 30)
+    tifffile.imwrite(tmp_path / "stack.tif", planes, imagej=True, metadata={"axes": "ZYX"})
+    assert collection.add_marked(newcomer, [tmp_path / "stack.tif"]) == []
+    assert [picture.name for picture in newcomer.session.marked] == ["stack_z0000.png"]
+    assert names(newcomer) == [f"stack_z{i:04d}.png" for i in range(4)]
 
 
 def test_a_picture_that_is_marked_as_well_keeps_the_example(newcomer, pictures):
@@ -63,7 +93,7 @@ def test_own_targets_replace_the_examples_and_then_add_up(newcomer, pictures):
 
 def test_targets_stay_when_references_change(visitor, session, pictures):
     collection.add_marked(visitor, [pictures["second"]])
-    assert visitor.session.targets == session.targets
+    assert set(visitor.session.targets) == set(session.targets)
 
 
 def test_a_visitor_never_changes_what_the_next_one_finds(pictures):
@@ -117,6 +147,9 @@ def test_number_of_targets_is_limited(newcomer, tmp_path, monkeypatch):
     words = collection.add_targets(newcomer, paths)
     assert len(newcomer.session.targets) == 60
     assert "at most 60" in words[0]
+    before = newcomer.session
+    assert "at most 60" in collection.add_marked(newcomer, paths[-1:])[0]
+    assert newcomer.session == before
     assert len(list(newcomer.session.folder.iterdir())) == 60
 
 

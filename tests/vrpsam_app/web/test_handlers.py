@@ -39,8 +39,10 @@ def test_a_reference_that_is_chosen_while_files_are_read_stays(
         Image.new("L", (9, 9), number).save(path)
     reading = on.add_targets(visitor, [str(path) for path in paths])
     assert "Reading 4 files" in next(reading)[1]
-    canvas, *_ = on.choose(visitor, [str(pictures["second"])])
-    *_, (board, _) = reading
+    *_, (canvas, _, _, find, _) = on.choose_beside(visitor, [str(pictures["second"])])
+    assert not find.interactive  # files are read still
+    *_, (board, _, find, _) = reading
+    assert find.interactive
     assert names(canvas["pictures"]) == ["reference.png", "second-2.png"]
     assert names(board["pictures"])[-4:] == [path.name for path in paths]
     chosen = {"image": canvas["pictures"][1]["id"], "label": "object", "marks": [red_box]}
@@ -48,11 +50,29 @@ def test_a_reference_that_is_chosen_while_files_are_read_stays(
     assert [answer["id"] for answer in live["answers"]] == [session.targets[0].id]
 
 
+def test_a_picture_of_ones_own_is_shown_and_the_one_before_comes_back(on, visitor, pictures):
+    reading, chosen = on.choose(visitor, [str(pictures["second"])])
+    assert "Reading second.png" in reading[2]
+    assert not reading[3].interactive
+    canvas, board, *_ = chosen
+    assert names(canvas["pictures"]) == ["second.png"]
+    assert board["given"]["shown"] == board["pictures"][0]["id"] == canvas["pictures"][0]["id"]
+    back, _ = on.bring_back(visitor)
+    assert names(back["pictures"]) == ["reference.png"]
+
+
+def test_find_without_marks_is_said_where_to_begin_and_no_error(on, visitor, canvas_with):
+    find = in_plain_words(on.show_findings, told_found)
+    ((_, status, button, stop),) = find(visitor, canvas_with(), {})
+    assert 'data-about="marks"' in status
+    assert (button.interactive, stop.visible) == (True, False)
+
+
 def test_a_picture_that_is_marked_as_well_leaves_all_results(
     on, visitor, session, canvas_with, red_box, pictures
 ):
     list(on.show_findings(visitor, canvas_with(red_box), {}))
-    canvas, board, _ = on.choose_beside(visitor, [str(pictures["second"])])
+    *_, (canvas, board, *_) = on.choose_beside(visitor, [str(pictures["second"])])
     assert names(canvas["pictures"]) == ["reference.png", "second-2.png"]
     assert "pictures" not in board
     assert len(board["answers"]) == 3
@@ -64,7 +84,7 @@ def test_pictures_that_are_brought_during_a_search_and_its_answers_stay(
     steps = on.show_findings(visitor, canvas_with(red_box), {})
     next(steps)
     next(steps)
-    *_, (board, status) = on.add_targets(visitor, [str(pictures["reference"])])
+    *_, (board, status, *_) = on.add_targets(visitor, [str(pictures["reference"])])
     assert [answer["id"] for answer in board["answers"]] == [session.targets[0].id]
     assert "Press Find to look in the other 3." in status
     *_, last = steps

@@ -72,6 +72,26 @@ def test_the_space_lends_its_graphics_card(monkeypatch: pytest.MonkeyPatch):
     assert calls == [((), {"on_gpu": lender.GPU})]
 
 
+@pytest.mark.parametrize("quiet", [False, True])
+def test_the_address_is_all_that_is_said(
+    quiet: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    asked, waited = {}, []
+    app = types.SimpleNamespace(
+        local_url="http://127.0.0.1:7860/",
+        launch=lambda **options: asked.update(options),
+        block_thread=lambda: waited.append(True),
+    )
+    monkeypatch.setattr("vrpsam_app.web.layout.build_app", lambda *_: app)
+    for name in ("share_one_heap", "use_small_pages", "_end_in_order"):
+        monkeypatch.setattr(launch, name, lambda: None)
+    launch.launch_app(predictor_factory=object, quiet=quiet)
+    address = "The web app: http://127.0.0.1:7860/ (Ctrl-C ends it)\n"
+    assert capsys.readouterr().out == ("" if quiet else address)
+    assert asked["quiet"]
+    assert waited == [True]
+
+
 def test_a_limit_without_sense_is_a_sentence(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv(MEGAPIXELS_VARIABLE, "100")
     with pytest.raises(ConfigError, match="million pixels"):

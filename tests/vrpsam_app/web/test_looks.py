@@ -52,6 +52,9 @@ class Visit:
     def counted(self, words: str) -> None:
         expect(self.page.locator(".board-caption")).to_contain_text(words, timeout=20_000)
 
+    def says(self, words: str) -> None:
+        expect(self.page.locator("#status")).to_contain_text(words, timeout=20_000)
+
     def shade(self, x: float, y: float) -> list[int]:
         """Return the colour of the large result at a place of the picture."""
         return self.page.evaluate(
@@ -231,7 +234,7 @@ def test_two_kinds_get_each_its_own_and_sliders_need_no_server(open_page, pictur
     visitor.page.keyboard.type("blue")
     visitor.page.keyboard.press("Enter")
     visitor.drag((140, 50), (160, 70))
-    visitor.counted("object 1, blue 1 found")
+    visitor.counted("1 \u00d7 object, 1 \u00d7 blue")
     red, blue, nothing = (visitor.shade(x, 60) for x in (50, 150, 100))
     assert nothing[:3] == pytest.approx(GREY, abs=6)
     assert abs(red[0] - 210) > 20  # tinted, each in its own colour
@@ -260,11 +263,20 @@ def test_a_phone_needs_no_sideways_scrolling(open_page, pictures):
     page = visitor.page
     visitor.choose_reference(pictures["reference"])
     page.locator("[data-tool=point]").tap()
+    expect(page.locator(".marker-hint")).to_contain_text("Tap the object")
+    page.locator("#canvas [data-do=help]").tap()
+    expect(page.locator("#canvas .keys dt:visible").first).to_have_text("Tap, drag")
+    page.keyboard.press("Escape")
     page.locator("#canvas .stage").scroll_into_view_if_needed()
     page.touchscreen.tap(*visitor.at(50, 60))
     expect(page.locator(".mark-list span")).to_have_text("Point at 50, 60")
     page.locator("#find").tap()
     visitor.counted("1 found")
+    expect(page.locator("#board .stage")).to_be_in_viewport(ratio=0.9)
+    page.evaluate("scrollTo(0, 0)")
+    page.locator("[data-tool=point]").tap()
+    page.touchscreen.tap(*visitor.at(52, 62))
+    page.locator("#status a", has_text="1 found in reference.png.").tap()
     expect(page.locator("#board .stage")).to_be_in_viewport(ratio=0.9)
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     page.locator("#more button").first.tap()
@@ -276,3 +288,71 @@ def test_a_phone_needs_no_sideways_scrolling(open_page, pictures):
           .map((b) => b.offsetHeight)"""
     )
     assert min(sides) >= 24
+
+
+def test_a_page_that_is_loaded_again_goes_on(open_page, alike, pictures):
+    visitor = open_page()
+    page = visitor.page
+    visitor.choose_reference(alike)
+    page.set_input_files("input:has(+ #add-targets)", str(pictures["first"]))
+    visitor.drag((18, 48), (52, 82))
+    visitor.counted("3 found")
+    page.mouse.click(*visitor.at(172, 72, "#board"))
+    visitor.counted("2 found")
+    page.click("[data-verdict=accept]")
+    assert page.evaluate("sessionStorage.length") == 0  # what a copy of the tab has
+    page.reload()
+    visitor.says("Your pictures and marks are here again. Press Find.")
+    visitor.counted("2 found")
+    expect(page.locator(".board-corrections")).to_contain_text("1 correction")
+    expect(page.locator("[data-verdict=accept]")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".mark-list li")).to_have_count(1)
+    expect(page.locator(".thumb-name")).to_have_text(["alike.png", "first.png"])
+    page.click("#find")
+    visitor.says("of 2 pictures")
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Begin again").click()
+    expect(page.locator(".thumb")).to_have_count(3, timeout=15_000)
+    visitor.says("Ready")
+
+
+def test_the_second_picture_of_ones_own_is_marked_shown_and_searched(open_page, alike, pictures):
+    visitor = open_page()
+    page = visitor.page
+    saves = [page.locator(name) for name in ("#save-mask", "#save-all")]
+    for button in saves:
+        expect(button).to_be_disabled()
+    visitor.choose_reference(alike)
+    visitor.drag((18, 48), (52, 82))
+    visitor.says("3 found in alike.png.")
+    for button in saves:
+        expect(button).to_be_enabled()
+    page.set_input_files(REFERENCE_INPUT, str(pictures["first"]))
+    expect(page.locator(".thumb-name")).to_have_text(["first.png", "alike.png"], timeout=15_000)
+    expect(page.locator(".thumb[aria-selected=true] .thumb-name")).to_have_text("first.png")
+    expect(page.locator(".reference")).to_have_count(1)
+    expect(saves[0]).to_be_disabled()
+    visitor.drag((25, 15), (55, 45))
+    visitor.says("2 found in first.png. Press Find for the other one.")
+    for _ in range(2):  # the mark, and the picture
+        page.click("#canvas [data-do=undo]")
+    expect(page.locator(".reference-open")).to_have_attribute("title", "alike.png: object")
+    expect(page.locator(".mark-list li")).to_have_count(1)
+
+
+def test_a_stroke_shows_at_once_that_there_is_work(open_page, tmp_path):
+    visitor = open_page()
+    slow = tmp_path / "slow.png"
+    scene = np.full((60, 333, 3), GREY, np.uint8)
+    scene[20:40, 50:80] = RED
+    Image.fromarray(scene).save(slow)
+    visitor.choose_reference(slow)
+    visitor.drag((48, 18), (82, 42))
+    visitor.says("Looking …")
+    visitor.says("1 found in slow.png.")
+    visitor.page.click("#canvas [data-do=clear]")
+    visitor.says("Mark one object")
+    visitor.page.click("#find")
+    visitor.says("Nothing is marked")
+    moving = "getComputedStyle(document.querySelector('.marker-stage')).animationName"
+    assert visitor.page.evaluate(moving) == "pulse"

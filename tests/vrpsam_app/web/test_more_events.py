@@ -52,7 +52,7 @@ def test_any_other_name_goes_before_the_list(visitor):
 
 
 def test_what_is_brought_while_a_model_is_loaded_stays(visitor, session, pictures):
-    shelf = Shelf(told=lambda: collection.add_marked(visitor, [pictures["second"]]))
+    shelf = Shelf(told=lambda: collection.add_marked_beside(visitor, [pictures["second"]]))
     list(Loading(shelf).load(visitor, "embedded", "", "matching", "cpu"))
     assert len(visitor.session.marked) == len(session.marked) + 1
     assert visitor.session.choice.method == "matching"

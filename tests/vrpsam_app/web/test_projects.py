@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+import json
 import zipfile
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from vrpsam_app.annotations import Box, Point
 from vrpsam_app.errors import AnnotationError, ConfigError, EmptyReferenceError
 from vrpsam_app.image_files import decode_png, read_image, read_mask
 from vrpsam_app.library.reference_library import ReferenceLibrary
+from vrpsam_app.recipe import Recipe
 from vrpsam_app.references import Reference
 from vrpsam_app.review.archive import pack_project, unpack_project
 from vrpsam_app.review.project import ReviewProject
@@ -18,6 +21,7 @@ from vrpsam_app.review.run import recipe_path
 from vrpsam_app.web import callbacks, downloads, projects, view
 from vrpsam_app.web.inquiry import with_standing_decisions
 from vrpsam_app.web.marked import marked_references, read_page
+from vrpsam_app.web.model import Choice
 from vrpsam_app.web.session import Finding
 from vrpsam_app.web.visitor import Visitor
 
@@ -200,8 +204,13 @@ class Silent:
         return {"method": "silent"}
 
 
+def saved_recipe(path: Path) -> Recipe:
+    with zipfile.ZipFile(path) as archive:
+        return Recipe.from_json(json.loads(archive.read("recipe.json")))
+
+
 def test_what_is_opened_is_saved_as_it_is(
-    session, inquiry, asked, zipped, red_box, tmp_path, other
+    session, inquiry, asked, zipped, red_box, tmp_path, other, segmenter
 ):
     drawn = np.zeros((120, 200), bool)
     drawn[20:60, 50:90] = True
@@ -209,7 +218,7 @@ def test_what_is_opened_is_saved_as_it_is(
     project = unpack_project(zipped(asked(red_box, decisions=decisions)), tmp_path / "project")
     project.fix("first", {"object": drawn}, who="somebody")
     given = projects.open_project(other, packed(project, tmp_path / "drawn.zip"))
-    opened = given.added_to(other)
+    opened = dataclasses.replace(given.added_to(other), choice=Choice("another/model"))
     first = opened.targets[0]
     board = {**given.board, "threshold": 0.9}
     question = read_page(opened, sent_back(given), board)
@@ -219,7 +228,13 @@ def test_what_is_opened_is_saved_as_it_is(
     path = zipped(question, given.answers, of=opened, by=Silent())
     with zipfile.ZipFile(path) as archive:
         assert (decode_png(archive.read("masks/first_mask.png")) == drawn * 255).all()
+    recipe = saved_recipe(path)
+    assert recipe.made_by == segmenter.describe()
+    assert recipe.threshold == 0.5
+    assert [target.name for target in recipe.targets] == ["second.png", "without.png"]
     again = unpack_project(path, tmp_path / "again")
+    page = again.state.fact(downloads.PAGE_FACT)
+    assert (page["model"], page["method"], page["threshold"]) == ("embedded", "vrp_sam", 0.5)
     assert {p.name: p.status for p in again.state.pictures()} == {
         "first": "fixed",
         "second": "accepted",
@@ -234,6 +249,39 @@ def test_what_is_opened_is_saved_as_it_is(
             project.masks_of(before).values(), again.masks_of(after).values(), strict=True
         ):
             np.testing.assert_array_equal(some, others)
+
+
+def test_a_recipe_names_what_was_asked_after_opening(
+    session, asked, zipped, red_box, tmp_path, other, segmenter
+):
+    given = projects.open_project(other, zipped(asked(red_box)))
+    opened = given.added_to(other)
+    mark = {"type": "point", "xy": [40, 40], "positive": False}
+    corrections = {opened.targets[0].id: {"object": [mark]}}
+    board = {**given.board, "threshold": 0.9, "corrections": corrections}
+    path = zipped(read_page(opened, sent_back(given), board), given.answers, of=opened)
+    recipe = saved_recipe(path)
+    assert (recipe.made_by, recipe.threshold) == (segmenter.describe(), 0.9)
+    assert [target.name for target in recipe.targets] == ["first.png"]
+    project = unpack_project(path, tmp_path / "project")
+    assert project.state.fact(downloads.PAGE_FACT)["threshold"] == 0.5
+
+
+@pytest.mark.parametrize("drawn", [True, False], ids=["drawn", "damaged"])
+def test_where_nobody_knows_what_made_the_masks_a_recipe_names_no_model(
+    asked, zipped, red_box, tmp_path, other, drawn
+):
+    project = unpack_project(zipped(asked(red_box)), tmp_path / "project")
+    for picture in project.state.pictures():
+        if drawn:
+            project.fix(picture.name, {"object": np.ones(picture.shape[:2], bool)})
+        else:
+            recipe_path(project, picture.question).write_text("no recipe")
+    given = projects.open_project(other, packed(project, tmp_path / "later.zip"))
+    opened = given.added_to(other)
+    question = read_page(opened, sent_back(given), given.board)
+    recipe = saved_recipe(zipped(question, given.answers, of=opened, by=Silent()))
+    assert (recipe.made_by, recipe.targets) == ({}, ())
 
 
 def test_what_is_marked_on_an_opened_result_is_asked(
@@ -263,8 +311,8 @@ def test_what_is_marked_on_an_opened_result_is_asked(
     assert asks.opened(first) is None
     before = len(segmenter.asked)
     downloads.save_mask(asks)
-    assert len(segmenter.asked) == before + 1
-    assert answered(asks) == 1
+    assert len(segmenter.asked) == before + 2, "without the mark, and after hearing it"
+    assert answered(asks) == 2
     for others in (asks, question(**corrected)):  # before the answer and after it
         assert others.opened(first) is None
         assert others.opened(second) is of_project[second.id]

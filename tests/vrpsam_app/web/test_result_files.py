@@ -24,5 +24,6 @@ def test_pictures_of_one_name_are_told_apart_without_folders(tmp_path: Path, col
         target.parent.mkdir(exist_ok=True)
         target.touch()
         files.add(target, image, [colour_segmenter.predict(image, [reference])], [reference])
+    assert files.object_count == len(targets)
     written = {path.name for path in (tmp_path / "results" / "masks").iterdir()}
     assert written == {"x_jpg_mask.png", "x_tif_mask.png", "x_jpg-2_mask.png"}

@@ -95,11 +95,13 @@ def test_next_step_is_told(session, inquiry, asked, search, red_box):
     *_, one = callbacks.preview(inquiry(question))
     assert view.preview_words(session, Answers()) == view.START_MARKING
     assert view.preview_words(session, one.answers) == "Press Find to look in the other 2."
-    assert "up to date" in view.preview_words(session, search(question).answers)
+    assert "All pictures are up to date." in view.preview_words(session, search(question).answers)
 
 
 def test_saving_is_told(tmp_path):
     assert view.saving_words(Saving(1, 3, "b.png")) == "Writing 2 of 3 · b.png"
-    assert view.saving_words(Saving(3, 3, path=tmp_path)) == "Saved."
+    done = Saving(3, 3, path=tmp_path, objects=1)
+    assert view.saving_words(done) == "Saved, 1 object."
+    assert "the page counts what is connected" in view.saving_words(done, cut=True)
     lacking = Saving(3, 3, path=tmp_path, failed=("b.png is damaged.",))
     assert view.saving_words(lacking) == "Saved without 1 of 3: b.png is damaged."

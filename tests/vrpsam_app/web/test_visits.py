@@ -53,6 +53,31 @@ def test_work_that_begins_when_the_page_has_gone_keeps_nothing_for_good():
     assert len(visits) == 0
 
 
+def test_a_page_comes_back_with_its_token_once(visits):
+    visitor = Visitor()
+    before = visits.begin("a", visitor)
+    other = visits.begin("b", Visitor())
+    visits.left("a")
+    after = visits.rejoin(before.token, "c")
+    assert after.visitor is visitor
+    assert after.token not in (before.token, other.token)
+    assert visits.rejoin(before.token, "d") is None
+    visits.left("a")  # of the connection before, noticed late
+    time.sleep(0.2)
+    assert visitor.session.folder.exists()
+    visits.left("c")
+    wait_until(lambda: not visitor.session.folder.exists())
+    assert visits.rejoin(after.token, "e") is None
+    assert len(visits) == 1
+
+
+@pytest.mark.parametrize("token", [None, "", "a", "ä", 7, {"token": "a"}])
+def test_nobody_comes_back_with_what_is_no_token(visits, token):
+    visits.begin("a", Visitor())
+    assert visits.rejoin(token, "b") is None
+    assert len(visits) == 1
+
+
 def test_unknown_visitors_leave_without_a_trace(visits):
     visits.left(None)
     visits.left("nobody")

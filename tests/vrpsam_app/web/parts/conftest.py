@@ -186,7 +186,14 @@ def board(open_part: Callable[..., Part]) -> Callable[..., Part]:
     def open_board(*pictures: dict[str, Any], **options: Any) -> Part:
         shown = list(pictures) or [picture("one")]
         viewport = {"width": 700, "height": 900}
-        part = result_board(shown, upload_selector="#none", find_selector="#find", elem_id="board")
+        part = result_board(
+            shown,
+            upload_selector="#none",
+            find_selector="#find",
+            status_selector="#status",
+            saves={"shown": "#save-mask", "all": "#save-all"},
+            elem_id="board",
+        )
         return open_part(part, **({"viewport": viewport} | options))
 
     return open_board

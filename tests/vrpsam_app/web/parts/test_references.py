@@ -110,6 +110,27 @@ def test_pictures_come_and_go(canvas, make_picture, make_reference, two):
     assert labels(part) == [("one", "object", 1)]
 
 
+def test_a_step_back_brings_the_pictures_of_before_with_their_marks(canvas, make_picture):
+    part = canvas()
+    part.tool("point")
+    part.click(50, 60)
+    part.marks(1)
+    before = part.page.evaluate("props.pictures")
+    part.give(pictures=[make_picture("other")])
+    part.page.wait_for_function("props.value.references.length === 0")
+    undo = part.page.locator("[data-do=undo]")
+    part.click(20, 20)
+    undo.click()
+    part.page.wait_for_function("props.value.references.length === 0")
+    undo.click()
+    part.events("bring_back")
+    part.give(pictures=before)
+    assert part.marks(1)[0]["xy"] == [50, 60]
+    undo.click()
+    part.page.wait_for_function("props.value.references.length === 0")
+    assert undo.is_disabled()
+
+
 def test_marks_go_with_their_picture_and_that_is_another_question(canvas, make_reference, two):
     part = canvas(two, [make_reference("one", BOX)])
     part.tool("point")

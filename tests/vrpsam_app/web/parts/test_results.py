@@ -99,7 +99,7 @@ def test_sliders_ask_nobody(found):
 def test_what_makes_a_result_doubtful_stands_below_its_count(found, answer):
     found.give(answers=[answer("one", coin=square()) | {"note": "Its numbers are others."}])
     said = found.page.locator(".board-caption").text_content()
-    assert said == "1 found Its numbers are others."
+    assert said == "1 found, look twice one.png Its numbers are others."
 
 
 def test_what_is_fixed_has_no_threshold_to_move(found, answer):
@@ -118,7 +118,7 @@ def test_the_most_probable_class_has_a_pixel(board, answer):
     part = board()
     part.give(answers=[answer("one", coin=left, button=right)])
     part.page.wait_for_selector(".thumb[data-state=found]")
-    assert caption(part) == "coin 1, button 1 found"
+    assert caption(part) == "1 \u00d7 coin, 1 \u00d7 button"
     coin, both, button = (part.shade(x, 60) for x in (70, 90, 110))
     assert both == button != coin
 
