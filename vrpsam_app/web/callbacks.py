@@ -52,7 +52,7 @@ class Progress:
     seconds
         Since the search began.
     before
-        People who are asked for first.
+        Tasks of others, or of this page itself, that the model does first.
     """
 
     answers: Answers

@@ -102,9 +102,8 @@ def counted(number: int, noun: str) -> str:
 
 
 def waiting_words(before: int) -> str:
-    """Say how many people are asked for first."""
-    who = "One person is" if before == 1 else f"{before} people are"
-    return f"{who} before you …"
+    """Say how much the model does first: for others, or to get ready for this very page."""
+    return f"The model is at work, {counted(before, 'task')} before yours …"
 
 
 def reading_words(files: Sequence[Path]) -> str:

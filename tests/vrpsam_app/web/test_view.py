@@ -85,9 +85,9 @@ def found_with(score: float, progress: callbacks.Progress) -> dict[str, Finding]
 
 
 def test_the_place_in_the_line_is_told():
-    assert view.waiting_words(1) == "One person is before you …"
-    assert view.waiting_words(4) == "4 people are before you …"
-    assert view.saving_words(Saving(0, 3, "a.png", before=2)) == "2 people are before you …"
+    assert view.waiting_words(1) == "The model is at work, 1 task before yours …"
+    assert view.waiting_words(4) == "The model is at work, 4 tasks before yours …"
+    assert view.saving_words(Saving(0, 3, "a.png", before=2)) == view.waiting_words(2)
 
 
 def test_next_step_is_told(session, inquiry, asked, search, red_box):
