@@ -46,6 +46,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vrpsam_app.annotations import Box, Mask, Point, Scribble
+    from vrpsam_app.corrected import predict_corrected
     from vrpsam_app.corrections import Corrections
     from vrpsam_app.cutouts import CutoutOptions, cut_out
     from vrpsam_app.embeddings.store import DiskEmbeddingStore
@@ -113,6 +114,7 @@ __all__ = [
     "measure",
     "open_stack",
     "overlay",
+    "predict_corrected",
     "predict_stack",
     "predict_tiled",
     "predict_video",
@@ -156,6 +158,7 @@ _MODULE_OF = {
     "measure": "objects.measurements",
     "open_stack": "stacks.stack_files",
     "overlay": "overlays",
+    "predict_corrected": "corrected",
     "predict_stack": "stack_runs.lazy_result",
     "predict_tiled": "tiles.tiling",
     "predict_video": "video.predict",
