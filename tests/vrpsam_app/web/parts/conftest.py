@@ -115,6 +115,13 @@ class Part:
         references = self.value["references"]
         return references[0]["marks"] if references else []
 
+    def shade_other_than(self, shade: list[int], x: float, y: float) -> list[int]:
+        """Return the colour at a place once it is another one, or what it is after some seconds."""
+        for _ in range(100):
+            if self.shade(x, y) != shade:
+                break
+        return self.shade(x, y)
+
     def shade(self, x: float, y: float) -> list[int]:
         """Return the colour that the stage shows at a place of the picture."""
         self.page.wait_for_timeout(40)
