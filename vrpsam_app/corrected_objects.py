@@ -1,8 +1,8 @@
 """What marks on a target change in an answer: the objects that they touch, and little else.
 
 - "Not this": a click or a stroke takes away the objects that it touches, one of many whole; of an
-  object that stands alone the model says, after hearing the marks, what remains. A box takes away
-  all that lies in it, a painted area its own pixels.
+  object that stands alone the model says, after hearing the marks, what remains, and where it
+  insists all goes. A box takes away all that lies in it, a painted area its own pixels.
 - "This too": what the model finds after hearing the marks is added, and nothing is lost; where that
   would be several times what is there, only the objects under the marks are added. A painted area
   is added as it is.
@@ -13,27 +13,27 @@ Objects are told apart as files do it by default: connected parts, cut at their 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vrpsam_app.annotations import Annotation, Box, Mask, Point, Scribble, rasterize
+from vrpsam_app.marked_parts import MarkedParts, Window, joined, window_of
 from vrpsam_app.objects.instances import width_of
-from vrpsam_app.objects.watersheds import split_mask
 from vrpsam_app.segmenter import Prediction
 
-Window = tuple[slice, slice]
-
 MOST_GROWTH = 3.0
-"""Pixels that an answer to marks may add everywhere, as a share of those that were found before."""
+"""Pixels that an answer to marks may add to a window, as a share of those found there before."""
 LEAST_FOUND = 0.01
-"""Share of the plane below which what was found before is too little to say what is too much."""
+"""Share of the window below which what was found before is too little to say what is too much."""
 OTHERS_LIKE_IT = 2
 """From so many others of about its size on an object is one of many."""
 ABOUT_ITS_SIZE = 3.0
 """Area of others, as a factor up or down."""
+COMPACT = 1.5
+"""A part of something larger is an object if its area is at most so many times its inner circle."""
 FAINT = 0.5
 """Share of the probability under a mark down to which pixels count as what was clicked."""
 LARGEST_FAINT = 3.0
@@ -62,11 +62,14 @@ class Corrected:
     ----------
     prediction : Prediction
     claimed : shape (H, W), bool
-        Objects that a person said to be of this class; no other class has them.
+        Objects that a person said to be of this class.
+    pointed : shape (H, W), bool
+        The pixels that were pointed at for it.
     """
 
     prediction: Prediction
     claimed: NDArray[np.bool_]
+    pointed: NDArray[np.bool_]
 
 
 Ask = Callable[[Sequence[Annotation]], Sequence[Reply]]
@@ -99,7 +102,7 @@ def corrected_objects(found: Prediction, marks: Sequence[Annotation], ask: Ask) 
     for mark in marks:
         if not mark.positive:
             sheet.remove(mark, held)
-    return Corrected(sheet.prediction(), sheet.claimed)
+    return Corrected(sheet.prediction(), sheet.claimed, sheet.pointed)
 
 
 class _Sheet:
@@ -111,41 +114,44 @@ class _Sheet:
         self._threshold = found.threshold
         allowed = found.at_threshold(0).mask
         self.probability = np.where(allowed, found.probability, np.float32(0))
-        self.claimed = np.zeros(found.mask.shape, np.bool_)
-        self._objects = found.instance_labels
+        self.claimed = np.zeros(self._hw, np.bool_)
+        self.pointed = np.zeros(self._hw, np.bool_)
         self._score = found.score
-        self._width = width_of(found.mask) if found.mask.any() else None
+        width = width_of(found.mask) if found.mask.any() else None
+        self._width = width
+        self._parts = MarkedParts(found.mask, width, found.instance_labels)
 
-    @property
-    def mask(self) -> NDArray[np.bool_]:
-        return np.asarray(self.probability > self._threshold)
-
-    def take(self, reply: Reply, positive: Sequence[Annotation]) -> None:
+    def take(self, reply: Reply, wanted: Sequence[Annotation]) -> None:
         """Add what the model found after hearing the marks."""
-        part, found = self.probability[reply.window], reply.found
+        window, found = reply.window, reply.found
         self._score = found.score
-        before = np.count_nonzero(self.mask)
+        part = self.probability[window]
+        near = np.zeros(self._hw, np.bool_)
+        for mark in wanted:
+            near |= self._touched(mark)
         new = found.mask & (part <= self._threshold)
-        enough = before > LEAST_FOUND * part.size
-        if enough and np.count_nonzero(new) > MOST_GROWTH * before:
-            near = np.zeros(self.mask.shape, np.bool_)
-            for mark in positive:
-                near |= self._touched(mark)
-            new &= _joined(found.mask, near[reply.window], self._diameter(found.mask))
-        np.maximum(part, np.where(new, found.probability, 0), out=part)
+        new &= ~self._cut_off(window, new, near[window])
+        before = np.count_nonzero(self._parts.mask[window])
+        limit = MOST_GROWTH * before
+        if before > LEAST_FOUND * part.size and np.count_nonzero(new) > limit:
+            new &= joined(found.mask, near[window], self._diameter(found.mask))
+            if np.count_nonzero(new) > limit:
+                return
+        self._raise(window, new, found.probability)
 
     def add(self, mark: Annotation) -> None:
         """See to it that what a mark shows is in the mask."""
         where = self._touched(mark)
-        if isinstance(mark, Mask):
-            self.probability[where] = 1
-        elif not (self.mask & where).any():
+        everywhere = (slice(None), slice(None))
+        if not isinstance(mark, Mask) and not (self._parts.mask & where).any():
             for reply in self._ask([mark]):
                 self._add_faint(reply, where)
-        if not (self.mask & where).any():
-            self.probability[where] = 1
-        for window, inside in self._at(where):
+        if isinstance(mark, Mask) or not (self._parts.mask & where).any():
+            drawn = rasterize([mark], self._hw).positive
+            self._raise(everywhere, drawn & ~self._parts.mask, np.ones(self._hw, np.float32))
+        for window, inside in self._parts.at(where):
             self.claimed[window] |= inside
+        self.pointed |= where
         if isinstance(mark, Mask):
             self.claimed |= where
 
@@ -153,89 +159,101 @@ class _Sheet:
         """See to it that what a mark refuses is not in the mask."""
         where = self._touched(mark)
         if not isinstance(mark, Box | Mask):
-            for window, inside in list(self._at(where)):
-                if (held[window] & inside).any() or not self._is_one_of_many(window, inside):
+            touched = list(self._parts.at(where))
+            many = [self._is_one_of_many(*each) for each in touched]
+            for (window, inside), one_of_many in zip(touched, many, strict=True):
+                if (held[window] & inside).any():
                     self._trim(window, inside, mark)
-            for window, inside in list(self._at(where)):
-                if not (held[window] & inside).any():
+                elif one_of_many:
                     self._erase(*self._with_slope(window, inside))
+            if not all(many):
+                self._take_from_one(where, held, mark)
         self._erase((slice(None), slice(None)), where)
 
     def prediction(self) -> Prediction:
         """Return the answer as it is now."""
-        mask = self.mask
-        objects = self._objects
-        if objects is not None:
-            objects = np.where(mask, objects, 0)
-            new, _ = _labelled(mask & (objects == 0))
-            objects = np.where(new > 0, new + objects.max(), objects).astype(np.int32)
+        mask, objects = self._parts.mask, self._found.instance_labels
+        there = self._found.present or bool(self.claimed.any())
         return replace(
             self._found,
-            mask=mask,
+            mask=mask.copy(),
             probability=self.probability,
             score=self._score,
-            present=bool(mask.any()),
+            present=there and bool(self.probability.any()),
             found_in=None,
-            instance_labels=objects,
+            instance_labels=None if objects is None else numbered(mask, objects),
         )
 
     def _touched(self, mark: Annotation) -> NDArray[np.bool_]:
         """Return the pixels that a mark points at: of a click the one, of a stroke its line."""
+        height, width = self._hw
         if isinstance(mark, Scribble):
-            mark = replace(mark, width=1.0)
-        if isinstance(mark, Point):
-            mark = replace(mark, radius=0.5)
+            line = [(min(max(r, 0), height), min(max(c, 0), width)) for r, c in mark.vertices]
+            mark = replace(mark, vertices=tuple(line), width=1.0)
+        elif isinstance(mark, Point):
+            row, col = min(max(mark.row, 0), height), min(max(mark.col, 0), width)
+            mark = replace(mark, row=row, col=col, radius=0.5)
         return rasterize([replace(mark, positive=True)], self._hw).positive
-
-    def _at(self, where: NDArray[np.bool_]) -> Iterator[tuple[Window, NDArray[np.bool_]]]:
-        """Yield the objects that some pixels lie in, each in its window."""
-        mask = self.mask
-        if not (mask & where).any():
-            return
-        if self._objects is None:
-            yield from _objects_at(mask, where, self._diameter(mask))
-            return
-        for number in np.unique(self._objects[mask & where]):
-            if number:
-                inside = (self._objects == number) & mask
-                window = _window_of(inside, 1)
-                yield window, inside[window]
-        if (rest := mask & where & (self._objects == 0)).any():
-            yield from _objects_at(mask & (self._objects == 0), rest, self._diameter(mask))
 
     def _diameter(self, mask: NDArray[np.bool_]) -> float:
         return self._width or width_of(mask)
+
+    def _cut_off(
+        self, window: Window, new: NDArray[np.bool_], near: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
+        """Return the new parts that the side of a window cuts, but for those under a mark."""
+        from scipy import ndimage
+
+        parts, _ = ndimage.label(new)
+        sides = []
+        for axis, span in enumerate(window):
+            first, last = parts.take(0, axis), parts.take(-1, axis)
+            sides += [first] if (span.start or 0) > 0 else []
+            sides += [last] if span.stop is not None and span.stop < self._hw[axis] else []
+        if not sides:
+            return np.zeros(new.shape, np.bool_)
+        cut = np.setdiff1d(np.concatenate(sides), np.append(parts[near], 0))
+        return np.isin(parts, cut)
 
     def _add_faint(self, reply: Reply, where: NDArray[np.bool_]) -> None:
         """Add what the model thinks possible where it was clicked, if that is like an object."""
         inside, probability = where[reply.window], reply.found.probability
         if not inside.any():
             return
-        level = FAINT * float(probability[inside].max())
-        faint = probability > level
+        faint = probability > FAINT * float(probability[inside].max())
         diameter = self._diameter(faint)
-        grown = _joined(faint, inside, diameter)
+        grown = joined(faint, inside, diameter)
         if grown.any() and np.count_nonzero(grown) <= LARGEST_FAINT * diameter**2:
-            part = self.probability[reply.window]
-            part[grown & (part <= self._threshold)] = 1
+            self._raise(reply.window, grown & ~self._parts.mask[reply.window], np.ones_like(faint))
 
     def _is_one_of_many(self, window: Window, inside: NDArray[np.bool_]) -> bool:
         """Tell whether others of about an object's size were found, beside it or joined with it."""
-        area, mask = np.count_nonzero(inside), self.mask
-        parts, _ = _labelled(mask)
-        sizes = np.bincount(parts.ravel())[1:]
-        own = parts[window][inside][0]
-        whole = parts == own
-        box = _window_of(whole, 1)
-        joined = split_mask(whole[box], "distance", diameter=self._diameter(mask))
-        sizes = np.concatenate([np.delete(sizes, own - 1), np.bincount(joined.ravel())[1:]])
+        from scipy import ndimage
+
+        area = np.count_nonzero(inside)
+        alone, sizes = self._parts.sizes_beside(window, inside)
+        if not alone:
+            circle = np.pi * ndimage.distance_transform_edt(np.pad(inside, 1)).max() ** 2
+            if area > COMPACT * circle:
+                return False
         alike = (sizes >= area / ABOUT_ITS_SIZE) & (sizes <= area * ABOUT_ITS_SIZE)
-        return int(np.count_nonzero(alike)) - 1 >= OTHERS_LIKE_IT
+        return int(np.count_nonzero(alike)) >= OTHERS_LIKE_IT
+
+    def _take_from_one(
+        self, where: NDArray[np.bool_], held: NDArray[np.bool_], mark: Annotation
+    ) -> None:
+        """Leave of what hangs together with a mark what the model finds, or nothing."""
+        for window, inside in list(self._parts.whole_at(where)):
+            self._trim(window, inside, mark)
+        self._parts.renew()
+        for window, inside in list(self._parts.whole_at(where)):
+            if not (held[window] & inside).any():
+                self._erase(*self._with_slope(window, inside))
 
     def _trim(self, window: Window, inside: NDArray[np.bool_], mark: Annotation) -> None:
         """Leave of an object what the model finds of it after hearing the marks."""
-        kept = np.zeros(self.claimed.shape, np.bool_)
-        asked = np.zeros(self.claimed.shape, np.bool_)
+        kept = np.zeros(self._hw, np.bool_)
+        asked = np.zeros(self._hw, np.bool_)
         for reply in self._ask([mark]):
             kept[reply.window] |= reply.found.probability > self._threshold
             asked[reply.window] = True
@@ -249,51 +267,52 @@ class _Sheet:
 
         reach = max(1, round(self._diameter(inside) / 2))
         rows, cols = (slice(max(span.start - reach, 0), span.stop + reach) for span in window)
-        labels = self.mask[rows, cols].astype(np.int32) * 2
+        labels = self._parts.mask[rows, cols].astype(np.int32) * 2
         top, left = window[0].start - rows.start, window[1].start - cols.start
         labels[top : top + inside.shape[0], left : left + inside.shape[1]][inside] = 1
         wide = expand_labels(labels, reach)  # type: ignore[no-untyped-call]
         return (rows, cols), np.asarray(wide == 1)
 
+    def _raise(
+        self, window: Window, where: NDArray[np.bool_], probability: NDArray[np.generic]
+    ) -> None:
+        """Add pixels of a window with the probability that they have."""
+        if where.any():
+            self.probability[window][where] = probability[where]
+            self._parts.add(window, where)
+
     def _erase(self, window: Window, inside: NDArray[np.bool_]) -> None:
         self.probability[window][inside] = 0
         self.claimed[window] &= ~inside
+        self.pointed[window] &= ~inside
+        self._parts.remove(window, inside)
 
 
-def _objects_at(
-    mask: NDArray[np.bool_], where: NDArray[np.bool_], diameter: float
-) -> Iterator[tuple[Window, NDArray[np.bool_]]]:
-    """Yield the objects of a mask that some pixels lie in; only those parts are cut."""
-    parts, _ = _labelled(mask)
-    for number in np.unique(parts[where & mask]):
-        whole = parts == number
-        window = _window_of(whole, 1)
-        objects = split_mask(whole[window], "distance", diameter=diameter)
-        for each in np.unique(objects[where[window] & whole[window]]):
-            if each:
-                yield window, objects == each
-
-
-def _joined(
-    mask: NDArray[np.bool_], where: NDArray[np.bool_], diameter: float
-) -> NDArray[np.bool_]:
-    """Return the objects of a mask that some pixels lie in, together."""
-    together = np.zeros(mask.shape, np.bool_)
-    for window, inside in _objects_at(mask, where, diameter):
-        together[window] |= inside
-    return together
-
-
-def _labelled(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int32], int]:
+def numbered(mask: NDArray[np.bool_], objects: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return the numbers of objects in a mask; pixels without one get new ones, part by part."""
     from scipy import ndimage
 
-    parts, count = ndimage.label(mask)
-    return parts, int(count)
+    kept = np.where(mask, objects, 0)
+    new, _ = ndimage.label(mask & (kept == 0))
+    return np.where(new > 0, new + objects.max(initial=0), kept).astype(np.int32)
 
 
-def _window_of(inside: NDArray[np.bool_], margin: int) -> Window:
-    rows, cols = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
-    return (
-        slice(max(int(rows[0]) - margin, 0), int(rows[-1]) + 1 + margin),
-        slice(max(int(cols[0]) - margin, 0), int(cols[-1]) + 1 + margin),
-    )
+def nearer(
+    claims: NDArray[np.bool_], own: NDArray[np.bool_], other: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Return where, of what two classes claim, the marks of the other are nearer.
+
+    Parameters
+    ----------
+    claims : shape (H, W), what was claimed for both
+    own, other : shape (H, W), what was pointed at
+    """
+    from scipy import ndimage
+
+    farther = np.zeros(claims.shape, np.bool_)
+    if claims.any() and other.any():
+        window = window_of(claims | own | other, 0)
+        to_other = ndimage.distance_transform_edt(~other[window])
+        to_own = ndimage.distance_transform_edt(~own[window]) if own.any() else np.inf
+        farther[window] = claims[window] & (to_other < to_own)
+    return farther

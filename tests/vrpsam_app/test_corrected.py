@@ -36,7 +36,8 @@ class Bright(ReferenceSegmenter):
         if corrections is not None:
             (own,) = corrections.as_references(target, label)
             if own.positive.any():
-                like = np.isin(target, np.unique(target[own.positive]))
+                shown = np.unique(target[own.positive])
+                like = np.isin(target, shown[shown > 0])
                 probability = np.where(like, 0.8, 0.1).astype(np.float32)
         mask = probability > threshold
         return Prediction(mask, probability, 0.5, 1.0, bool(mask.any()), probability, label, {})
@@ -196,6 +197,108 @@ def test_objects_told_apart_stay_told_apart(target, references):
     np.testing.assert_array_equal(found.instance_labels > 0, found.mask)
 
 
+def test_a_long_stroke_is_heard_along_its_whole_length(references):
+    target = np.zeros((60, 300), np.uint8)
+    for col in range(10, 300, 30):
+        target[24:36, col : col + 12] = 60
+    segmenter = Bright()
+    stroke = Scribble(((30, 4), (30, 296)))
+    shown = TileOptions("tiles", tile=60, overlap=20)
+    found = corrected(target, references, stroke, segmenter=segmenter, tiling=shown)
+    np.testing.assert_array_equal(found.mask[24:36], target[24:36] > 0)
+    assert sum(marks > 0 for *_, marks in segmenter.asked) > 5
+
+
+def test_no_object_is_cut_by_the_side_of_a_window(references):
+    target = np.zeros((60, 300), np.uint8)
+    target[20:32, 20:32] = target[20:32, 44:70] = target[20:32, 270:290] = 60
+    shown = TileOptions("tiles", tile=60, overlap=20)
+    found = corrected(target, references, Point(26, 26), tiling=shown)
+    expected = np.zeros(target.shape, np.bool_)
+    expected[20:32, 20:32] = True
+    np.testing.assert_array_equal(found.mask, expected)
+
+
+def test_of_a_plane_in_tiles_only_the_neighbourhood_is_asked_again(target, references):
+    segmenter = Bright()
+    shown = TileOptions("tiles", tile=30, overlap=10)
+    corrected(target, references, Point(45, 20), segmenter=segmenter, tiling=shown)
+    before = len(segmenter.asked)
+    corrected(target, references, Point(45, 60), segmenter=segmenter, tiling=shown)
+    assert len(segmenter.asked) == before + 1
+    target[0, 0] = 1  # another picture
+    corrected(target, references, Point(45, 60), segmenter=segmenter, tiling=shown)
+    assert len(segmenter.asked) > before + 5
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [Scribble(((45, 8), (45, 32)), width=20, positive=False), Box(30, 5, 60, 35, positive=False)],
+)
+def test_a_mark_can_be_taken_back_by_another(target, references, refusal):
+    found = corrected(target, references, Point(45, 20), Point(45, 60), refusal)
+    assert not found.mask[40:50, 12:28].any()
+    assert found.mask[45, 60]
+    alone = corrected(target, references, Point(45, 20), refusal)
+    np.testing.assert_array_equal(alone.mask, target > 100)
+
+
+def test_several_boxes_are_heard(target, references):
+    boxes = Box(36, 11, 54, 29), Box(36, 51, 54, 69)
+    found = corrected(target, references, *boxes)
+    assert found.mask[45, 20]
+    assert found.mask[45, 60]
+
+
+def test_marks_that_reach_over_the_border_count_inside(target, references):
+    target[:9] = 60
+    marks = Point(-2, 80, radius=6), Scribble(((-3, 10), (-3, 80)), width=20)
+    for mark in marks:
+        assert corrected(target, references, mark).mask[0, 70]
+
+
+def test_a_threshold_beforehand_is_one_afterwards(target, references):
+    class Soft(Bright):
+        def _predict_one(self, target, *rest):
+            found = super()._predict_one(target, *rest)
+            rows, cols = np.indices(target.shape)
+            wave = (np.sin(rows / 7) * np.cos(cols / 5) / 3).astype(np.float32)
+            return replace(found, probability=np.clip(found.probability + wave, 0, 1))
+
+    marks = Point(45, 20), Point(20, 70, positive=False)
+    middle = corrected(target, references, *marks, segmenter=Soft())
+    for threshold in (0.05, 0.3, 0.8):
+        found = corrected(target, references, *marks, segmenter=Soft(), threshold=threshold)
+        np.testing.assert_array_equal(found.mask, middle.at_threshold(threshold).mask)
+
+
+def test_logits_alone_are_a_sentence(target, references):
+    alone = Corrections((), np.zeros(HW, np.float32))
+    with pytest.raises(ConfigError, match="no marks"):
+        predict_corrected(Bright(), target, references[:1], {"a": alone})
+
+
+def test_a_large_wrong_region_goes_whole(references):
+    target = np.full(HW, 200, np.uint8)
+    target[::20, 40:], target[:, 40:44] = 0, 0  # one region beside three small ones
+    target[:, 60:62] = 0
+    found = corrected(target, references, Point(30, 20, positive=False))
+    assert not found.mask[:, :40].any()
+    np.testing.assert_array_equal(found.mask[:, 46:], (target > 100)[:, 46:])
+
+
+def test_two_classes_share_what_they_both_claim(references):
+    target = np.zeros(HW, np.uint8)
+    target[20:32, 10:70] = 200  # two bars, end to end
+    marks = {"a": Corrections((Point(26, 20),)), "b": Corrections((Point(26, 60),))}
+    found = predict_corrected(Bright(), target, references, marks)
+    np.testing.assert_array_equal(found.labels > 0, target > 0)
+    assert (found.labels[26, 12], found.labels[26, 68]) == (1, 2)
+    same = {label: Corrections((Point(26, 20),)) for label in "ab"}
+    found = predict_corrected(Bright(), target, references, same)
+    np.testing.assert_array_equal(found.labels == 1, target > 0)
+
+
 def test_marks_go_to_their_class_and_what_one_got_the_other_has_not(target, references):
     segmenter = Bright()
     marks = {"b": Corrections((Point(20, 70),))}
@@ -211,8 +314,10 @@ def test_a_method_that_only_answers_marks_is_asked_by_them(target, references):
     class Answering(Bright):
         answers_marks = True
 
-    found = corrected(target, references, Point(45, 20), segmenter=Answering())
+    segmenter = Answering()
+    found = corrected(target, references, Point(45, 20), segmenter=segmenter)
     np.testing.assert_array_equal(found.mask, target == 60)
+    assert segmenter.asked == [("a", HW, 1)]
 
 
 def test_marks_of_an_unknown_class_are_a_sentence(target, references):

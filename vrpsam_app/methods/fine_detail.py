@@ -48,6 +48,20 @@ class FineDetail(ReferenceSegmenter):
         """Longer side, in pixels, of a picture that is seen without being reduced."""
         return self._predictor.input_side
 
+    def passing(self, *, planes: int | None = None) -> FineDetail:
+        """Return the same for planes that are each looked at once."""
+        return FineDetail(self._predictor.passing(planes=planes))
+
+    def prepare(
+        self, image: NDArray[Any], *, intensity_range: IntensityRange | None = None
+    ) -> None:
+        """Encode the whole of an image, so that half of a later answer is quick."""
+        self._predictor.prepare(image, intensity_range=intensity_range)
+
+    def predict_from_prompts(self, *args: Any, **settings: Any) -> Prediction:
+        """Answer SAM's own prompts as the model does, for objects one by one."""
+        return self._predictor.predict_from_prompts(*args, **settings)
+
     def describe(self) -> dict[str, object]:
         """Return what a recipe must pin: that of the model, under this method's name."""
         return {**self._predictor.describe(), "method": self.name}
@@ -69,11 +83,15 @@ class FineDetail(ReferenceSegmenter):
             intensity_range=intensity_range,
             threshold=threshold,
         )
+        side = max(target.shape[:2])
+        tile = max(1, round(PART * side))
+        # A size that is given is not looked for, and overlaps are not widened by it.
+        shown = TileOptions("tiles", tile=tile, overlap=max(0, 2 * tile - side), object_pixels=tile)
         parts = predict_tiled(
             self._predictor,
             target,
             [*references, *given.as_references(target, label)],
-            tiling=TileOptions("tiles", tile=max(1, round(PART * max(target.shape[:2])))),
+            tiling=shown,
             intensity_range=intensity_range,
             threshold=threshold,
         )
