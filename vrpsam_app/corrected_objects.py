@@ -32,8 +32,9 @@ OTHERS_LIKE_IT = 2
 """From so many others of about its size on an object is one of many."""
 ABOUT_ITS_SIZE = 3.0
 """Area of others, as a factor up or down."""
-COMPACT = 1.5
-"""A part of something larger is an object if its area is at most so many times its inner circle."""
+LARGE, COMPACT = 0.05, 1.5
+"""A part of something larger is a region and no object if it fills so much of the plane, and is so
+many times as large as the largest circle in it."""
 FAINT = 0.5
 """Share of the probability under a mark down to which pixels count as what was clicked."""
 LARGEST_FAINT = 3.0
@@ -232,7 +233,7 @@ class _Sheet:
 
         area = np.count_nonzero(inside)
         alone, sizes = self._parts.sizes_beside(window, inside)
-        if not alone:
+        if not alone and area > LARGE * self._parts.mask.size:
             circle = np.pi * ndimage.distance_transform_edt(np.pad(inside, 1)).max() ** 2
             if area > COMPACT * circle:
                 return False
