@@ -42,7 +42,7 @@ from hub_weights.folders import cache_folder, embedded_folder, foundation_folder
 from hub_weights.inventory import KnownWeights, list_weights, remove_weights
 from hub_weights.model_folder import ModelFolder, own_models
 from hub_weights.model_search import ask_about_model, find_model
-from hub_weights.publish import Publication, plan_publication, publish_model
+from hub_weights.publish import Publication, note_facts, plan_publication, publish_model
 from hub_weights.registry import REGISTRY, WeightsEntry, WeightsFile, entry_of, entry_with
 from hub_weights.remote_file import RemoteFile, licence_of, look_up
 from hub_weights.weights_search import find_weights
@@ -86,6 +86,7 @@ __all__ = [
     "list_weights",
     "look_up",
     "models_folder",
+    "note_facts",
     "own_models",
     "plan_publication",
     "publish_model",

@@ -48,8 +48,18 @@ def read_sums(folder: Path) -> dict[str, str]:
     return sums
 
 
-def verify(folder: Path, name: str) -> str:
+def verify(
+    folder: Path,
+    name: str,
+    *,
+    otherwise: str = "the file is damaged or was changed. Fetch the folder again, or reinstall the "
+    "product.",
+) -> str:
     """Check one file against its recorded sum and return the sum of its bytes.
+
+    Parameters
+    ----------
+    otherwise : what an error says of a file with another sum
 
     Raises
     ------
@@ -66,7 +76,6 @@ def verify(folder: Path, name: str) -> str:
     found, recorded = sha256_of(path), read_sums(folder).get(name)
     if recorded is not None and recorded != found:
         raise ChecksumMismatchError(
-            f"{path} has SHA-256 {found[:12]}..., recorded is {recorded[:12]}...: the file is "
-            "damaged or was changed. Fetch the folder again, or reinstall the product."
+            f"{path} has SHA-256 {found[:12]}..., recorded is {recorded[:12]}...: {otherwise}"
         )
     return found

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from hub_weights.checksums import verify
+from hub_weights.checksums import SUMS_NAME, verify
 from hub_weights.errors import WeightsNotFoundError
 from hub_weights.folders import models_folder
 from hub_weights.registry import REGISTRY
@@ -16,6 +16,13 @@ WEIGHTS_NAME = "model.safetensors"
 
 SCHEMA_VERSION = 1
 """Of the configurations that this release reads."""
+
+_CHANGED = (
+    "it was changed by hand, or is damaged. Take the change back, or fetch the folder again. A "
+    "licence and what a model learned from are written there by `vrpsam weights publish` with "
+    "--license and --trained-on; to keep another change to a model of your own, remove the line of "
+    f"{CONFIG_NAME} from {SUMS_NAME}."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +70,7 @@ class ModelFolder:
                 f"{path} holds no {CONFIG_NAME}: expected a model folder with {CONFIG_NAME} and "
                 f"{WEIGHTS_NAME}. {known_models()}"
             )
-        verify(path, CONFIG_NAME)
+        verify(path, CONFIG_NAME, otherwise=_CHANGED)
         return cls(path, verify(path, WEIGHTS_NAME))
 
 

@@ -6,8 +6,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from hub_weights.checksums import SUMS_NAME
+from hub_weights.checksums import SUMS_NAME, write_sums
 from hub_weights.errors import PublishError
 from hub_weights.file_names import RepoName, check_file_name
 from hub_weights.hub_errors import endpoint, hub_errors
@@ -39,6 +40,45 @@ class Publication:
         """Bytes of every file, the card first."""
         sizes = {CARD_NAME: len(self.card.encode("utf-8"))}
         return sizes | {name: path.stat().st_size for name, path in self.files}
+
+
+def note_facts(
+    folder: Path, *, license: str | None = None, trained_on: str | None = None
+) -> ModelFolder:
+    """Write into a model's configuration what only a person knows, and the sums anew.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the model.
+    license : str, optional
+        An SPDX identifier, such as apache-2.0; None leaves what is there.
+    trained_on : str, optional
+        What the model learned from, in words; what else is recorded of its training stays.
+
+    Raises
+    ------
+    PublishError
+        If the configuration cannot be read or written.
+    HubWeightsError
+        If the folder holds no whole model.
+    """
+    model = ModelFolder.open(folder)
+    config = _configuration(model)
+    if license is not None:
+        config["license"] = license
+    if trained_on is not None:
+        config["training"] = {**(config.get("training") or {}), "learned_from": trained_on}
+    partial = model.config.with_suffix(".json.part")
+    try:
+        partial.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        partial.replace(model.config)
+        write_sums(folder, (CONFIG_NAME, WEIGHTS_NAME))
+    except OSError as error:
+        raise PublishError(
+            f"{model.config} cannot be written ({error}): copy the model into a folder of your own."
+        ) from error
+    return model
 
 
 def plan_publication(
@@ -78,18 +118,17 @@ def plan_publication(
     if repo is None or repo.revision is not None:
         raise PublishError(f"{repo_id!r} is no name of a repository: expected organisation/name.")
     model = ModelFolder.open(folder)
-    config = _json(model.config)
-    if not isinstance(config, dict):
-        raise PublishError(f"{model.config} is no configuration: expected a JSON object.")
+    config = _configuration(model)
     if str(config.get("license") or "unknown") == "unknown":
         raise PublishError(
-            f"{model.config} names no licence: nobody may use what has none. Write it there, as an "
-            'SPDX identifier such as apache-2.0, under "license".'
+            f"{model.config} names no licence: nobody may use what has none. Give --license (in "
+            "Python hub_weights.note_facts) with an SPDX identifier such as apache-2.0, which is "
+            "written there."
         )
     if not config.get("training"):
         raise PublishError(
-            f"{model.config} does not say what the model learned from. Write it there, under "
-            '"training".'
+            f"{model.config} does not say what the model learned from. Give --trained-on (in "
+            "Python hub_weights.note_facts) with words for it, which are written there."
         )
     for part, file in (config.get("foundation") or {}).items():
         check_file_name(file.get("file"), where=f"foundation.{part} of {model.config}")
@@ -178,6 +217,13 @@ def _picture_names(pictures: Sequence[Path]) -> dict[str, Path]:
             raise PublishError(f"Two pictures are called {picture.name}: rename one.")
         names[name] = picture
     return names
+
+
+def _configuration(model: ModelFolder) -> dict[str, Any]:
+    config = _json(model.config)
+    if not isinstance(config, dict):
+        raise PublishError(f"{model.config} is no configuration: expected a JSON object.")
+    return config
 
 
 def _json(path: Path) -> object:

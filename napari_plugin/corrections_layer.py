@@ -148,5 +148,6 @@ def corrected_plane(
         return Found(index, finding, classes_of(answer.predictions))
     cut = objects_in(answer.predictions, task, segmenter, plane, ready.intensity_range)
     kept = like_before(cut, old, numbers.now(), numbers.highest)
+    kept = kept.without_specks(task, numbers.highest)
     several = len(answer.predictions) > 1 or bool(numbers)
     return Found(index, finding, kept.values, kept.classes if several else {})

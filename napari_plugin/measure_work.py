@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from napari_plugin.layer_planes import LayerPlanes
 from napari_plugin.number_classes import from_features, from_metadata
-from napari_plugin.result_numbers import Numbered
+from napari_plugin.result_numbers import Numbered, sifted, with_numbers
 from napari_plugin.result_record import METADATA_KEY, ROWS_COLS, ResultRecord
 from napari_plugin.session import Session, unwrapped
 from vrpsam_app.label_files import holds_masks
@@ -235,11 +235,15 @@ def link_layer(
             named.append(plane.classes)
             yield plane.values
 
-    numbered = (
-        _cut(labels, classes, record)
-        if as_classes or (as_classes is None and holds_masks(labels))
-        else _as_they_are(labels, classes)
-    )
+    filters = None
+    if as_classes or (as_classes is None and holds_masks(labels)):
+        cutting = _cutting(labels, classes, record)
+        if links.goes_through(labels.axes) and not any(o.min_score for o in cutting.values()):
+            filters = cutting
+            cutting = {name: options.without_filters() for name, options in cutting.items()}
+        numbered = _cut(labels, classes, cutting)
+    else:
+        numbered = _as_they_are(labels, classes)
     several = isinstance(classes, Mapping)
     values = np.empty((labels.plane_count, *labels.plane_hw), np.int32)
     if labels.axes:
@@ -255,6 +259,8 @@ def link_layer(
             meter.finished()
             yield told[-1]
         found: Mapping[int, str] = linked.classes
+        if filters is not None:
+            found = _leave_out(values, filters, found if several else classes)
     else:
         (values[0],) = planes()
         found = named.pop()
@@ -262,9 +268,23 @@ def link_layer(
     return Linked(shaped, dict(found) if several else classes)
 
 
-def _cut(labels: Stack, classes: Classes, record: ResultRecord | None) -> Iterator[Numbered]:
-    """Cut each class of a layer, or all of it where there is one."""
-    from vrpsam_app.objects.finding import cut_planes, typical_in
+def _leave_out(
+    values: NDArray[np.int32], filters: Mapping[str, ObjectOptions], classes: Classes
+) -> Mapping[int, str]:
+    """Leave out whole objects in place, count the others from 1, and return their classes."""
+    kept, gone = sifted(values, filters.get, classes or "")
+    became = {number: i for i, number in enumerate(sorted(kept), start=1)}
+    if gone:
+        for plane in values:
+            plane[:] = with_numbers(plane, became)
+    return {i: classes[n] for n, i in became.items()} if isinstance(classes, Mapping) else {}
+
+
+def _cutting(
+    labels: Stack, classes: Classes, record: ResultRecord | None
+) -> dict[str, ObjectOptions]:
+    """Return how each class of a layer is cut into objects, and which of them stay."""
+    from vrpsam_app.objects.finding import typical_in
 
     def options(label: str) -> ObjectOptions:
         if record is None:
@@ -274,13 +294,23 @@ def _cut(labels: Stack, classes: Classes, record: ResultRecord | None) -> Iterat
         typical = typical_in(state.references, label, size, reference_pixel_size=shown)
         return (state.settings.objects or DEFAULT_OBJECTS).resolved(size, typical)
 
+    names = classes.values() if isinstance(classes, Mapping) else [classes or ""]
+    return {name: options(name) for name in names}
+
+
+def _cut(
+    labels: Stack, classes: Classes, cutting: Mapping[str, ObjectOptions]
+) -> Iterator[Numbered]:
+    """Cut each class of a layer, or all of it where there is one."""
+    from vrpsam_app.objects.finding import cut_planes
+
     if not isinstance(classes, Mapping):
-        for plane in cut_planes(labels, options(classes or "")):
+        for plane in cut_planes(labels, cutting[classes or ""]):
             yield Numbered(plane, {})
         return
     names = [classes[number] for number in sorted(classes)]
     each = [
-        cut_planes(replace(labels, data=labels.data == number), options(name))
+        cut_planes(replace(labels, data=labels.data == number), cutting[name])
         for number, name in zip(sorted(classes), names, strict=True)
     ]
     for cut in zip(*each, strict=True):

@@ -300,7 +300,7 @@ def numbers_of(answer: LiveAnswer, session: Session) -> Numbered:
     """Return the numbers that a layer shows for an answer: classes, or objects of this slice."""
     question = answer.question
     stack = question.planes.stack
-    task = cutter(question.settings, stack, question.references)
+    task = cutter(question.settings, stack, question.references, whole=False)
     if task is None:
         named = dict(enumerate(answer.predictions, start=1))
         return Numbered(classes_of(answer.predictions), named)

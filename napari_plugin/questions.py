@@ -220,9 +220,12 @@ def answer_planes(
     if out is None:
         from vrpsam_app.stack_runs.planes import segment_planes
 
+        objects = settings.objects
+        if objects is not None and settings.filters_whole(stack.axes):
+            objects = objects.without_filters()
         told: list[Progress] = []
         for block in segment_planes(
-            segmenter, stack, references, planes=frozenset(indices), objects=settings.objects,
+            segmenter, stack, references, planes=frozenset(indices), objects=objects,
             progress=told.append, **common,
         ):  # fmt: skip
             yield block

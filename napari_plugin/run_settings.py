@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from napari_plugin.model_choice import ModelChoice
@@ -28,3 +29,11 @@ class RunSettings:
     objects: ObjectOptions | None = None
     links: LinkOptions = DEFAULT_LINKS
     tiling: TileOptions = field(default_factory=TileOptions)
+
+    def filters_whole(self, axes: Sequence[str]) -> bool:
+        """Tell whether objects stay or go whole, once they are followed along the axes.
+
+        Of stored answers no scores are known: by those each plane is filtered by itself.
+        """
+        objects = self.objects
+        return objects is not None and not objects.min_score and self.links.goes_through(axes)

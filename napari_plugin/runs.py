@@ -18,12 +18,21 @@ from napari_plugin.layer_planes import Index
 from napari_plugin.model_choice import ModelShelf
 from napari_plugin.plane_writer import Found, OnePlane, PlaneWriter, RunData, finding_of
 from napari_plugin.questions import Doing, Question, Ranges, answer_planes
-from napari_plugin.result_numbers import Numbered, cutter, like_those_beside, renumbering
+from napari_plugin.result_numbers import (
+    Numbered,
+    cutter,
+    like_those_beside,
+    renumbering,
+    sifted,
+    with_numbers,
+)
 from vrpsam_app.environment import code_version
+from vrpsam_app.label_images import count_objects
 from vrpsam_app.progress import CancelToken, Progress
 from vrpsam_app.references import labels_of
 from vrpsam_app.stack_runs.assembly import Block
 from vrpsam_app.stack_runs.journal import PlaneNotes, RunJournal
+from vrpsam_app.stack_runs.object_planes import ObjectTask
 from vrpsam_app.stack_runs.result_array import ResultArray, ResultLayout
 from vrpsam_app.stacks.intensity_sample import sample_stack
 
@@ -109,6 +118,8 @@ def run_planes(
     if task is not None and stack.axes and not (straight and not into.kept):
         yield Doing("following objects through the stack")
         yield from _link_all(question, into, cancel)
+    if task is not None and task.whole:
+        yield from _leave_out(question, task, into, cancel)
 
 
 def run_single(
@@ -142,6 +153,8 @@ def run_single(
                     yield Found(index, found.finding, writer.values)
                     continue
                 cut = _beside_others(cut, index, into, question, highest)
+                if task is not None:
+                    cut = cut.without_specks(task, highest)
                 classes = cut.classes if writer.several else {}
                 yield Found(index, found.finding, cut.values, classes)
         else:
@@ -195,6 +208,38 @@ def _link_all(
             into.write(index, new)
             changed.append(index)
     into.numbers.replace(found.classes, found.highest)
+    for index in changed:
+        yield Found(index, None)
+
+
+def _leave_out(
+    question: Question, task: ObjectTask, into: RunData, cancel: CancelToken
+) -> Generator[Found, None, None]:
+    """Leave out whole objects that the filters do not let stay; what a person edited stays."""
+    order = list(question.planes.stack.indices())
+    named = into.numbers.now()
+    chosen = {n for index in into.kept for n in count_objects(into.read(index)).ids.tolist()}
+
+    def read() -> Iterator[NDArray[Any]]:
+        for index in order:
+            cancel.raise_if_cancelled()
+            yield into.read(index)
+
+    kept, gone = sifted(read(), task.filters, named or labels_of(question.references)[0])
+    if not gone - chosen:
+        return
+    stay = sorted({*kept, *chosen})
+    # Numbers that a person has chosen are not given to others.
+    became = {n: n for n in stay} if chosen else {n: i for i, n in enumerate(stay, start=1)}
+    changed: list[Index] = []
+    for index in order:
+        old = into.read(index)
+        new = with_numbers(old, became)
+        if not np.array_equal(new, old):
+            into.write(index, new)
+            changed.append(index)
+    classes = {became[n]: name for n, name in named.items() if n in became}
+    into.numbers.replace(classes, max(became.values(), default=0))
     for index in changed:
         yield Found(index, None)
 

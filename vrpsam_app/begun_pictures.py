@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import chain
 from pathlib import Path
+from typing import get_args
 
-from vrpsam_app.batch import object_paths
+from hub_weights.checksums import sha256_of
+from vrpsam_app.batch import FileResult
 from vrpsam_app.errors import ConfigError, OutputError
-from vrpsam_app.output_paths import OutputPaths, plan_outputs
+from vrpsam_app.output_paths import image_stem
 from vrpsam_app.recipe import Recipe, TargetRecord
 from vrpsam_app.replay_promise import differing_keys
+from vrpsam_app.stack_runs.outputs import StackOutput
+from vrpsam_app.stack_runs.targets import StackForm, result_path
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BegunPictures:
     """The recipe of the pictures in a folder, as it was before a run.
 
@@ -60,29 +66,118 @@ class BegunPictures:
             )
         return () if differing else self.recipe.targets
 
-    @property
-    def has_overlays(self) -> bool:
-        """Whether the results were drawn as well."""
-        sections = {} if self.recipe is None else self.recipe.sections
-        return bool(sections.get("drawn", {}).get("overlay"))
+    def replaceable(self, targets: Sequence[Path]) -> list[Path]:
+        """Return the files that may be removed once some of the pictures are found again."""
+        names = {target.name for target in targets}
+        records = [record for name in sorted(names) for record in self._named.get(name, ())]
+        planes = [single_plane_result(target, self.path.parent) for target in targets]
+        old = [path for o in planes if o is not None for path in (o.path, o.table, o.recipe)]
+        return [*chain.from_iterable(self._results_of(record) for record in records), *old]
 
-    def files(self, targets: Sequence[Path]) -> dict[Path, list[Path]]:
-        """Return every file that was written for some of the pictures, as the recipe tells it."""
-        if self.recipe is None:
-            return {}
-        labels = list(dict.fromkeys(r.label for r in self.recipe.references if not r.is_not_this))
-        written = {record.name for record in self.recipe.targets}
-        plan = plan_outputs(targets, self.path.parent, labels, overlay=self.has_overlays)
-        return {
-            outputs.target: result_files(outputs, objects="objects" in self.recipe.sections)
-            for outputs in plan
-            if outputs.target.name in written
-        }
+    def settled(
+        self, result: FileResult, *, overwrite: bool, written: Collection[str]
+    ) -> FileResult:
+        """Return a result with its files on record, joined by those of an earlier run.
+
+        Parameters
+        ----------
+        result : of a picture that could be read
+        overwrite : whether the earlier files are removed instead, if they still are what was
+            written
+        written : names of the files of this run, case folded
+        """
+        if result.record is None:
+            return result
+        record, folder = result.record, self.path.parent
+        try:
+            files = [*result.outputs, *chain.from_iterable(result.objects.values())]
+            record = replace(record, results={file.name: sha256_of(file) for file in files})
+            earlier = _replaced_target(record, self._named.get(record.name, ()))
+            if earlier is not None and not overwrite:
+                record = replace(record, results={**earlier.results, **record.results})
+            elif earlier is not None:
+                self._remove(earlier, keep=written)
+            plane = single_plane_result(result.outputs.target, folder) if overwrite else None
+            if plane is not None:
+                plane.clear(keep=written)
+        except OSError as error:
+            failed = OutputError(
+                f"{error.filename or folder}: what an earlier run left of {record.name} cannot be "
+                f"replaced ({error.strerror}). Check the rights, or choose another folder."
+            )
+            return FileResult(result.outputs, record=record, error=failed)
+        return replace(result, record=record)
+
+    def _remove(self, earlier: TargetRecord, keep: Collection[str]) -> None:
+        """Remove the files of a record that still hold what was written to them."""
+        for file in self._results_of(earlier):
+            own = file.name.casefold() not in keep and file.is_file()
+            if own and sha256_of(file) == earlier.results[file.name]:
+                file.unlink()
+
+    def _results_of(self, record: TargetRecord) -> Iterable[Path]:
+        """Return the files of a record: beside the recipe, whatever it says."""
+        own = (name for name in record.results if name == Path(name).name)
+        return [self.path.with_name(name) for name in own if name not in ("", "..")]
+
+    @cached_property
+    def _named(self) -> dict[str, list[TargetRecord]]:
+        return _by_name(() if self.recipe is None else self.recipe.targets)
 
 
-def result_files(outputs: OutputPaths, *, objects: bool) -> list[Path]:
-    """Return every file that is written for a picture, objects among them if they are cut."""
-    files = list(outputs)
-    if objects:
-        files += [file for paths in object_paths(outputs).values() for file in paths]
-    return files
+def joined_targets(
+    records: Sequence[TargetRecord], earlier: Sequence[TargetRecord]
+) -> list[TargetRecord]:
+    """Return the records of a run, then those of an earlier one that it has not replaced.
+
+    Parameters
+    ----------
+    records, earlier : a name may come several times; each record replaces one of its name
+    """
+    left = _by_name(earlier)
+    for record in records:
+        if named := left.get(record.name):
+            named.remove(_replaced_target(record, named) or named[0])
+    kept = {id(record) for named in left.values() for record in named}
+    return [*records, *(record for record in earlier if id(record) in kept)]
+
+
+def _by_name(records: Iterable[TargetRecord]) -> dict[str, list[TargetRecord]]:
+    """Return records by their names, in order."""
+    named: dict[str, list[TargetRecord]] = {}
+    for record in records:
+        named.setdefault(record.name, []).append(record)
+    return named
+
+
+def _replaced_target(record: TargetRecord, named: Sequence[TargetRecord]) -> TargetRecord | None:
+    """Return which of the earlier records of its name a record replaces, None if that is unclear.
+
+    It is that of the same pixels, of the same results where there are several, or the only one.
+    """
+    same = [earlier for earlier in named if earlier.sha256 == record.sha256]
+    over = [e for e in same or named if e.results.keys() & record.results.keys()]
+    found = over or same or (named if len(named) == 1 else ())
+    return found[0] if found else None
+
+
+def single_plane_result(target: Path, folder: Path) -> StackOutput | None:
+    """Return the result of a picture that was written like that of a stack, None if there is none.
+
+    So earlier releases wrote single planes of Zarr, NIfTI and others, and so is one written that
+    was too large to be held in memory.
+    """
+    if not folder.is_dir():
+        return None
+    name = image_stem(target)
+    paths = (result_path(folder, name, form) for form in get_args(StackForm))
+    outputs = (StackOutput.of(path) for path in paths)
+    for output in outputs:
+        if not output.recipe.is_file():  # the same for all forms
+            return None
+        if output.begun() is not None:
+            recipe = output.noted_recipe()
+            plane = recipe is not None and recipe.sections.get("stack", {}).get("axes") == []
+            own = recipe is not None and [t.name for t in recipe.targets] == [target.name]
+            return output if plane and own else None
+    return None

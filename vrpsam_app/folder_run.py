@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vrpsam_app.batch import FileResult, segment_files, shared_intensity_range
-from vrpsam_app.begun_pictures import BegunPictures, result_files
+from vrpsam_app.batch import FileResult, object_paths, segment_files, shared_intensity_range
+from vrpsam_app.begun_pictures import BegunPictures, joined_targets, single_plane_result
 from vrpsam_app.errors import Cancelled, OutputError, VRPSAMError
 from vrpsam_app.image_files import MAX_PIXELS, find_files, write_whole
 from vrpsam_app.images import IntensityRange
 from vrpsam_app.output_paths import OutputPaths, check_outputs, plan_outputs, prepare_folder
 from vrpsam_app.progress import CancelToken, ProgressCallback
-from vrpsam_app.recipe import Recipe, TargetRecord, joined_targets
+from vrpsam_app.recipe import Recipe, TargetRecord
 from vrpsam_app.reference_segmenter import References, as_sequence
 from vrpsam_app.references import Reference, labels_of
 from vrpsam_app.run_settings import RunSettings
@@ -139,7 +139,7 @@ class FolderRun:
             pictures=plan,
             stacks=found.stacks,
             unopened=found.unopened,
-            reading=reading,
+            reading=replace(reading, plain=found.plain),
             overwrite=overwrite,
             resume=resume,
             overlay=overlay,
@@ -161,19 +161,18 @@ class FolderRun:
         """Return every file that is written for pictures, or removed to replace what it was of."""
         if not self.pictures:
             return []
-        return [self.recipe_path, *self._written(), *chain(*self._replaced().values())]
+        files = [self.recipe_path, *self._written()]
+        if self.overwrite:
+            targets = [outputs.target for outputs in self.pictures]
+            files += BegunPictures.in_folder(self.recipe_path).replaceable(targets)
+        return files
 
     def _written(self) -> Iterator[Path]:
         """Yield the results of all pictures."""
-        cut = self.settings.objects is not None
-        return chain(*(result_files(outputs, objects=cut) for outputs in self.pictures))
-
-    def _replaced(self) -> dict[Path, list[Path]]:
-        """Return the earlier results of each picture, if they are to be replaced."""
-        if not self.overwrite:
-            return {}
-        targets = [outputs.target for outputs in self.pictures]
-        return BegunPictures.in_folder(self.recipe_path).files(targets)
+        for outputs in self.pictures:
+            yield from outputs
+            if self.settings.objects is not None:
+                yield from chain(*object_paths(outputs).values())
 
     @cached_property
     def picture_range(self) -> IntensityRange | None:
@@ -222,25 +221,18 @@ class FolderRun:
 
         def recipe() -> Recipe:
             made_by: dict[str, object] = getattr(segmenter, "describe", dict)()
-            targets = joined_targets(records, earlier)
-            kept = self.resume or len(targets) > len(records)
-            drawn = self.overlay or (kept and begun.has_overlays)
             return Recipe.from_run(
                 self.references,
-                targets,
+                joined_targets(records, earlier),
                 made_by,
                 intensity_range=shared,
                 range_given=settings.intensity_range is not None,
                 settings={"threshold": settings.threshold, "smallest_piece": smallest},
-                sections={
-                    **settings.sections(),
-                    **self._reading_section(),
-                    **({"drawn": {"overlay": True}} if drawn else {}),
-                },
+                sections={**settings.sections(), **self._reading_section()},
             )
 
         earlier += begun.targets(recipe(), resume=self.resume, overwrite=self.overwrite)
-        replaced, written = self._replaced(), set(self._written())
+        written = {path.name.casefold() for path in self._written()}
         results = segment_files(
             segmenter,
             self.references,
@@ -260,11 +252,10 @@ class FolderRun:
         before = self.recipe_path.read_bytes() if self.recipe_path.is_file() else None
         recipe().save(self.recipe_path, overwrite=self.overwrite or self.resume)
         try:
-            for result in results:
+            for found in results:
+                result = begun.settled(found, overwrite=self.overwrite, written=written)
                 if result.record is not None:
                     records.append(result.record)
-                    for file in set(replaced.get(result.outputs.target, ())) - written:
-                        file.unlink(missing_ok=True)
                 yield result
         finally:
             if records:
@@ -276,7 +267,16 @@ class FolderRun:
 
     def _unknown_results(self) -> OutputError | None:
         """Return why the pictures cannot go on: what was asked of them stands in the recipe."""
-        if not self.resume or self.recipe_path.is_file():
+        if not self.resume:
+            return None
+        named = (single_plane_result(outputs.target, self.folder) for outputs in self.pictures)
+        if (plane := next(filter(None, named), None)) is not None:
+            return OutputError(
+                f"{plane.path} holds what was found in a single plane as of a stack. It is a "
+                "picture now, with a PNG for its mask: the pictures cannot go on. Move it away, "
+                "replace it by overwrite (--overwrite), or choose another folder."
+            )
+        if self.recipe_path.is_file():
             return None
         there = next((path for path in self.picture_files() if path.exists()), None)
         if there is None:

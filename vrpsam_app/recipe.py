@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,12 +61,15 @@ class TargetRecord:
         (H, W) or (H, W, channels), after one length for each of `axes`.
     axes
         Names of the leading axes of a stack, such as ``("t", "z")``; empty for a picture.
+    results
+        Files beside the recipe that were written for a picture, each with its SHA-256.
     """
 
     name: str
     sha256: str
     shape: tuple[int, ...]
     axes: tuple[str, ...] = ()
+    results: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @classmethod
     def from_image(cls, name: str, image: NDArray[Any]) -> TargetRecord:
@@ -94,7 +96,10 @@ class TargetRecord:
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
         plain = {"name": self.name, "sha256": self.sha256, "shape": list(self.shape)}
-        return {**plain, "axes": list(self.axes)} if self.axes else plain
+        axes = {"axes": list(self.axes)} if self.axes else {}
+        # In one order, however many runs wrote them.
+        results = {"results": dict(sorted(self.results.items()))} if self.results else {}
+        return {**plain, **axes, **results}
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +118,8 @@ class Recipe:
     intensity_range
         The range that was shown to the model as black to white; None where all images had 8 bits.
     range_given
-        Whether a person chose that range; else it was found in the images.
+        Whether a person chose that range; else it was found in the images. None if the recipe is
+        of a release that did not say.
     settings
         Plain values: the threshold and what else a surface let the person choose.
     sections
@@ -141,7 +147,7 @@ class Recipe:
     settings: Mapping[str, Any] = field(default_factory=dict)
     sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
-    range_given: bool = False
+    range_given: bool | None = False
 
     def __post_init__(self) -> None:
         if unknown := sorted(set(self.sections) - set(SECTIONS)):
@@ -266,6 +272,7 @@ class Recipe:
                 "wrote it."
             )
         targets = json_list(recipe.get("targets"), "targets", _MAX_TARGETS)
+        given = recipe.get("range_given")
         return cls(
             references=references_from_json(recipe),
             targets=tuple(
@@ -273,7 +280,7 @@ class Recipe:
             ),
             made_by=json_object(recipe.get("made_by"), "made_by"),
             intensity_range=_range_from_json(recipe.get("intensity_range")),
-            range_given=json_bool(recipe.get("range_given", False), "range_given"),
+            range_given=None if given is None else json_bool(given, "range_given"),
             settings=json_object(recipe.get("settings"), "settings"),
             sections=json_object(recipe.get("sections", {}), "sections"),
             environment=json_object(recipe.get("environment", {}), "environment"),
@@ -320,25 +327,6 @@ class Recipe:
         return replay_promise(self.made_by, self.environment, _plain(made_by), _plain(now))
 
 
-def joined_targets(
-    records: Sequence[TargetRecord], earlier: Iterable[TargetRecord]
-) -> list[TargetRecord]:
-    """Return the records of a run, then those of an earlier one that it has not replaced.
-
-    Parameters
-    ----------
-    records, earlier : a name may come several times; each record replaces one of its name
-    """
-    replaced = Counter(record.name for record in records)
-    kept = []
-    for record in earlier:
-        if replaced[record.name]:
-            replaced[record.name] -= 1
-        else:
-            kept.append(record)
-    return [*records, *kept]
-
-
 def pixels_sha256(image: NDArray[Any]) -> str:
     """Return the SHA-256 of an image's element type, shape and pixels, in hexadecimal.
 
@@ -370,7 +358,9 @@ def _target_from_json(value: object, where: str) -> TargetRecord:
     )
     plane = json_image_shape(shape[len(axes) :], f"{where}.shape", _MAX_TARGET_PIXELS)
     names = tuple(json_text(axis, f"{where}.axes[{i}]") for i, axis in enumerate(axes))
-    return TargetRecord(name, sha256, lengths + plane, names)
+    results = json_object(item.get("results", {}), f"{where}.results")
+    sums = {file: json_text(s, f"{where}.results[{file!r}]") for file, s in results.items()}
+    return TargetRecord(name, sha256, lengths + plane, names, sums)
 
 
 def _range_from_json(value: object) -> IntensityRange | None:

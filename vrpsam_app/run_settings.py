@@ -62,7 +62,8 @@ class RunSettings:
         """Return the settings of an earlier run.
 
         A range that was found is kept for pictures if it is theirs: of some of them alone another
-        would be found. What is found in a stack is found in it again.
+        would be found. What is found in a stack is found in it again. One that may have been given
+        or found, as recipes of earlier releases do not say, is kept.
 
         Raises
         ------
@@ -74,7 +75,7 @@ class RunSettings:
         of_pictures = not sections.get("stack", {}).get("axes")
         return cls(
             threshold=recipe.threshold,
-            intensity_range=recipe.intensity_range if recipe.range_given else None,
+            intensity_range=None if recipe.range_given is False else recipe.intensity_range,
             picture_range=recipe.intensity_range if of_pictures else None,
             tiling=TileOptions.from_json(sections.get("tiling", {})),
             objects=None if cut is None else ObjectOptions.from_json(cut, "objects"),

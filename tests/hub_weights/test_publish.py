@@ -12,11 +12,13 @@ import yaml
 
 from hub_weights import (
     REGISTRY,
+    ChecksumMismatchError,
     HubUnreachableError,
     PublishError,
     UnsafeNameError,
     WeightsAccessError,
     find_model,
+    note_facts,
     plan_publication,
     publish_model,
 )
@@ -149,6 +151,37 @@ def test_what_a_card_cannot_do_without(folder: Path, facts: dict[str, Any], word
     change(folder, **facts)
     with pytest.raises(PublishError, match=words):
         plan_publication(folder, "somebody/nuclei")
+
+
+def test_what_lacks_is_noted_and_the_model_stays_whole(folder: Path) -> None:
+    change(folder, license="unknown", training={})
+    with pytest.raises(PublishError, match="--license"):
+        plan_publication(folder, "somebody/nuclei")
+    note_facts(folder, license="apache-2.0")
+    with pytest.raises(PublishError, match="--trained-on"):
+        plan_publication(folder, "somebody/nuclei")
+    note_facts(folder, trained_on="our own slides")
+    card = plan_publication(folder, "somebody/nuclei").card
+    assert 'license: "apache-2.0"' in card
+    assert "our own slides" in card
+    assert find_model(folder).sha256 == SHA256
+
+
+def test_what_else_is_known_of_the_training_stays(folder: Path) -> None:
+    note_facts(folder, trained_on="our own slides")
+    config = json.loads((folder / "config.json").read_text())
+    assert config == {**CONFIG, "training": {"learned_from": "our own slides", "steps": 1000}}
+
+
+def test_a_configuration_changed_by_hand_is_called_that(folder: Path) -> None:
+    (folder / "config.json").write_text(json.dumps({**CONFIG, "license": "bsd-3-clause"}))
+    with pytest.raises(ChecksumMismatchError, match="changed by hand") as refused:
+        plan_publication(folder, "somebody/nuclei")
+    assert "reinstall" not in str(refused.value)
+    # The way out that it names.
+    kept = [s for s in (folder / "SHA256SUMS").read_text().splitlines() if "config" not in s]
+    (folder / "SHA256SUMS").write_text("\n".join(kept) + "\n")
+    assert "bsd-3-clause" in plan_publication(folder, "somebody/nuclei").card
 
 
 def test_a_path_among_the_names_is_refused(folder: Path) -> None:

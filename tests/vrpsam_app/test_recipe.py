@@ -13,7 +13,7 @@ from vrpsam_app.annotations import Box
 from vrpsam_app.environment import current_environment
 from vrpsam_app.errors import ConfigError, OutputError
 from vrpsam_app.images import IntensityRange
-from vrpsam_app.recipe import Recipe, TargetRecord, joined_targets, pixels_sha256
+from vrpsam_app.recipe import Recipe, TargetRecord, pixels_sha256
 from vrpsam_app.references import Reference
 from vrpsam_app.segmenter import check_threshold
 
@@ -63,14 +63,6 @@ def test_the_same_run_gives_the_same_bytes(tmp_path: Path):
     for path in paths:
         recipe_of(reference(picture("uint16"))).save(path)
     assert paths[0].read_bytes() == paths[1].read_bytes()
-
-
-def test_records_replace_earlier_ones_of_their_names_one_each():
-    def records(text: str) -> list[TargetRecord]:
-        return [TargetRecord(item[0], item, (4, 4)) for item in text.split()]
-
-    joined = joined_targets(records("a2 b2"), records("c1 b1 a1 b1 d1"))
-    assert [record.sha256 for record in joined] == ["a2", "b2", "c1", "b1", "d1"]
 
 
 def test_existing_file_is_kept(tmp_path: Path):

@@ -109,6 +109,12 @@ def add_parser(
         "--export", type=Path, metavar="FOLDER", help="also write the model there at the end"
     )
     parser.add_argument(
+        "--license",
+        "--licence",
+        metavar="SPDX",
+        help=f"of the model, such as cc-by-4.0; without one it is not published {_by_licence()}",
+    )
+    parser.add_argument(
         "--validate-every",
         type=_positive,
         metavar="STEPS",
@@ -310,7 +316,8 @@ def _config(config: ModelConfig, options: argparse.Namespace) -> ModelConfig:
 
         sam = sam_config_of(weight_file(options.sam))
         encoder = dataclasses.replace(encoder, hidden_dim=sam.prompt_dim)
-    return dataclasses.replace(config, sam=sam, vrp_encoder=encoder)
+    licence = config.license if options.license is None else options.license
+    return dataclasses.replace(config, sam=sam, vrp_encoder=encoder, license=licence)
 
 
 def _check_layout(preset: Preset, words: list[DataWords]) -> None:
@@ -327,6 +334,12 @@ def _check_layout(preset: Preset, words: list[DataWords]) -> None:
 def _default(field: str) -> str:
     """Say what a run takes where an option is not given."""
     return f"(default: {getattr(_PLAIN, field)})"
+
+
+def _by_licence() -> str:
+    """Say which licence each preset's model has where none is given."""
+    named = (f"{preset.config.license} {name}" for name, preset in PRESETS.items())
+    return f"(default: {', '.join(named)})"
 
 
 def _by_preset(field: str, *, papers_only: bool = False) -> str:

@@ -11,12 +11,23 @@ def add_verb(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser = verbs.add_parser(
         "publish",
         help="send a model to the Hub, with a card that says what was measured",
-        description="Needs a licence and what the model learned from in config.json, and the "
-        "summary.json of `vrpsam evaluate` on these very weights. Log in with `hf auth login` or "
+        description="Needs the summary.json of `vrpsam evaluate` on these very weights, and in "
+        "config.json a licence and what the model learned from. Log in with `hf auth login` or "
         "set HF_TOKEN.",
     )
     parser.add_argument("folder", metavar="FOLDER", help="of the model, or its name")
     parser.add_argument("repo_id", metavar="organisation/name", help="of the repository")
+    parser.add_argument(
+        "--license",
+        "--licence",
+        metavar="SPDX",
+        help="of the model, such as apache-2.0: written into its config.json, also on a dry run",
+    )
+    parser.add_argument(
+        "--trained-on",
+        metavar="TEXT",
+        help="what the model learned from, where config.json does not say it: written there too",
+    )
     parser.add_argument(
         "--evaluation",
         type=Path,
@@ -49,6 +60,8 @@ def run(options: argparse.Namespace) -> int:
     made_here = options.folder in hub_weights.own_models()
     folder = hub_weights.models_folder() / options.folder if made_here else Path(options.folder)
     with weights_errors():
+        if options.license is not None or options.trained_on is not None:
+            hub_weights.note_facts(folder, license=options.license, trained_on=options.trained_on)
         plan = hub_weights.plan_publication(
             folder,
             options.repo_id,

@@ -6,9 +6,8 @@ import csv
 import io
 import json
 import math
-import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,9 +28,6 @@ from vrpsam_app.stack_runs.result_array import (
 )
 from vrpsam_app.stack_runs.result_tiff import write_result_tiff
 from vrpsam_app.tiles.rows import Verdict
-
-MASK_FRAME = re.compile(r"\d{5,}\.png")
-"""Name of a plane's PNG in the folder of them."""
 
 Index = tuple[int, ...]
 Form = Literal["ome-zarr", "zarr", "tiff"]
@@ -179,8 +175,12 @@ class StackOutput:
         remove_abandoned(self.folder)
         return ResultArray.create(self.folder, layout, manifest)
 
-    def clear(self) -> None:
+    def clear(self, keep: Collection[str] = ()) -> None:
         """Remove what an earlier run wrote under this name, with all that was made of it.
+
+        Parameters
+        ----------
+        keep : names of files that are of something else by now, case folded
 
         Raises
         ------
@@ -193,21 +193,31 @@ class StackOutput:
                 f"{self.path} exists and was not written by this program: it is not replaced. "
                 "Choose another name."
             )
-        recipe = self._noted_recipe()
-        drawn = {} if recipe is None else recipe.sections.get("drawn", {})
-        if drawn.get("overlay"):
+        recipe = self.noted_recipe()
+        if recipe is not None and recipe.sections.get("drawn", {}).get("overlay"):
             self.overlay.unlink(missing_ok=True)
-        if drawn.get("mask_frames"):
-            remove_mask_frames(self.mask_frames)
+        if frames := self.drawn_frames:
+            remove_mask_frames(self.mask_frames, frames)
         for path in (self.path, self.folder, self.object_folder):
             if path.is_dir():
                 remove_result(path)
         for path in (self.path, self.table, self.recipe, self.note):
             path.unlink(missing_ok=True)
-        labels = dict.fromkeys(label for label, _ in (begun or {}).get("references", ()))
+        if begun is None or not begun.get("objects"):
+            return
+        labels = dict.fromkeys(label for label, _ in begun["references"])
         for objects in self.objects(list(labels), axes=True).values():
             for path in objects:
-                path.unlink(missing_ok=True)
+                if path.name.casefold() not in keep:
+                    path.unlink(missing_ok=True)
+
+    @property
+    def drawn_frames(self) -> int:
+        """How many PNGs an earlier run drew of its planes, as its recipe tells it."""
+        recipe = self.noted_recipe()
+        if recipe is None or not recipe.sections.get("drawn", {}).get("mask_frames"):
+            return 0
+        return next((target.shape[0] for target in recipe.targets), 0)
 
     def note_drawn(self, drawn: Mapping[str, Any]) -> None:
         """Say in the recipe, if there is one, which pictures are drawn of the result as well.
@@ -217,14 +227,15 @@ class StackOutput:
         OutputError
             If it cannot be written.
         """
-        recipe = self._noted_recipe()
+        recipe = self.noted_recipe()
         if recipe is None or drawn.items() <= recipe.sections.get("drawn", {}).items():
             return
         named = {**recipe.sections.get("drawn", {}), **drawn}
         sections = {**recipe.sections, "drawn": named}
         replace(recipe, sections=sections).save(self.recipe, overwrite=True)
 
-    def _noted_recipe(self) -> Recipe | None:
+    def noted_recipe(self) -> Recipe | None:
+        """Return the recipe of an earlier run, None if there is none that can be read."""
         try:
             return Recipe.load(self.recipe)
         except ConfigError:
@@ -254,13 +265,17 @@ class StackOutput:
             remove_result(self.folder)
 
 
-def remove_mask_frames(folder: Path) -> None:
-    """Remove a folder of PNGs that this program wrote; other files in it stay, and so does it."""
-    if not folder.is_dir():
-        return
-    for path in folder.iterdir():
-        if MASK_FRAME.fullmatch(path.name) and not path.is_dir():
-            path.unlink()
+def mask_frame(number: int) -> str:
+    """Return the name of a plane's PNG in the folder of them."""
+    return f"{number:05d}.png"
+
+
+def remove_mask_frames(folder: Path, planes: int) -> None:
+    """Remove the PNGs of so many planes, and their folder if there is nothing else in it."""
+    for number in range(planes):
+        path = folder / mask_frame(number)
+        if not path.is_dir():
+            path.unlink(missing_ok=True)
     with suppress(OSError):  # not empty
         folder.rmdir()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -42,13 +42,19 @@ class StackTarget:
 
 @dataclass(frozen=True, slots=True)
 class StackReading:
-    """How files are opened: what :func:`vrpsam_app.stacks.stack_files.open_stack` takes."""
+    """How files are opened: what :func:`vrpsam_app.stacks.stack_files.open_stack` takes.
+
+    Attributes
+    ----------
+    plain : files that are known to be pictures as they are, and are not looked at again
+    """
 
     channels: tuple[int | str, ...] | None = None
     axes: tuple[str, ...] | None = None
     pixel_size: PixelSize | None = None
     scene: int | str | None = None
     max_pixels: int = MAX_PIXELS
+    plain: frozenset[Path] = field(default=frozenset(), compare=False, repr=False)
 
     def to_json(self) -> dict[str, Any]:
         """Return what was said, from which :meth:`from_json` makes an equal choice."""
@@ -147,11 +153,13 @@ class SortedTargets:
     Attributes
     ----------
     pictures : that :func:`read_picture` reads
+    plain : those of the pictures that :func:`vrpsam_app.image_files.read_image` reads as they are
     stacks : all else that could be opened
     unopened : what could not
     """
 
     pictures: Sequence[Path]
+    plain: frozenset[Path]
     stacks: Sequence[StackTarget]
     unopened: Sequence[UnopenedTarget]
 
@@ -176,15 +184,18 @@ def sort_targets(
     if form is not None and form not in get_args(StackForm):
         raise ConfigError(f"Stacks as {form!r}: expected one of {', '.join(get_args(StackForm))}.")
     pictures: list[Path] = []
+    plain: set[Path] = set()
     stacks: list[tuple[Path, Stack]] = []
     unopened: list[UnopenedTarget] = []
     for path in paths:
         try:
-            stack = open_target(path, reading)
+            stack = _as_stack(path, reading)
         except (VRPSAMError, OSError) as error:
             unopened.append(UnopenedTarget(path, error))
             continue
         if stack is None:
+            plain.add(path)
+        if stack is None or _can_be_held(stack, reading):
             pictures.append(path)
         else:
             stacks.append((path, stack))
@@ -197,10 +208,14 @@ def sort_targets(
         if stems[name.casefold()] > 1:
             name = f"{path.resolve().parent.name}_{path.name.replace('.', '_')}"
         name = free_name(name, taken)
-        ending = form or ("tif" if path.suffix.lower() in _TIFF else "ome-zarr")
-        out = folder / f"{name}_labels.{ending.replace('-', '.')}"
-        targets.append(StackTarget(path, stack, out))
-    return SortedTargets(pictures, targets, unopened)
+        usual: StackForm = "tif" if path.suffix.lower() in _TIFF else "ome-zarr"
+        targets.append(StackTarget(path, stack, result_path(folder, name, form or usual)))
+    return SortedTargets(pictures, frozenset(plain), targets, unopened)
+
+
+def result_path(folder: Path, name: str, form: StackForm) -> Path:
+    """Return where the labels of a stack go."""
+    return folder / f"{name}_labels.{form.replace('-', '.')}"
 
 
 def open_target(path: Path, reading: StackReading) -> Stack | None:
@@ -252,7 +267,7 @@ def _can_be_held(stack: Stack, reading: StackReading) -> bool:
 def _as_stack(path: Path, reading: StackReading) -> Stack | None:
     """Open any image; None for what :func:`vrpsam_app.image_files.read_image` reads as it is."""
     suffix = path.suffix.lower()
-    if suffix in _PICTURES:
+    if suffix in _PICTURES or path in reading.plain:
         return None
     may_be_picture = suffix in IMAGE_SUFFIXES and not reading.chooses
     try:

@@ -47,7 +47,7 @@ def train_embedded(
     start, source = (None, None) if run.start_from is None else load_model(run.start_from)
     if start is not None:
         model.load_state_dict(start.state_dict())
-    check_same_run(prepare_folder(run.folder), begun_with(run, run.config, source))
+    check_same_run(prepare_folder(run.folder), begun_with(run, run.config, source), report)
     options = TrainingOptions(
         steps=steps,
         cooldown=run.cooldown,

@@ -206,7 +206,7 @@ def finetune(
     plan = _plan(learned, options)
     # A run that is stopped goes on when the same command is given again.
     run = prepare_folder(folder.with_name(options.name + RUN_ENDING))
-    check_same_run(run, _decisive(options, learned, source.sha256))
+    check_same_run(run, _decisive(options, learned, source.sha256), report)
     before = _measure(model, source.sha256, kept, questions, device)
     report(
         f"{len(learned)} pictures to learn from, {len(kept)} to measure on; "

@@ -130,7 +130,7 @@ def train_paper(
     if run.start_from is not None:
         other, start = load_model(run.start_from)
         fill(model, learned_state(other), str(run.start_from), elsewhere=tuple(PARTS.values()))
-    check_same_run(prepare_folder(run.folder), begun_with(run, config, start))
+    check_same_run(prepare_folder(run.folder), begun_with(run, config, start), report)
     side = config.vrp_encoder.image_size
     data = [PairData.of(given) for given in run.data]
     sources = [(d.learned(side), d.weight) for d in data]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,13 +18,15 @@ from vrpsam_app.images import IntensityRange, has_finite, to_rgb
 from vrpsam_app.movie_files import MovieWriter, movie_rate, require_movies
 from vrpsam_app.overlays import PALETTE, overlay
 from vrpsam_app.progress import CancelToken, ProgressCallback, ProgressMeter
-from vrpsam_app.stack_runs.outputs import MASK_FRAME, StackOutput
+from vrpsam_app.stack_runs.outputs import StackOutput, mask_frame
 from vrpsam_app.stack_runs.result_array import abandoned_name, cannot_write
 from vrpsam_app.stack_runs.run import StackResult
 from vrpsam_app.stack_runs.targets import StackTarget
 from vrpsam_app.stacks.row_reader import in_memory
 from vrpsam_app.stacks.stack import Stack
 from vrpsam_app.stacks.stack_files import open_stack
+
+_MASK_FRAME = re.compile(r"\d{5,}\.png")
 
 STACK_RATE = 10
 """Planes in a second, of a stack that does not say how fast it was taken."""
@@ -73,7 +76,7 @@ class StackPictures:
                     "(--overwrite)."
                 )
         if self.mask_frames and out.mask_frames.exists():
-            _check_own(out.mask_frames)
+            _check_own(out.mask_frames, max(out.drawn_frames, self.target.stack.plane_count))
 
     def write(self, result: StackResult) -> None:
         """Write them from what was found, and say so in the recipe."""
@@ -189,7 +192,7 @@ def write_mask_frames(labels: Stack, folder: str | Path, *, overwrite: bool = Fa
         partial.mkdir()
         for index in labels.indices():
             found = in_memory(labels.data[index])
-            (partial / f"{index[0]:05d}.png").write_bytes(_palette_png(found))
+            (partial / mask_frame(index[0])).write_bytes(_palette_png(found))
         if folder.exists():
             _check_own(folder)
             shutil.rmtree(folder)
@@ -227,10 +230,16 @@ def _check_axes(stack: Stack) -> None:
         )
 
 
-def _check_own(folder: Path) -> None:
-    """Refuse to remove what was not written by :func:`write_mask_frames`."""
+def _check_own(folder: Path, planes: int | None = None) -> None:
+    """Refuse to remove what was not written by :func:`write_mask_frames`.
+
+    Parameters
+    ----------
+    planes : how many it wrote at the most; None where nobody knows
+    """
     for path in folder.iterdir():
-        if not MASK_FRAME.fullmatch(path.name) or path.is_dir():
+        own = _MASK_FRAME.fullmatch(path.name) and not path.is_dir()
+        if not own or (planes is not None and int(path.stem) >= planes):
             raise OutputError(
                 f"{folder} holds {path.name}, which this program did not write: the folder is not "
                 "replaced. Move it away, or choose another folder for the results."

@@ -32,6 +32,12 @@ def test_what_is_not_given_is_the_presets() -> None:
     assert run == TrainingRun(config=EMBEDDED_CONFIG, folder=Path("runs/embedded"))
 
 
+def test_a_model_has_the_licence_that_is_given() -> None:
+    assert asked("--license", "cc-by-4.0").config.license == "cc-by-4.0"
+    assert asked("--preset", "paper-coco", "--licence", "mit").config.license == "mit"
+    assert asked("--preset", "paper-coco").config.license == "unknown"
+
+
 def test_the_embedded_model_from_folders() -> None:
     run = asked(
         *("--run", "r", "--data", "cells,weight=2", "--data", "dogs,upright", "--steps", "9"),

@@ -271,6 +271,15 @@ def test_publish_shows_before_it_sends(
     said = capsys.readouterr().out
     for shown in ("README.md", "model.safetensors", "click, 5 references", "Nothing was sent"):
         assert shown in said
+    config = {**CONFIG, "license": "unknown"}
+    (folder / "config.json").write_text(json.dumps(config))
+    assert main([*typed, "--dry-run"]) == 2
+    assert "Give --license" in capsys.readouterr().err
+    told = ["--licence", "mit", "--trained-on", "our own slides"]
+    assert main([*typed, "--dry-run", *told]) == 0
+    assert "licence: mit" in capsys.readouterr().out
+    assert main([*typed, "--dry-run"]) == 0
+    assert "our own slides" in capsys.readouterr().out
     assert hub.requests == []
 
 
