@@ -136,8 +136,9 @@ def joined_targets(
     """
     left = _by_name(earlier)
     for record in records:
-        if named := left.get(record.name):
-            named.remove(_replaced_target(record, named) or named[0])
+        named = left.get(record.name, [])
+        if (replaced := _replaced_target(record, named)) is not None:
+            named.remove(replaced)
     kept = {id(record) for named in left.values() for record in named}
     return [*records, *(record for record in earlier if id(record) in kept)]
 
@@ -151,14 +152,14 @@ def _by_name(records: Iterable[TargetRecord]) -> dict[str, list[TargetRecord]]:
 
 
 def _replaced_target(record: TargetRecord, named: Sequence[TargetRecord]) -> TargetRecord | None:
-    """Return which of the earlier records of its name a record replaces, None if that is unclear.
+    """Return which of the earlier records of its name a record replaces, None if none of them.
 
-    It is that of the same pixels, of the same results where there are several, or the only one.
+    It has the same pixels, or its results are written over: equal names may be those of pictures in
+    several folders. Recipes of earlier releases do not say which files are results.
     """
     same = [earlier for earlier in named if earlier.sha256 == record.sha256]
     over = [e for e in same or named if e.results.keys() & record.results.keys()]
-    found = over or same or (named if len(named) == 1 else ())
-    return found[0] if found else None
+    return next(iter(over or same or [e for e in named if not e.results]), None)
 
 
 def single_plane_result(target: Path, folder: Path) -> StackOutput | None:

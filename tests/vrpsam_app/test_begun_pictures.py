@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import zarr
 from PIL import Image
 
 from tests.vrpsam_app.cell_targets import (
@@ -17,13 +19,16 @@ from tests.vrpsam_app.cell_targets import (
     write_targets,
 )
 from vrpsam_app.annotations import Box
+from vrpsam_app.begun_pictures import joined_targets
 from vrpsam_app.errors import Cancelled, ConfigError, OutputError
 from vrpsam_app.folder_run import FolderRun
 from vrpsam_app.objects.instances import ObjectOptions
 from vrpsam_app.progress import CancelToken
-from vrpsam_app.recipe import Recipe
+from vrpsam_app.recipe import Recipe, TargetRecord
 from vrpsam_app.references import Reference
 from vrpsam_app.run_settings import RunSettings
+from vrpsam_app.stack_runs.run import segment_stack
+from vrpsam_app.stack_runs.targets import StackReading
 
 CUT = RunSettings(threshold=0.4, objects=ObjectOptions(method="components", min_area=5))
 
@@ -80,7 +85,9 @@ def test_drawings_of_pictures_that_stay_are_remembered(targets: list[Path], tmp_
     assert {"a_overlay.png", "b_overlay.png"} & set(contents(out)) == {"a_overlay.png"}
     list(FolderRun.of(cell_reference(), both, out, overwrite=True).carry_out(Echo()))
     assert set(contents(out)) == {"a_mask.png", "b_mask.png", "recipe.json"}
-    assert "drawn" not in Recipe.load(out / "recipe.json").sections
+    assert [sorted(t.results) for t in Recipe.load(out / "recipe.json").targets] == [
+        ["a_mask.png"], ["b_mask.png"],
+    ]  # fmt: skip
 
 
 def test_a_recipe_that_cannot_be_read_is_replaced_when_asked(
@@ -191,3 +198,107 @@ def test_stopped_pictures_go_on(reference: Reference, targets: list[Path], tmp_p
     assert [t.name for t in Recipe.load(out / "recipe.json").targets] == ["a.png"]
     list(FolderRun.of(reference, both, out, resume=True).carry_out(Echo()))
     assert [t.name for t in Recipe.load(out / "recipe.json").targets] == ["a.png", "b.png"]
+
+
+def test_records_replace_earlier_ones_of_their_names_one_each():
+    def records(text: str) -> list[TargetRecord]:
+        return [TargetRecord(item[0], item, (4, 4)) for item in text.split()]
+
+    joined = joined_targets(records("a2 b2"), records("c1 b1 a1 b1 d1"))
+    assert [record.sha256 for record in joined] == ["a2", "b2", "c1", "b1", "d1"]
+    of = {"z1": "p_z.png", "z2": "q_z.png"}
+    earlier = [TargetRecord("z", key, (4, 4), (), {name: "0"}) for key, name in of.items()]
+    again = [TargetRecord("z", key, (4, 4), (), {"z.png": "0"}) for key in ("z2", "z3")]
+    assert joined_targets(again[:1], earlier) == [again[0], earlier[0]]
+    assert joined_targets(again[1:], earlier) == [again[1], *earlier]
+    over = replace(again[1], results={"q_z.png": "1"})
+    assert joined_targets([over], earlier) == [over, earlier[0]]
+
+
+def test_files_that_were_not_written_here_stay(targets: list[Path], tmp_path: Path):
+    pictures = [tmp_path / folder / "x.png" for folder in "pq"]
+    for path, corner in zip(pictures, (3, 20), strict=True):
+        path.parent.mkdir()
+        Image.fromarray(scene((corner, corner))).save(path)
+    out, other = tmp_path / "out", tmp_path / "other"
+    list(FolderRun.of(cell_reference(), pictures, out, CUT, overlay=True).carry_out(Echo()))
+    of_q = {name for name in contents(out) if name.startswith("q_")}
+    assert len(of_q) == 4
+    theirs = {"x_overlay.png", "x_objects.csv", "x_objects.tif"}
+    for name in theirs:
+        (out / name).write_bytes(b"theirs")
+    (out / "p_x_png_objects.csv").write_bytes(b"changed by a person")
+    theirs.add("p_x_png_objects.csv")
+    list(FolderRun.of(cell_reference(), pictures[:1], out, overwrite=True).carry_out(Echo()))
+    assert set(contents(out)) == {"x_mask.png", "recipe.json"} | of_q | theirs
+
+    # A recipe from elsewhere tells nothing of the files that it stands beside.
+    list(FolderRun.of(cell_reference(), targets[:1], other, CUT, overlay=True).carry_out(Echo()))
+    for name in ("a_overlay.png", "a_objects.csv"):
+        (other / name).write_bytes(b"theirs")
+    list(FolderRun.of(cell_reference(), targets[:1], other, overwrite=True).carry_out(Echo()))
+    assert set(contents(other)) == {"a_mask.png", "a_overlay.png", "a_objects.csv", "recipe.json"}
+
+
+def test_a_recipe_removes_nothing_elsewhere(
+    reference: Reference, targets: list[Path], tmp_path: Path
+):
+    out = tmp_path / "out"
+    list(FolderRun.of(reference, targets[:1], out).carry_out(Echo()))
+    (mine := tmp_path / "mine.png").write_bytes((out / "a_mask.png").read_bytes())
+    recipe = Recipe.load(out / "recipe.json")
+    (record,) = recipe.targets
+    (sum_of_it,) = record.results.values()
+    names = ["../mine.png", str(mine), "", "..", "."]
+    forged = replace(record, results=dict.fromkeys(names, sum_of_it))
+    replace(recipe, targets=(forged,)).save(out / "recipe.json", overwrite=True)
+    (done,) = FolderRun.of(reference, targets[:1], out, overwrite=True).carry_out(Echo())
+    assert done.error is None
+    assert mine.exists()
+
+
+def test_what_cannot_be_replaced_fails_one_picture(
+    targets: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    both, out = [targets[0], targets[0].with_name("b.png")], tmp_path / "out"
+    Image.open(targets[0]).save(both[1])
+    list(FolderRun.of(cell_reference(), both, out, overlay=True).carry_out(Echo()))
+    (out / "b_overlay.png").unlink()
+    (out / "b_overlay.png").mkdir()
+    unlink = Path.unlink
+
+    def refused(path: Path, missing_ok: bool = False) -> None:
+        if path.name == "a_overlay.png":
+            raise PermissionError(13, "Permission denied", str(path))
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refused)
+    first, second = FolderRun.of(cell_reference(), both, out, overwrite=True).carry_out(Echo())
+    assert isinstance(first.error, OutputError)
+    assert re.search(r"a_overlay\.png: what an earlier run left of a\.png", str(first.error))
+    assert second.error is None
+    assert (out / "b_overlay.png").is_dir()
+    assert [t.name for t in Recipe.load(out / "recipe.json").targets] == ["a.png", "b.png"]
+
+
+@pytest.mark.parametrize("form", ["tif", "ome.zarr"])
+def test_a_plane_that_was_written_as_a_stack_is_replaced(
+    reference: Reference, tmp_path: Path, form: str
+):
+    zarr.create_array(plane := tmp_path / "pl.zarr", data=scene((3, 4)), chunks=(10, 10))
+    (out := tmp_path / "out").mkdir()
+    stack = StackReading().open(plane)
+    segment_stack(Echo(), stack, reference, out / f"pl_labels.{form}", objects=CUT.objects)
+    before = set(contents(out) if form == "tif" else (path.name for path in out.iterdir()))
+    assert {f"pl_labels.{form}", "pl_labels_recipe.json", "pl_objects.csv"} < before
+    with pytest.raises(OutputError, match=r"pl_labels.*as of a stack.*--overwrite"):
+        FolderRun.of(reference, [plane], out, CUT, resume=True)
+    (other := tmp_path / "other").mkdir()
+    zarr.create_array(other / "pl.ome.zarr", data=scene((3, 4)))  # not the one that it is of
+    list(FolderRun.of(reference, [other / "pl.ome.zarr"], out, overwrite=True).carry_out(Echo()))
+    assert before < {path.name for path in out.iterdir()}
+    (done,) = FolderRun.of(reference, [plane], out, CUT, overwrite=True).carry_out(Echo())
+    assert done.error is None
+    assert {path.name for path in out.iterdir()} == {
+        "pl_mask.png", "pl_objects.csv", "pl_objects.tif", "recipe.json",
+    }  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ from vrpsam_app.recipe import Recipe
 from vrpsam_app.references import Reference
 from vrpsam_app.run_settings import RunSettings
 from vrpsam_app.stack_runs.targets import StackReading, UnopenedTarget
-from vrpsam_app.stacks.stack import PixelSize
+from vrpsam_app.stacks.stack import PixelSize, Stack
 from vrpsam_app.tiles.plan import TileOptions
 
 SETTINGS = RunSettings(
@@ -86,6 +86,26 @@ def test_a_recipe_makes_equal_files(
         for file in first:
             # What only pictures are asked for stands in their recipe alone.
             assert file == "recipe.json" != name or second[file] == first[file], file
+
+
+class Counting(StackReading):
+    """Counts the files that are opened, to see what they hold."""
+
+    opened: ClassVar[list[str]] = []
+
+    def open(self, path: Path) -> Stack:
+        self.opened.append(path.name)
+        return super().open(path)
+
+
+def test_plain_pictures_are_looked_at_once(reference: Reference, tmp_path: Path, monkeypatch: Any):
+    tifffile.imwrite(tmp_path / "a.tif", scene((3, 4)))
+    Image.fromarray(scene((3, 4))).save(tmp_path / "b.png")
+    monkeypatch.setattr(Counting, "opened", [])
+    pictures = [tmp_path / "a.tif", tmp_path / "b.png"]
+    run = FolderRun.of(reference, pictures, tmp_path / "out", reading=Counting())
+    assert [r.error for r in run.carry_out(Bright())] == [None, None]
+    assert Counting.opened == ["a.tif"]
 
 
 @pytest.fixture

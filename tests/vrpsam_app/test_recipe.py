@@ -104,6 +104,8 @@ def damaged(change: Any) -> dict[str, Any]:
         (lambda d: d["targets"][0].update(shape=[True, 3]), r"targets\[0\].shape"),
         (lambda d: d["targets"][0].update(axes=["t", "z"]), r"targets\[0\].shape is \[3\]"),
         (lambda d: d["targets"][0].update(axes=["z"], shape=[0, 4, 4]), r"shape\[0\] is 0"),
+        (lambda d: d["targets"][0].update(results=["a"]), r"targets\[0\].results is \['a'\]"),
+        (lambda d: d["targets"][0].update(results={"a": 1}), r"results\['a'\] is 1"),
         (lambda d: d["targets"][0].update(axes="z"), r"targets\[0\].axes is 'z'"),
         (lambda d: d.update(sections=[]), r"sections is \[\]"),
         (lambda d: d.update(sections={"tiling": 3}), "sections.tiling is 3"),

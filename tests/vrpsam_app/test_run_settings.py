@@ -57,6 +57,18 @@ def test_a_range_that_was_found_is_that_of_its_own_targets(
     assert (settings.intensity_range, settings.picture_range) == expected
 
 
+@pytest.mark.parametrize("axes", [[], ["z"]])
+def test_a_range_of_which_a_recipe_says_nothing_is_kept(axes: list[str]):
+    recipe = Recipe.from_run(
+        [REFERENCE], [], {}, intensity_range=SHOWN, sections={"stack": {"axes": axes}}
+    )
+    stored = recipe.to_json()
+    del stored["range_given"]  # as earlier releases wrote it
+    loaded = Recipe.from_json(stored)
+    assert RunSettings.of_recipe(loaded).intensity_range == SHOWN
+    assert Recipe.from_json(loaded.to_json()).range_given is None
+
+
 def test_a_damaged_section_is_said():
     recipe = Recipe.from_run([REFERENCE], [], {}, sections={"objects": {"method": "magic"}})
     with pytest.raises(ConfigError, match="objects: Method is 'magic'"):

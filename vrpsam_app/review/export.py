@@ -161,6 +161,11 @@ def _export_picture(
         ) from error
     record = TargetRecord.from_image(picture.name, image)
     if record.sha256 != picture.sha256:
+        if picture.eight_bit and image.dtype == np.uint16:
+            raise ImageFileError(
+                f"{path} is read with its 16 bits now; those that were reviewed were 8, as earlier "
+                "releases read it. Add a copy of it under another name, and reject this one."
+            )
         raise ImageFileError(
             f"{path} has other pixels than those that were reviewed. Put the old file back, or "
             "reject the picture."

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.png_files import png_bytes
 from vrpsam_app.annotations import Box
 from vrpsam_app.data.folder_dataset import FolderDataset
 from vrpsam_app.errors import Cancelled, ConfigError, ImageFileError, OutputError
@@ -190,6 +191,10 @@ def test_an_earlier_export_may_be_replaced_and_nothing_else(project: ReviewProje
 def test_a_failed_export_leaves_nothing(project: ReviewProject, tmp_path: Path):
     Image.fromarray(scene(15)).save(tmp_path / "in" / "c.png")
     with pytest.raises(ImageFileError, match="other pixels than those that were reviewed"):
+        export_dataset(project, tmp_path / "out")
+    deep = scene(3).astype(np.uint16) << 8  # an earlier release kept the upper 8 bits
+    (tmp_path / "in" / "c.png").write_bytes(png_bytes(deep, 16))
+    with pytest.raises(ImageFileError, match=r"with its 16 bits now; .* Add a copy of it under"):
         export_dataset(project, tmp_path / "out")
     (tmp_path / "in" / "c.png").unlink()
     with pytest.raises(ImageFileError, match=r"c cannot be exported: .*c\.png"):

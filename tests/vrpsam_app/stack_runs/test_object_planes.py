@@ -182,6 +182,13 @@ def test_files_that_are_there_are_kept(colour_segmenter, tmp_path: Path):
     (tmp_path / "r_objects.csv").unlink()
     with pytest.raises(OutputError, match="is gone: put it back"):
         run(colour_segmenter, tmp_path / "r.zarr", resume=True)
+    cut = {path.name for path in tmp_path.glob("r_object*")}
+    assert cut
+    run(colour_segmenter, tmp_path / "r.zarr", overwrite=True, objects=None)
+    assert not cut & {path.name for path in tmp_path.iterdir()}
+    (tmp_path / "r_objects.csv").write_text("theirs")
+    run(colour_segmenter, tmp_path / "r.zarr", overwrite=True, objects=None)
+    assert (tmp_path / "r_objects.csv").read_text() == "theirs"
 
 
 @pytest.mark.parametrize(

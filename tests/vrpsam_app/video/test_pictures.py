@@ -72,9 +72,15 @@ def test_pictures_do_not_outlive_what_they_were_drawn_of(tmp_path: Path):
     assert run(0.4, overwrite=True) == plain | {"s_overlay.mp4"}
     drawn = run(0.4, resume=True, overlay=True, mask_frames=True)
     assert drawn == plain | {"s_overlay.mp4", "s_masks"}
-    (out / "s_masks/notes.txt").write_text("theirs")
+    theirs = {"notes.txt", "99999.png"}
+    for name in theirs:
+        (out / "s_masks" / name).write_text("theirs")
     assert run(0.3, overwrite=True) == plain | {"s_masks"}
-    assert [path.name for path in (out / "s_masks").iterdir()] == ["notes.txt"]
+    assert {path.name for path in (out / "s_masks").iterdir()} == theirs
+    (out / "s_masks/notes.txt").unlink()
+    target = StackTarget(stack, LABELS, out / "s_labels.tif")
+    with pytest.raises(OutputError, match=r"99999\.png, which this program did not write"):
+        StackPictures(target, mask_frames=True, overwrite=True).check()
 
 
 def test_which_stacks_can_be_drawn():
