@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from napari_plugin.layer_planes import LayerPlanes
 from napari_plugin.number_classes import from_features, from_metadata
-from napari_plugin.result_numbers import Numbered, sifted, with_numbers
+from napari_plugin.result_numbers import Numbered, with_numbers
 from napari_plugin.result_record import METADATA_KEY, ROWS_COLS, ResultRecord
 from napari_plugin.session import Session, unwrapped
 from vrpsam_app.label_files import holds_masks
 from vrpsam_app.objects.instances import DEFAULT_OBJECTS, ObjectOptions
 from vrpsam_app.objects.linking import LinkOptions
+from vrpsam_app.objects.whole_objects import sifted
 from vrpsam_app.progress import CancelToken, Progress, ProgressMeter
 from vrpsam_app.stacks.stack import Stack
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,16 +12,12 @@ from numpy.typing import NDArray
 from napari_plugin.run_settings import RunSettings
 from vrpsam_app.images import IntensityRange
 from vrpsam_app.label_images import check_labels, count_objects, renumbered
-from vrpsam_app.objects.instances import ObjectOptions
 from vrpsam_app.objects.linking import Linker, LinkOptions, link_planes
-from vrpsam_app.objects.whole_objects import whole_objects
+from vrpsam_app.objects.whole_objects import sifted
 from vrpsam_app.references import Reference, labels_of
 from vrpsam_app.segmenter import Prediction, class_labels
 from vrpsam_app.stack_runs.object_planes import ObjectTask, object_task
 from vrpsam_app.stacks.stack import Stack
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Index = tuple[int, ...]
 # Objects of a plane that was changed are those that they were if they still overlap at all.
@@ -124,56 +120,6 @@ def objects_of_classes(
     """Cut the classes of a plane whose probabilities are gone."""
     cut = [task.cut_again(plane == i, pixels, label) for i, label in enumerate(labels, start=1)]
     return Numbered.together(np.stack(cut), labels)
-
-
-def sifted(
-    planes: Iterable[NDArray[Any]],
-    filters: Callable[[str], ObjectOptions | None],
-    classes: Mapping[int, str] | str,
-) -> tuple[set[int], set[int]]:
-    """Return the numbers that filters let stay, and the others, each object judged as a whole.
-
-    Parameters
-    ----------
-    planes : of shape (H, W), numbered through
-    filters : of a class, resolved; None lets all stay
-    classes : of the numbers, or of all
-    """
-    import pandas as pd
-
-    kept: set[int] = set()
-    rows, plane_hw = [], (0, 0)
-    for plane in planes:
-        plane_hw = plane.shape[0], plane.shape[1]
-        rows.append(_extents(plane))
-    table = pd.concat(rows, ignore_index=True)
-    named = {n: classes if isinstance(classes, str) else classes.get(n, "") for n in table["label"]}
-    for name, of_class in table.groupby(table["label"].map(named)):
-        options = filters(str(name))
-        numbers = (
-            of_class["label"] if options is None else whole_objects(of_class, options, plane_hw)
-        )
-        kept.update(map(int, numbers))
-    return kept, set(named) - kept
-
-
-def _extents(plane: NDArray[Any]) -> pd.DataFrame:
-    """Return what filters ask of the objects of a plane: how large they are and how far they go."""
-    import pandas as pd
-    from scipy import ndimage
-
-    counts = count_objects(plane)
-    boxes = [box for box in ndimage.find_objects(counts.dense) if box is not None]
-    return pd.DataFrame(
-        {
-            "label": counts.ids,
-            "area_px": counts.pixels,
-            "top_px": np.array([rows.start for rows, _ in boxes], np.int64),
-            "left_px": np.array([cols.start for _, cols in boxes], np.int64),
-            "bottom_px": np.array([rows.stop for rows, _ in boxes], np.int64),
-            "right_px": np.array([cols.stop for _, cols in boxes], np.int64),
-        }
-    )
 
 
 def with_numbers(plane: NDArray[Any], became: Mapping[int, int]) -> NDArray[np.int32]:

@@ -23,11 +23,11 @@ from napari_plugin.result_numbers import (
     cutter,
     like_those_beside,
     renumbering,
-    sifted,
     with_numbers,
 )
 from vrpsam_app.environment import code_version
 from vrpsam_app.label_images import count_objects
+from vrpsam_app.objects.whole_objects import sifted
 from vrpsam_app.progress import CancelToken, Progress
 from vrpsam_app.references import labels_of
 from vrpsam_app.stack_runs.assembly import Block

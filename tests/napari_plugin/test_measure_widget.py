@@ -203,6 +203,20 @@ def test_classes_are_named_and_cut_apart(result, viewer, done, tmp_path):
     assert "median volume" in panel.summary.text()
 
 
+def test_ends_of_objects_stay_and_specks_go(result, viewer, done):
+    classes = result.record.layer.data
+    classes[0][classes[0] == 1] = 2
+    classes[0, 14:16, 14:16] = classes[3, 2:4, 2:4] = 1
+    result.link_button.click()
+    done(result)
+    layer = viewer.layers["discs objects"]
+    assert layer.data[0, 14, 14] == layer.data[1, 14, 14] > 0
+    assert layer.data[3, 2, 2] == 0
+    named = dict(zip(layer.features["index"], layer.features["class"], strict=True))
+    assert sorted(named) == np.unique(layer.data).tolist()[1:] == list(range(1, len(named) + 1))
+    assert named[layer.data[0, 14, 14]] == "disc"
+
+
 def test_what_a_person_wrote_stays_until_numbers_are_given_anew(result, done, qtbot, tmp_path):
     panel, record = result, result.record
     disc = panel.session.references[:1]

@@ -7,8 +7,11 @@ from itertools import repeat
 
 import numpy as np
 
-from napari_plugin.result_numbers import Numbered, like_those_beside, renumbering
+from napari_plugin.result_numbers import Numbered, cutter, like_those_beside, renumbering
+from napari_plugin.run_settings import RunSettings
+from vrpsam_app.objects.instances import ObjectOptions
 from vrpsam_app.objects.linking import LinkOptions, link
+from vrpsam_app.stacks.stack import Stack
 
 
 def row(*numbers: int) -> np.ndarray:
@@ -50,6 +53,15 @@ def test_classes_are_numbered_on():
     later = cut.after(10)
     assert later.values[0, ::3].tolist() == [11, 12, 13]
     assert later.classes == {11: "nucleus", 12: "nucleus", 13: "rod"}
+
+
+def test_only_a_single_slice_is_filtered_by_itself():
+    stack, tip = Stack.from_array(np.zeros((3, 9, 9)), axes=("z",)), np.zeros((9, 9), bool)
+    tip[3:5, 3:5] = True
+    for links, whole, stays in (("match", True, 1), ("match", False, 0), ("unique", True, 0)):
+        settings = RunSettings(objects=ObjectOptions(min_area=20), links=LinkOptions(rule=links))
+        task = cutter(settings, stack, [], whole=whole)
+        assert task.cut_again(tip, None, "").max() == stays
 
 
 def test_a_number_stays_one_of_its_class():

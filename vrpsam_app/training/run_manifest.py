@@ -84,7 +84,9 @@ def _sum_of(dataset: LabelledDataset, meta: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
-def check_same_run(folder: Path, asked: Mapping[str, Any], report: Callable[[str], None]) -> None:
+def check_same_run(
+    folder: Path, asked: Mapping[str, Any], report: Callable[[str], None] = print
+) -> None:
     """Note what a new run is begun with; make sure that a stopped one was begun with the same.
 
     Parameters

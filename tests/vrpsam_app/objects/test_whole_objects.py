@@ -9,7 +9,7 @@ import pytest
 
 from vrpsam_app.objects.instances import ObjectOptions
 from vrpsam_app.objects.measurements import measure_planes
-from vrpsam_app.objects.whole_objects import whole_objects
+from vrpsam_app.objects.whole_objects import sifted, whole_objects
 
 # 3 touches the right border in the middle plane only, where it is largest; 7 is free.
 PLANES = np.zeros((3, 10, 20), np.int32)
@@ -51,3 +51,12 @@ def test_every_edge_is_border_and_the_first_and_the_last_plane_are_none(edge: tu
 def test_no_objects_at_all():
     table = measure_planes(PLANES * 0, indices=[(0,), (1,), (2,)], axes=("z",))
     assert whole_objects(table, ObjectOptions(clear_border=True), PLANES.shape[1:]) == []
+
+
+def test_planes_are_sifted_class_by_class():
+    planes = [np.zeros_like(PLANES[0]), *PLANES]
+    filters = {"rod": ObjectOptions(min_area=17), "": ObjectOptions(clear_border=True)}
+    assert sifted(planes, filters.get, "rod") == ({3}, {7})
+    assert sifted(planes, filters.get, {7: "rod"}) == (set(), {3, 7})
+    assert sifted(planes, filters.get, "unfiltered") == ({3, 7}, set())
+    assert sifted(planes[:1], filters.get, "rod") == (set(), set())
