@@ -120,6 +120,8 @@ def test_corrections_are_replayed_by_the_command_and_by_python(
         {"image": image, "label": label, "exhaustive": False, "marks": marks[label]}
         for label in classes
     ]
+    # What the last class has not found by itself.
+    other_disc = [25, 25, 55.5, 55] if len(classes) == 1 else [85, 85, 115.5, 115]
     board = {"threshold": 0.35, "min_area": 9}
     plain = saved(read_page(visitor, {"references": references}, board))
     corrections = {
@@ -129,7 +131,7 @@ def test_corrections_are_replayed_by_the_command_and_by_python(
                 {"type": "point", "xy": [160, 40], "positive": True},
             ]
         },
-        second.id: {classes[-1]: [{"type": "box", "xyxy": [25, 25, 55.5, 55]}]},
+        second.id: {classes[-1]: [{"type": "box", "xyxy": other_disc}]},
     }
     page = read_page(visitor, {"references": references}, {**board, "corrections": corrections})
     by_page = saved(page)
