@@ -38,7 +38,7 @@ class MarkedParts:
         self._diameter = diameter
         self._objects = None if objects is None else np.where(mask, objects, 0)
         self._labels: NDArray[np.int32] | None = None
-        self._boxes: list[Window | None] = []
+        self._boxes: list[Window] = []
         self._sizes = np.zeros(0, np.int64)
         self._cuts: dict[int, list[tuple[Window, NDArray[np.int32]]]] = {}
 
@@ -124,10 +124,11 @@ class MarkedParts:
         return self._labels
 
     def _window(self, number: int) -> Window:
-        box = self._boxes[number - 1]
-        assert box is not None
-        rows, cols = (slice(max(span.start - 1, 0), span.stop + 1) for span in box)
-        return rows, cols
+        rows, cols = self._boxes[number - 1]
+        return (
+            slice(max(rows.start - 1, 0), rows.stop + 1),
+            slice(max(cols.start - 1, 0), cols.stop + 1),
+        )
 
     def _cut_at(self, where: NDArray[np.bool_]) -> Iterator[tuple[Window, NDArray[np.bool_]]]:
         for number in np.unique(self._parts()[where]):
