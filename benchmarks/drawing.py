@@ -40,6 +40,9 @@ def _lines(panel: Any, curve: dict[str, Any]) -> None:
     if curve["logarithmic"]:
         panel.set_xscale("log")
         panel.set_yscale("log")
+        measured = [x for x, _ in next(iter(curve["lines"].values()))]
+        panel.set_xticks(measured, [f"{x:.3g}" for x in measured])
+        panel.set_xticks([], minor=True)  # their labels would lie on one another
     else:
         most = max(y for points in curve["lines"].values() for _, y in points)
         panel.set_ylim(0, 1.15 * most)

@@ -145,7 +145,7 @@ class _Asking:
     def without_marks(self) -> Mapping[str, Prediction]:
         """Return the answer that marks correct; about a plane in tiles it is kept for the next."""
         key = ""
-        if self._plan.grid is not None and self._target.size * 4 <= _MOST_KEPT:
+        if self._plan.grid is not None:
             contents = [(r.label, r.content_key) for r in self._references]
             key = f"{plane_key(self._target)} {self._range} {contents} {self._shown} "
             key += str(self._pixel_size)
@@ -156,7 +156,8 @@ class _Asking:
             pixel_size=self._pixel_size, intensity_range=self._range, threshold=_CUT,
             cancel=self._cancel,
         )  # fmt: skip
-        if key:
+        held = sum(p.probability.nbytes + 2 * p.mask.nbytes for p in found.values())
+        if key and held <= _MOST_KEPT:
             _last.keep(self._segmenter, key, found)
         return found
 

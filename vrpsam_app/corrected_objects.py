@@ -95,8 +95,9 @@ def corrected_objects(found: Prediction, marks: Sequence[Annotation], ask: Ask) 
     sheet = _Sheet(found, ask)
     wanted = [m for m in marks if m.positive]
     if asking := [m for m in wanted if not isinstance(m, Mask)]:
+        near = sheet.touched(wanted)
         for reply in ask(asking):
-            sheet.take(reply, wanted)
+            sheet.take(reply, near)
     for mark in wanted:
         sheet.add(mark)
     held = sheet.claimed.copy()
@@ -122,14 +123,18 @@ class _Sheet:
         self._width = width
         self._parts = MarkedParts(found.mask, width, found.instance_labels)
 
-    def take(self, reply: Reply, wanted: Sequence[Annotation]) -> None:
-        """Add what the model found after hearing the marks."""
+    def touched(self, marks: Sequence[Annotation]) -> NDArray[np.bool_]:
+        """Return the pixels that marks point at."""
+        near = np.zeros(self._hw, np.bool_)
+        for mark in marks:
+            near |= self._touched(mark)
+        return near
+
+    def take(self, reply: Reply, near: NDArray[np.bool_]) -> None:
+        """Add what the model found after hearing the marks, whose pixels are `near`."""
         window, found = reply.window, reply.found
         self._score = found.score
         part = self.probability[window]
-        near = np.zeros(self._hw, np.bool_)
-        for mark in wanted:
-            near |= self._touched(mark)
         new = found.mask & (part <= self._threshold)
         new &= ~self._cut_off(window, new, near[window])
         before = np.count_nonzero(self._parts.mask[window])

@@ -107,7 +107,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
     {
         "vrp_sam": Method("our model: references become visual prompts", ("model",), _vrp_sam),
         "fine_detail": Method(
-            "our model, looking at parts shown larger as well: vessels, fibres; five times slower",
+            "our model, looking at parts shown larger as well: vessels, fibres; five encodings",
             ("model",),
             _fine_detail,
         ),
